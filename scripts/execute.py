@@ -1,0 +1,211 @@
+#!/usr/bin/env python
+"""Run the notebooks and keep their outputs, so that the same code gives the same file on any machine.
+
+  python scripts/execute.py                    every notebook
+  python scripts/execute.py nbs/20_*.ipynb     these
+  python scripts/execute.py --stale            those whose code, or a module they use, changed since they last ran
+  python scripts/execute.py --check            only say which those are; exit 1 if there are any
+  python scripts/execute.py --diff             run, write nothing, and say which would change
+  python scripts/execute.py --slow             `#| slow` cells too; otherwise they are skipped and keep their outputs
+"""
+import argparse, ast, base64, difflib, hashlib, json, os, re, struct, sys, tempfile, time
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+
+root = Path(__file__).resolve().parents[1]
+nbs, lib = root/"nbs", root/"cuts"
+if str(root) not in sys.path: sys.path.insert(0, str(root))
+THREADS = "2"
+SECONDS, NOTEBOOK_KB, FIGURE_KB = 30, 500, 150 # the aims; what exceeds them is pointed out
+
+
+# What a notebook's outputs depend on -------------------------------------------------------------------------------
+def directives(source: str) -> set[str]: # of one code cell
+    "The names of the `#|` directives that a cell begins with, `eval: false` as it stands."
+    found = set()
+    for line in source.splitlines():
+        if line.strip() and not line.lstrip().startswith("#"): break
+        if m := re.match(r"\s*#\|\s*(eval:\s*false|[\w-]+)", line): found.add(re.sub(r":\s*", ": ", m[1]))
+    return found
+
+def is_slow(cell): return cell["cell_type"] == "code" and "slow" in directives("".join(cell["source"]))
+def is_off(cell): return cell["cell_type"] == "code" and "eval: false" in directives("".join(cell["source"]))
+
+def code_lines(source: str) -> str:
+    "The lines of `source` that do something: no comments, no blank lines, nothing after the last letter of a line."
+    return "\n".join(line.rstrip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+
+def imported(source: str) -> set[str]: # names of modules of `cuts`
+    "The modules of `cuts` that `source` imports or reaches through `cuts.name`."
+    from cuts import _home
+    try: tree = ast.parse("\n".join("" if re.match(r"\s*[%!]", line) else line for line in source.splitlines()))
+    except SyntaxError: return {p.stem for p in lib.glob("*.py")}  # unreadable to us: depends on everything
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import): names |= {a.name for a in node.names if a.name.startswith("cuts.")}
+        elif isinstance(node, ast.ImportFrom):
+            base = "cuts" if node.level and not node.module else f"cuts.{node.module}" if node.level else node.module or ""
+            if base == "cuts": names |= {f"cuts.{_home.get(a.name, a.name)}" for a in node.names}
+            elif base.startswith("cuts."): names.add(base)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "cuts":
+            names.add(f"cuts.{_home.get(node.attr, node.attr)}")
+    return {n.split(".")[1] for n in names if (lib/f"{n.split('.')[1]}.py").exists()}
+
+@cache
+def module_source(name: str) -> str: return (lib/f"{name}.py").read_text(encoding="utf-8")
+
+def modules_used(source: str) -> list[str]:
+    "The modules of `cuts` behind `source`, with those that they import in turn, sorted."
+    seen, todo = set(), imported(source)
+    while todo:
+        seen |= (new := todo - seen)
+        todo = set().union(*(imported(module_source(n)) for n in new)) - seen if new else set()
+    return sorted(seen)
+
+def short_hash(*texts: str) -> str: return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+def stamp(nb: dict) -> dict[str, str]:
+    "Hashes of what the outputs depend on: `code` is every cell that always runs and the modules it uses, `slow` the slow cells."
+    cells = ["".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "code" and not is_slow(c) and not is_off(c)]
+    slow = ["".join(c["source"]) for c in nb["cells"] if is_slow(c)]
+    source = "\n".join(cells)
+    marks = {"code": short_hash(*map(code_lines, cells), *(code_lines(module_source(m)) for m in modules_used(source)))}
+    return marks | ({"slow": short_hash(*map(code_lines, slow))} if slow else {})
+
+def is_stale(path: Path) -> bool:
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    return nb["metadata"].get("cuts", {}).get("code") != stamp(nb)["code"]
+
+def slow_is_stale(path: Path) -> bool:
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    return nb["metadata"].get("cuts", {}).get("slow") != stamp(nb).get("slow")
+
+
+# Running one ---------------------------------------------------------------------------------------------------------
+def environment(scratch: str) -> dict[str, str]: # scratch: a folder for what a kernel leaves behind
+    "This environment, less what is this machine's or this user's, with threads and instruction sets fixed."
+    import matplotlib
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+    wide = [f for f in __cpu_dispatch__ if (f.startswith("AVX512") or f == "X86_V4") and __cpu_features__.get(f)]
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("CUTS_", "PYTHON", "MPL", "IPYTHON", "KMP_", "GOMP_", "NPY_"))}
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES"): env.pop(name, None)
+    env |= dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"], THREADS)
+    env |= {"OMP_WAIT_POLICY": "PASSIVE", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE",
+            "OPENBLAS_CORETYPE": "Haswell", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0", "PYTHONPATH": str(root),
+            "TQDM_DISABLE": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "MATPLOTLIBRC": matplotlib.get_data_path(), "IPYTHONDIR": scratch, "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+    return env | ({"NPY_DISABLE_CPU_FEATURES": " ".join(wide)} if wide else {})
+
+def plain_png(data: bytes) -> bytes:
+    "A PNG without its text and time chunks, which name the program that wrote it and its version."
+    out, i = [data[:8]], 8
+    while i < len(data):
+        n, kind = struct.unpack(">I4s", data[i:i + 8])
+        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"tIME"): out.append(data[i:i + 12 + n])
+        i += 12 + n
+    return b"".join(out)
+
+def plain_text(text: str) -> str:
+    "Text without the places of this machine: a cell's temporary file, the checkout, the environment, the home folder."
+    text = re.sub(r"\S*ipykernel_\d+[\\/]\d+\.py", "<cell>", text)
+    for place, name in ((sys.prefix, "<environment>"), (str(root), "."), (str(Path.home()), "~")):
+        if len(place) > 3: text = text.replace(place, name)
+    return text
+
+def normalise(nb: dict, widgets: list[str]) -> dict: # widgets: ids of the models in the order they were made
+    "What one run has and the next has not, taken out of the outputs."
+    text = json.dumps(nb)
+    for i, model in enumerate(widgets): text = text.replace(model, f"{i:032x}")
+    nb = json.loads(text)
+    for output in (o for c in nb["cells"] if c["cell_type"] == "code" for o in c["outputs"]):
+        if "text" in output: output["text"] = plain_text("".join(output["text"]))
+        for kind, value in output.get("data", {}).items():
+            if kind == "image/png": output["data"][kind] = base64.b64encode(plain_png(base64.b64decode("".join(value)))).decode()
+            elif kind.startswith("text/"): output["data"][kind] = plain_text("".join(value))
+    return nb
+
+def run(path: Path, slow: bool, timeout: int):
+    "The notebook at `path`, executed and normalised, as the text of its file."
+    import nbformat
+    from execnb.nbio import dict2nb, nb2str
+    from nbclient import NotebookClient
+    from nbdev.clean import clean_nb
+    from nbdev.config import get_config
+
+    class Client(NotebookClient):
+        "Skips the cells that keep their outputs."
+        async def async_execute_cell(self, cell, cell_index, **kwargs):
+            if is_off(cell) or is_slow(cell) and not slow: return cell
+            return await super().async_execute_cell(cell, cell_index, **kwargs)
+
+    nb = nbformat.read(path, as_version=4)
+    kept = [c for c in nb.cells if c.cell_type == "code" and (is_off(c) or is_slow(c) and not slow)]
+    if any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for c in kept for o in c.outputs):
+        raise ValueError(f"{path.name}: a skipped cell shows a widget, whose state would be lost. Make the cell quick, or show a picture.")
+    marks = nb.metadata.pop("cuts", {})
+    nb.metadata.pop("widgets", None)
+    with tempfile.TemporaryDirectory() as scratch:
+        client = Client(nb, timeout=timeout, kernel_name="python3", record_timing=False, coalesce_streams=True,
+                        extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": str(nbs)}})
+        client.execute(env=environment(scratch))
+    plain = normalise(json.loads(nbformat.writes(nb)), list(client.widget_state))
+    new = stamp(plain)
+    if "slow" in new and not slow: new["slow"] = marks.get("slow", "not run yet")
+    plain["metadata"]["cuts"] = new
+    cfg = get_config(path=str(root))
+    plain = dict2nb(plain)
+    clean_nb(plain, allowed_metadata_keys=cfg.allowed_metadata_keys.split(), clean_ids=cfg.clean_ids)
+    return nb2str(plain)
+
+def first_difference(old: str, new: str) -> str:
+    lines = [line[:160] for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0) if line[:2] not in ("--", "++", "@@")]
+    return "\n".join(lines[:6])
+
+def work(path: Path, slow: bool, timeout: int, write: bool) -> tuple[str, str]: # "error" | "changed" | "unchanged", and a line on it
+    "Run one notebook, write it if it changed, and report."
+    start = time.time()
+    try: text = run(path, slow, timeout)
+    except Exception as e: return "error", f"{path.name}: {type(e).__name__}\n{str(e)[-6000:]}"
+    old, seconds, size = path.read_text(encoding="utf-8"), time.time() - start, len(text.encode())/1000
+    state = "unchanged" if text == old else "changed"
+    if write and text != old:
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    figures = [len(base64.b64decode(b))/1000 for b in re.findall(r'"image/png": "([^"]+)"', text)]
+    notes = [f"more than {SECONDS} s"]*(seconds > SECONDS) + [f"more than {NOTEBOOK_KB} kB"]*(size > NOTEBOOK_KB) + \
+            [f"a figure of {kb:.0f} kB" for kb in figures if kb > FIGURE_KB]
+    line = f"{path.name}: {state}, {seconds:.0f} s, {size:.0f} kB" + (f" ({'; '.join(notes)})" if notes else "")
+    return state, line if write or state == "unchanged" else f"{line}\n{first_difference(old, text)}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all in nbs/")
+    for flag in ("stale", "check", "diff", "slow"): parser.add_argument(f"--{flag}", action="store_true")
+    parser.add_argument("-j", "--jobs", type=int, default=1, help="notebooks at a time")
+    parser.add_argument("--timeout", type=int, default=600, help="seconds for one cell (with --slow there is no limit)")
+    args = parser.parse_args()
+    missing = [str(p) for p in args.notebooks if not p.is_file()]
+    if missing: parser.error(f"no such notebook: {', '.join(missing)}")
+    paths = [p.resolve() for p in args.notebooks] or sorted(p for p in nbs.glob("*.ipynb"))
+    if args.check:
+        stale, slow = [p.name for p in paths if is_stale(p)], [p.name for p in paths if slow_is_stale(p)]
+        for name in slow: print(f"{name}: its slow cells changed since they last ran (scripts/execute.py --slow nbs/{name})")
+        for name in stale: print(f"{name}: stale, its code or a module it uses changed since it ran (scripts/execute.py nbs/{name})")
+        print(f"{len(paths) - len(stale)} of {len(paths)} notebooks are up to date.")
+        return int(bool(stale))
+    if args.stale: paths = [p for p in paths if is_stale(p) or args.slow and slow_is_stale(p)]
+    states = []
+    with ProcessPoolExecutor(args.jobs) as pool:
+        timeout = None if args.slow else args.timeout
+        for job in [pool.submit(work, p, args.slow, timeout, not args.diff) for p in paths]:
+            state, line = job.result()
+            states.append(state)
+            print(line, flush=True)
+    print(", ".join(f"{states.count(s)} {s}" for s in ("unchanged", "changed", "error")))
+    return int("error" in states or args.diff and "changed" in states)
+
+
+if __name__ == "__main__": sys.exit(main())

@@ -1,0 +1,74 @@
+"""Spectral k-means against PHATE (a development dependency) and its memory; the rest is tested in nbs/22_spectral.ipynb."""
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from cuts.spectral import SpectralKMeans
+
+
+def picture(size=64, seed=0):
+    "A ring around a disc, both uneven, on a shaded ground, as the vectors of its pixels [size², 24] and labels [size²]."
+    from scipy.ndimage import gaussian_filter
+    r = np.random.default_rng(seed)
+    y, x = np.mgrid[-1:1:size*1j, -1:1:size*1j]
+    distance = np.hypot(x, y)
+    labels = np.where(distance < .35, 2, np.where(np.abs(distance - .65) < .12, 1, 0))
+    grey = np.array([.2, .55, .85])[labels] + .08*x
+    image = np.stack([grey, grey**2, 1 - grey], -1) + .05*r.normal(size=(size, size, 3))
+    smooth = np.concatenate([gaussian_filter(image, (s, s, 0)) for s in (.5, 1, 2)], -1).reshape(-1, 9)
+    return np.maximum(smooth @ r.normal(size=(9, 24)), 0).astype(np.float32), labels.ravel()
+
+
+def phate_labels(X, k, seed=0, **kw):
+    phate = pytest.importorskip("phate", reason="the extra `phate` is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        op = phate.PHATE(n_components=2, t=2, verbose=0, random_state=seed, n_jobs=1, **kw).fit(X)
+        return phate.cluster.kmeans(op, n_clusters=k, random_state=seed)
+
+
+@parametrize_with_checks([SpectralKMeans()])
+def test_estimator(estimator, check):
+    check(estimator)
+
+
+def test_same_partition_as_phate_of_separated_groups():
+    X, y = make_blobs(900, n_features=8, centers=4, cluster_std=1., center_box=(-12, 12), random_state=3)
+    ours = SpectralKMeans(4, n_landmarks=200, knn=40).fit_predict(X)
+    theirs = phate_labels(X, 4, knn=40, n_landmark=200)
+    assert adjusted_rand_score(ours, y) == 1
+    assert adjusted_rand_score(ours, theirs) == 1
+
+
+def test_similar_to_phate_on_a_picture():
+    X, _ = picture()
+    theirs = [phate_labels(X, 6, seed, knn=50, n_landmark=300) for seed in (0, 1)]
+    ours = SpectralKMeans(6, n_landmarks=300, knn=50).fit_predict(X)
+    to_phate = np.mean([adjusted_rand_score(ours, t) for t in theirs])
+    assert to_phate > .5
+    assert to_phate > adjusted_rand_score(*theirs) - .25  # PHATE with another seed differs as well
+
+
+def test_same_bytes_on_any_number_of_threads():
+    code = (f"import hashlib, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from test_spectral import picture, SpectralKMeans\n"
+            "m = SpectralKMeans().fit(picture()[0]); print(hashlib.sha256(m.labels_.tobytes() + m.potential_.tobytes()).hexdigest())")
+    outcomes = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                               env={**os.environ, "OMP_NUM_THREADS": str(n)}).stdout for n in (1, 2)}
+    assert len(outcomes) == 1
+
+
+def test_memory_of_an_image():
+    "16384 vectors of 128 numbers: the whole process stays far below a gigabyte."
+    code = ("import resource, numpy as np; from cuts.spectral import SpectralKMeans\n"
+            "X = np.random.default_rng(0).normal(size=(16384, 128)).astype('float32'); SpectralKMeans().fit(X)\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
+    peak = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert peak*(1 if sys.platform == "darwin" else 1024) < 1000*2**20  # macOS counts bytes, Linux kibibytes
