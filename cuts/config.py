@@ -161,7 +161,7 @@ class SegmentationConfig(_Section):
     form:Literal["vectors", "potential"] = _set("vectors", "what is condensed: the vectors, or their diffusion potential")
     normalize:bool            = _set(True,  "vectors are scaled to length one before condensation")
     smoothing:float           = _set(0.0,   "σ in pixels of a Gaussian over the vectors before stage 2", "[0, inf)")
-    n_landmarks:int           = _set(1000,  "points that stand for the pixels in condensation", "[2, 65535]")
+    n_landmarks:int           = _set(500,   "points that stand for the pixels in condensation", "[2, 65535]")
     n_clusters:int            = _set(10,    "k of spectral k-means", "[1, 65535]")
     spectral_landmarks:int    = _set(500,   "landmarks of spectral k-means", "[2, 65535]")
     spectral_knn:int          = _set(100,   "neighbours that set its kernel's bandwidth", "[1, inf)")

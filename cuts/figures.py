@@ -9,7 +9,6 @@ __all__ = ['deuteranopia', 'label_colors', 'color_labels', 'overlay', 'trajector
 # %% ../nbs/40_figures.ipynb #c604806c
 import io
 import threading
-from functools import lru_cache
 from pathlib import Path
 import numpy as np
 import matplotlib
@@ -20,55 +19,28 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
+from .images import label_palette
 from .runs import write_atomic
 
 # %% ../nbs/40_figures.ipynb #0f1f496a
-_RGB_TO_LMS = np.array([[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005]])
-_LMS_TO_LAB = np.array([[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099], [0.0259040371, 0.7827717662, -0.8086757660]])
 _DEUTERANOPIA = np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]) # on linear RGB
 
 def _linear(rgb): return np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0) + 0.055) / 1.055) ** 2.4)
 
 def _gamma(linear): return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055)
 
-def _oklab(linear): return np.cbrt(linear @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T
-
-def _from_oklab(lab): return np.linalg.solve(_RGB_TO_LMS, (np.linalg.solve(_LMS_TO_LAB, lab.T)) ** 3).T
-
 def deuteranopia(rgb, # [...,3] in [0,1]
                 ) -> np.ndarray: # [...,3] in [0,1]
     "Colours as seen without the middle cones (Machado et al. 2009)."
     return _gamma((_linear(np.asarray(rgb, float)) @ _DEUTERANOPIA.T).clip(0, 1))
 
-# %% ../nbs/40_figures.ipynb #4096a319
-_FIRST = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00") # Okabe and Ito, without black
-_N_COLORS = 256                                                                        # beyond them the list begins again
-
-def _candidates():
-    "Colours to choose from, linear RGB [M,3]: a grid in lightness, chroma and hue, inside what a screen can show."
-    light, chroma, hue = np.meshgrid(np.linspace(.36, .92, 13), np.linspace(.03, .16, 6), np.linspace(0, 2 * np.pi, 48, endpoint=False))
-    rgb = _from_oklab(np.stack([light, chroma * np.cos(hue), chroma * np.sin(hue)], -1).reshape(-1, 3))
-    return rgb[((rgb >= 0) & (rgb <= 1)).all(-1)]
-
-@lru_cache
-def _color_list():
-    "The list of colours [256,3]: greedily, the next is farthest from all before."
-    first = _linear(np.array([to_rgb(c) for c in _FIRST]))
-    pool = np.concatenate([first, _candidates()])
-    seen = np.concatenate([_oklab(pool), _oklab((pool @ _DEUTERANOPIA.T).clip(0, 1))], -1) * ([1] * 3 + [.8] * 3) # [M,6]: both eyes
-    apart, chosen = np.full(len(pool), np.inf), []
-    for i in range(_N_COLORS):
-        chosen.append(i if i < len(first) else int(apart.argmax()))
-        apart = np.minimum(apart, np.square(seen - seen[chosen[-1]]).sum(-1))
-    return _gamma(pool[chosen]).clip(0, 1)
-
+# %% ../nbs/40_figures.ipynb #9ea05a3a
 def label_colors(n:int, # how many colours
                 ) -> np.ndarray: # [n,3] in [0,1]; row i is the colour of region i, whatever n
     "Colours of regions 0 … n−1, distinct for colour-blind readers too; after 256 the list begins again."
-    if n < 0: raise ValueError(f"n: {n}, expected a number of colours, 0 or more.")
-    return _color_list()[np.arange(n) % _N_COLORS]
+    return label_palette(n, unpainted=False) / 255
 
-# %% ../nbs/40_figures.ipynb #e271fc77
+# %% ../nbs/40_figures.ipynb #d26e1a75
 def _labels(x, name="labels", shape=None):
     "Region numbers [H,W], checked."
     x = np.asarray(x)
@@ -83,13 +55,13 @@ def color_labels(labels, # region numbers [H,W]
                 ) -> np.ndarray: # [H,W,3] in [0,1]
     "Regions as a picture: the colour is a function of the region's number."
     labels = _labels(labels).astype(np.int64)
-    colors = _color_list() if colors is None else np.asarray(colors, float)
+    colors = label_colors(256) if colors is None else np.asarray(colors, float)
     if colors.ndim != 2 or colors.shape[1] != 3 or not len(colors): raise ValueError(f"colors: shape {list(colors.shape)}, expected [n,3].")
     rgb = colors[labels % len(colors)]
     if unpainted: rgb[labels == 0] = 0
     return rgb
 
-# %% ../nbs/40_figures.ipynb #d26e1a75
+# %% ../nbs/40_figures.ipynb #2235910b
 def _rgb(image, name="image"):
     "An image as [H,W,3] in [0,1]."
     x = np.asarray(image)
@@ -126,7 +98,7 @@ def overlay(image, # [H,W] or [H,W,3] in [0,1]
     if outline: opacity = np.where(_borders(labels, max(1, min(labels.shape) // 256)), 1, opacity)
     return rgb + opacity[..., None] * (paint - rgb)
 
-# %% ../nbs/40_figures.ipynb #7d85dd9a
+# %% ../nbs/40_figures.ipynb #14f8f736
 _TEXT = 7.5 # points
 _MASK, _TRUE, _HINT = "#56B4E9", "#F0E442", "#D55E00"
 
@@ -149,7 +121,7 @@ def _picture(ax, image, title="", aspect=1.0, color="k"):
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values(): spine.set(linewidth=.4, color=".4")
 
-# %% ../nbs/40_figures.ipynb #eb883d6d
+# %% ../nbs/40_figures.ipynb #7e80408c
 def _nice_length(x):
     "The largest of 1, 2, 5 × 10^k that is at most x."
     power = 10.0 ** np.floor(np.log10(x))
@@ -171,7 +143,7 @@ def _check_spacing(spacing):
     if s.shape != (2,) or not (np.isfinite(s) & (s > 0)).all(): raise ValueError(f"spacing: {spacing}, expected two positive numbers, the height and width of a pixel.")
     return tuple(s.tolist())
 
-# %% ../nbs/40_figures.ipynb #7e80408c
+# %% ../nbs/40_figures.ipynb #1c244ed2
 def _recolor(labels, like):
     "`labels` renumbered after the regions of `like` that they overlap most, one to one; the rest gets free numbers."
     from scipy.optimize import linear_sum_assignment
@@ -206,7 +178,7 @@ def _panels(image, levels, reconstruction, persistent, kmeans, true, colors):
         after.append(("truth", overlay(image, t != 0, color=_TRUE)) if t.dtype == bool or n <= 2 else (f"truth: {n}", color_labels(t)))
     return before, middle, after
 
-# %% ../nbs/40_figures.ipynb #cf472744
+# %% ../nbs/40_figures.ipynb #da395e63
 def _grid(n_before, n_middle, n_after, n_columns):
     "Rows of panels: one row if all fit; else the levels in a row of their own, if that fits; else equal rows in reading order."
     n, around = n_before + n_middle + n_after, n_before + n_after
@@ -247,7 +219,7 @@ def trajectory_figure(image, # [H,W] or [H,W,3] in [0,1]
     if title: fig.suptitle(title, fontsize=_TEXT + 1.5)
     return fig
 
-# %% ../nbs/40_figures.ipynb #52026de1
+# %% ../nbs/40_figures.ipynb #d8e15f0a
 def _edges(mask):
     "The outline of a mask, as segments along the edges of its pixels [n,2,2]."
     m = np.pad(np.asarray(mask, bool), 1).astype(np.int8)
@@ -293,7 +265,7 @@ def _draw_hint(ax, hint, shape):
     else:
         for size, color in ((9, "w"), (6, _HINT)): ax.plot(p[1], p[0], "o", ms=size, mfc="none" if color == "w" else color, mec=color, mew=1.2)
 
-# %% ../nbs/40_figures.ipynb #7d1c2a62
+# %% ../nbs/40_figures.ipynb #e35019cb
 def loss_figure(history, # list of dicts: epoch, loss, val_loss and, if known, the parts reconstruction, contrast and val_…
                 width:float=7.0, # of the figure in inches
                ) -> Figure:
@@ -322,7 +294,7 @@ def _losses(ax, epochs, history, name, title):
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     ax.spines[["top", "right"]].set_visible(False); ax.grid(axis="y", color=".9", lw=.6)
 
-# %% ../nbs/40_figures.ipynb #c25d5089
+# %% ../nbs/40_figures.ipynb #653b1850
 _FORMATS = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}, ".svg": {"Date": None, "Creator": None}}
 _RC = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "cuts"}
 _rc_lock = threading.Lock() # matplotlib's settings are global

@@ -8,13 +8,14 @@ __all__ = ['MAX_PIXELS', 'READERS', 'IMAGE_SUFFIXES', 'LABEL_SUFFIXES', 'WRITERS
            'read_labels', 'check_labels_match', 'label_palette', 'write_labels', 'write_picture']
 
 # %% ../nbs/00_images.ipynb #a3d3e431
-import gzip, io, logging, math, os, struct, threading, uuid, warnings, zipfile
+import gzip, io, logging, math, os, struct, threading, warnings, zipfile
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from .runs import write_atomic
 
 # %% ../nbs/00_images.ipynb #8718a774
 MAX_PIXELS = 2**28  # the most pixels an image may have unless told otherwise: 1 GiB a channel
@@ -634,32 +635,38 @@ def check_labels_match(labels: np.ndarray,  # [*spatial]
 
 # %% ../nbs/00_images.ipynb #fd7fe1b6
 def _write_bytes(path, data):
-    "Write a file so that it is never seen half-written, not even after a crash."
-    path = Path(path)
-    if not path.parent.is_dir(): raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist. Make it first.")
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
-    try:
-        with open(temporary, "xb") as f:
-            f.write(data); f.flush(); os.fsync(f.fileno())
-        os.replace(temporary, path)
-    finally: temporary.unlink(missing_ok=True)
-
-# %% ../nbs/00_images.ipynb #84a9c160
-_TAB20 = ("1f77b4ff7f0e2ca02cd627289467bd8c564be377c27f7f7fbcbd2217becf"  # the strong and the light half of tab20
-          "aec7e8ffbb7898df8aff9896c5b0d5c49c94f7b6d2c7c7c7dbdb8d9edae5")
+    "Write a file that is never seen half-written; a missing folder is not made."
+    folder = Path(path).parent
+    if not folder.is_dir(): raise FileNotFoundError(f"{path}: the folder {folder} does not exist. Make it first.")
+    write_atomic(path, data)
 
 # %% ../nbs/00_images.ipynb #09735caa
-def label_palette(n: int = 256,  # how many colours
-                 ) -> np.ndarray: # [n,3] uint8
-    "Colours of label maps: 0 is black, 1 to 20 are tab20's, further ones turn by the golden angle; a number keeps its colour."
-    known = np.frombuffer(bytes.fromhex("000000" + _TAB20), np.uint8).reshape(-1, 3)
-    k = np.arange(max(n - len(known), 0))
-    hue, light = (0.618034 * k) % 1, np.array([0.85, 0.55, 0.7])[k % 3] + 0.15 * (k / 235 % 1)
-    wave = np.abs((hue[:, None] * 6 + np.array([0, 4, 2])) % 6 - 3) - 1  # red, green, blue along the hues
-    more = light[:, None] * (1 - 0.7 * (1 - np.clip(wave, 0, 1)))
-    return np.concatenate([known, np.rint(255 * more).astype(np.uint8)])[:n]
+_COLORS = (  # red, green, blue of the regions 0 to 255, two hexadecimal digits each
+    "0072b2e69f00009e73cc79a7f0e44256b4e9d55e00740d19f3daff4c1b82065a053ae6ac9936838557309176e4274f63c8b3a6de96fd7bbe507c7c90"
+    "c6f3c124725e75e9fd999008fd7b794546acbb3e525a7e1488a1986d2f5ec7ce792695d5645e81b9c2fc493c179c1e29b155ab7659c426c4a0f9aad6"
+    "f6cbb7c38c6aa76e55db5c6c9593cc06328f74c7ce763192079fa966504e94f08c965c75f9bb2b487adcbf78dd575b1e758561be9cbaeea475b0ac6e"
+    "443261165a8f2b7c906397fce07e05a9d2b872ab6d55303c8ec989a19cf9ab560f886fb5ab7e86670463bac12ee77eccb9f0f52e533d6d3921f8e690"
+    "87074648a443f49aa1896d0d84edcebc587ba62f5f3d41827e6d5fd0c0d20a7736f779a5ab75b336e2d6843954c7f87e8dadcb9d89658ea80e92b7fd"
+    "ab36092a4242bdd8fac5aae15e6ea1f9844b2b6060398e8711406624cbefb49744934eaf6d91ab704ea35080bd6d10448c4f547f852f2e5dbd4c7e57"
+    "cc5140d47e85d2b462d8c49d30b0a67c85cdefe3cf90b396674775d7968af8d164bb7e058ad2eff0a8f9cedea1534451adb8cb5f6843c1dcd632698d"
+    "febcf7863f1b36aac65d3080c4745b15492570977fd25d958e5a95d69b5ac294d8f5b978ae4286656908fe8acf3fbdc691dc8b499244c0a9331c6634"
+    "f7b2ae833270a3742845567664ceb0dea3c39e6b905b4702ed6e5c6e35418c0b0350686d6783ecc8e461536abe9f9d748e63cef2c7dec48bf69289f8"
+    "d6cb3645d58e0db7724b5fa17a984da6564a514b8fb78c9e6572828dfde745339a60a0da8150748f78724189a35d4fb9553c6cb6a695b06ace751a71"
+    "89ce5f7ba0ba80ba7b9fc2a533ddf6e76a96a9d95f602b1b534737a23d3eba83c2725e5551f6bb2fc6803134749583a714409eaffca9dd8caf94653d"
+    "dbb7eb004c80ad4a6d7fb4b42385443f5f465b23573d511ca3a2db487b760e71787a4f8dd76fbd93205fa86975f0d197bb64247f115dc761aea1eab0"
+    "67ab8e6c74ccbd509486bfe7714f19c16f898c3c97b8bd8071763a821e317ba7fd7dddb5991d466d847ce797e0a2479c")
 
 # %% ../nbs/00_images.ipynb #1e1e7217
+def label_palette(n: int = 256,  # how many colours
+                  unpainted: bool = True,  # whether 0 means that nothing is there: black
+                 ) -> np.ndarray: # [n,3] uint8; row i is the colour of region i, whatever n
+    "Colours of regions, the same in every file and figure; after 256 the list begins again."
+    if n < 0: raise ImageError(f"n: {n}, expected a number of colours, 0 or more.")
+    colors = np.frombuffer(bytes.fromhex(_COLORS), np.uint8).reshape(-1, 3)[np.arange(n) % 256]
+    if unpainted: colors[:1] = 0
+    return colors
+
+# %% ../nbs/00_images.ipynb #087e41b3
 def _smallest(labels):
     "The smallest type that holds the labels."
     low, high = int(labels.min()), int(labels.max())
@@ -676,7 +683,7 @@ def _encode_png(labels, like, path):
     out = io.BytesIO(); picture.save(out, "PNG", optimize=False)
     return out.getvalue()
 
-# %% ../nbs/00_images.ipynb #087e41b3
+# %% ../nbs/00_images.ipynb #1964641a
 def _encode_tiff(labels, like, path):
     "A compressed TIFF, one page a plane."
     import tifffile
@@ -696,7 +703,7 @@ def _encode_npz(labels, like, path):
     np.savez_compressed(out, labels=labels, **more)
     return out.getvalue()
 
-# %% ../nbs/00_images.ipynb #1964641a
+# %% ../nbs/00_images.ipynb #2b4dbaff
 def _assumed_affine(ndim, like):
     "Planes towards S, rows towards P, columns towards L, for an image that has no affine."
     spacing = np.array(like.spacing if like is not None else (1.0,) * ndim)
@@ -717,7 +724,7 @@ def _encode_nifti(labels, like, path):
     image.header.set_xyzt_units("mm" if like is not None and like.unit == "mm" else "unknown")
     return gzip.compress(image.to_bytes(), mtime=0) if suffix(path) == ".nii.gz" else image.to_bytes()
 
-# %% ../nbs/00_images.ipynb #2b4dbaff
+# %% ../nbs/00_images.ipynb #289c7464
 WRITERS: dict[str, Callable[..., bytes]] = {  # ending → encoder of labels
     ".png": _encode_png, ".tif": _encode_tiff, ".tiff": _encode_tiff, ".npy": _encode_npy, ".npz": _encode_npz, ".nii": _encode_nifti, ".nii.gz": _encode_nifti}
 
@@ -732,7 +739,7 @@ def write_labels(path,  # .png, .tif, .tiff, .npy, .npz, .nii, .nii.gz
     if like is not None: check_labels_match(labels, like, str(path))
     _write_bytes(path, WRITERS[suffix(path)](labels, like, path))
 
-# %% ../nbs/00_images.ipynb #289c7464
+# %% ../nbs/00_images.ipynb #e80af390
 def write_picture(path,  # a .png file
                   rgb: np.ndarray,  # [H,W] or [H,W,3], floats in [0,1] or uint8
                  ) -> None:

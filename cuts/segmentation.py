@@ -7,13 +7,13 @@ __all__ = ['Tiles', 'Segmentation', 'sample_vectors', 'unit', 'segment_vectors',
            'find_structure', 'region_table', 'to_bytes', 'from_file']
 
 # %% ../nbs/23_segmentation.ipynb #46d9b786
-import io, json
+import io, json, warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import torch
+from sklearn.exceptions import ConvergenceWarning
 
 from .condensation import (CondensationTree, DiffusionCondensation, best_overlap, best_rest, persistent_regions, salient_levels)
 from .config import SegmentationConfig
@@ -102,13 +102,15 @@ def sample_vectors(tiles:Tiles,
                    n:int=2**16,             # pixels at most
                    seed:int=0,
                   ) -> np.ndarray:          # [min(n, pixels), D] float32
-    "The vectors of a uniform sample of an image's pixels, gathered tile by tile; all of them if there are no more than `n`."
+    "The vectors of a uniform sample of an image's pixels, gathered tile by tile, in the order of the pixels; all if there are no more than `n`."
     total = int(np.prod(spatial))
-    chosen = np.ones(spatial, bool) if total <= n else None
-    if chosen is None:
-        chosen = np.zeros(total, bool); chosen[np.random.default_rng(seed).choice(total, n, replace=False)] = True
-        chosen = chosen.reshape(spatial)
-    return np.concatenate([Z[chosen[where]] for where, Z in tiles()])
+    chosen = np.ones(total, bool) if total <= n else np.zeros(total, bool)
+    if total > n: chosen[np.random.default_rng(seed).choice(total, n, replace=False)] = True
+    rank, chosen, sample = (chosen.cumsum() - 1).reshape(spatial), chosen.reshape(spatial), None
+    for where, Z in tiles():
+        if sample is None: sample = np.empty((min(n, total), Z.shape[-1]), np.float32)
+        sample[rank[where][chosen[where]]] = Z[chosen[where]]
+    return sample
 
 def unit(Z:np.ndarray) -> np.ndarray:  # [..., D] float32
     "Vectors scaled to length one; a vector of zeros stays."
@@ -122,7 +124,8 @@ def segment_vectors(tiles:Tiles,
                    ) -> Segmentation:
     "Stage 2: condensation and, if asked for, spectral k-means of an image's vectors, tile by tile."
     c = config
-    with fixed_threads():
+    with fixed_threads(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)        # fewer distinct places than clusters: a flat image is no mishap
         sample = sample_vectors(tiles, spatial, seed=c.segmentation_seed)
         new_spectral = lambda: SpectralKMeans(c.n_clusters, n_landmarks=c.spectral_landmarks, knn=c.spectral_knn, t=c.diffusion_time, random_state=c.segmentation_seed)
         view = scale = unit if c.normalize else lambda Z: Z

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'learning_rate', 'plane_sizes', 'crop_shape', 'draw_places', 'Crops', 'mixed_precision', 'losses', 'draw_pairs',
-           'Trainer', 'snapshot', 'restore', 'save_checkpoint', 'train']
+           'Trainer', 'snapshot', 'restore', 'save_checkpoint', 'train', 'image_losses']
 
 # %% ../nbs/13_training.ipynb #0f89993a
 import json, logging, math, time
@@ -42,7 +42,8 @@ def _generators(seed, epoch):
 
 def plane_sizes(dataset:ImageDataset) -> list[tuple[int, int, int, int]]: # (item, plane, H, W) of every plane
     "All two-dimensional planes of a data set: an image has one, a volume as many as it is deep."
-    return [(i, z, *s.image.spatial[-2:]) for i, s in enumerate(dataset) for z in range(s.image.spatial[0] if s.image.is_volume else 1)]
+    images = ((i, dataset[i].image) for i in range(len(dataset)))
+    return [(i, z, *image.spatial[-2:]) for i, image in images for z in range(image.spatial[0] if image.is_volume else 1)]
 
 def crop_shape(planes, crop:int|None) -> tuple[int, int]: # height and width of every crop
     "The crop's side, less where all images are smaller; with `crop=None` the largest size that fits into all of them."
@@ -227,3 +228,19 @@ def train(dataset:ImageDataset,     # the images; labels are never looked at
 def _waited(history):
     "Epochs since the best validation loss."
     return len(history) - 1 - int(np.argmin([h["val_loss"] for h in history])) if history else 0
+
+# %% ../nbs/13_training.ipynb #974b3041
+@torch.inference_mode()
+def image_losses(model:Model,
+                 dataset:ImageDataset, # of readable images
+                 i:int|str,            # which one
+                ) -> dict[str, float]: # loss, contrast, reconstruction
+    "The losses of a model on one image of a data set."
+    t, one = model.config.training, dataset.subset([i])
+    planes, (rng, generator) = plane_sizes(one), _generators(t.seed, -1)
+    shape = tuple(min(n, 256) for n in planes[0][2:])
+    crops, total = Crops(one, shape), []
+    for place in draw_places(planes, shape, 1 if len(planes) == 1 and max(planes[0][2:]) <= 256 else 4, rng):
+        batch = crops[place][None]
+        total.append(losses(model.network, batch, *draw_pairs(batch, t, generator), t, model.device).cpu())
+    return dict(zip(("loss", "contrast", "reconstruction"), torch.stack(total).mean(0).tolist()))

@@ -125,6 +125,16 @@ def normalise(nb: dict, widgets: list[str]) -> dict: # widgets: ids of the model
             elif kind.startswith("text/"): output["data"][kind] = plain_text("".join(value))
     return nb
 
+def split_title(nb): # a notebook node
+    "Give what follows title and subtitle a cell of its own: nbdev makes front matter of the title's cell and drops the rest of it."
+    i, cell = next(((i, c) for i, c in enumerate(nb.cells) if c.cell_type == "markdown" and c.source.startswith("# ")), (0, None))
+    if not cell: return
+    head = re.match(r"# .*\n*(?:> .*\n*)?(?:- .*: .*\n*)*", cell.source + "\n")[0]
+    if rest := cell.source[len(head):].strip():
+        from nbformat.v4 import new_markdown_cell
+        cell.source = head.strip()
+        nb.cells.insert(i + 1, new_markdown_cell(rest, id=short_hash(cell.id, "rest")[:8]))
+
 def run(path: Path, slow: bool, timeout: int):
     "The notebook at `path`, executed and normalised, as the text of its file."
     import nbformat
@@ -140,6 +150,7 @@ def run(path: Path, slow: bool, timeout: int):
             return await super().async_execute_cell(cell, cell_index, **kwargs)
 
     nb = nbformat.read(path, as_version=4)
+    split_title(nb)
     kept = [c for c in nb.cells if c.cell_type == "code" and (is_off(c) or is_slow(c) and not slow)]
     if any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for c in kept for o in c.outputs):
         raise ValueError(f"{path.name}: a skipped cell shows a widget, whose state would be lost. Make the cell quick, or show a picture.")

@@ -113,7 +113,7 @@ def test_a_crop_smaller_than_the_patch_names_both():
     ("training: {epoch: 5}", "Did you mean 'epochs'"), ("training: {learningrate: 5}", "Did you mean 'learning_rate'"),
     ("trainig: {epochs: 5}", "Did you mean 'training'"), ("epochs: 5", "belongs into the section 'training'"),
     ("data: {epochs: 5}", "belongs into the section 'training'"), ("segmentation: {landmarks: 5}", "Did you mean 'n_landmarks'"),
-    ("training: 5", "expected settings"), ("- training", "expected the sections"), ("just words here: ", "There are: data, training, segmentation"),
+    ("training: 5", "expected settings"), ("- training\n", "expected the sections"), ("just words here: ", "There are: data, training, segmentation"),
     ("1: 2", "1 is no section"), ("training: {1: 2}", "1 is no setting"), ("training: {[1]: 2}", "line 1"), ("{training: {epochs: 5}", "line 1"),
     ("training: {epochs: 5, epochs: 6}", "occurs twice"), ("training: {epochs: 5}\ntraining: {seed: 2}", "line 2"),
     ("training: {epochs: 09}", "whole number"), ("training: {epochs: 5}\n---\ndata: {}", "line 2"), ("training: &a {<<: *a}", "'<<'"),

@@ -503,8 +503,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     before = path.read_bytes()
     def full(*_): raise OSError(28, "No space left on device")
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"): write_labels(path, GREY % 4)
-    with pytest.raises(OSError, match="No space"): write_picture(tmp_path / "b.png", RGB)
+    with pytest.raises(OSError, match="disk is full"): write_labels(path, GREY % 4)
+    with pytest.raises(OSError, match="disk is full"): write_picture(tmp_path / "b.png", RGB)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.png"]
     monkeypatch.undo()
     with pytest.raises(FileNotFoundError, match="does not exist"): write_labels(tmp_path / "no" / "a.png", GREY)

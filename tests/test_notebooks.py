@@ -1,5 +1,5 @@
 "Every notebook runs from top to bottom, its `#| slow` and `#| notest` cells excepted."
-import os, subprocess, sys
+import os, signal, subprocess, sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,12 @@ notebooks = sorted((root/"nbs").glob("*.ipynb"), key=lambda p: -p.stat().st_size
 
 @pytest.mark.parametrize("path", notebooks, ids=lambda p: p.stem)
 def test_notebook(path, tmp_path):
-    env = os.environ | {"IPYTHONDIR": str(tmp_path), "MPLBACKEND": "Agg", "TQDM_DISABLE": "1"}
-    command = [sys.executable, "-c", "from nbdev.test import nbdev_test; nbdev_test()", "--path", str(path), "--n_workers", "0"]
-    try: run = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=LIMIT, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired as e: pytest.fail(f"{path.name} ran longer than {LIMIT} s\n{(e.stderr or b'').decode()[-3000:]}", pytrace=False)
-    if run.returncode: pytest.fail(f"{path.name}\n{run.stdout[-3000:]}\n{run.stderr[-6000:]}", pytrace=False)
+    env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | {"IPYTHONDIR": str(tmp_path), "TQDM_DISABLE": "1"}
+    command = [sys.executable, "-c", "import sys; from nbdev.test import nbdev_test; nbdev_test(sys.argv[1], n_workers=0)", str(path)]
+    run = subprocess.Popen(command, cwd=root, env=env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, start_new_session=True)
+    try: out, _ = run.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(run.pid, signal.SIGKILL)  # its workers too
+        pytest.fail(f"{path.name} ran longer than {LIMIT} s\n{run.communicate()[0][-3000:]}", pytrace=False)
+    if run.returncode: pytest.fail(f"{path.name}\n{out[-6000:]}", pytrace=False)
