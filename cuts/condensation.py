@@ -117,12 +117,14 @@ def from_merges(merges:list[tuple[int, int]], # (absorbed, heir) in order
 def salient_levels(tree:CondensationTree,
                    min_lifetime:float=0.1, # doublings of the bandwidth
                    max_regions:int=60,     # finest partition considered
+                   at_least:int=5,         # as many, if there are that many partitions
                   ) -> list[int]:          # numbers of regions, from fine to coarse
-    "The partitions that last; the one that lasts longest if none lasts long enough."
+    "The partitions that last; the few that last longest where few last long enough."
     if len(tree) == 1: return [1]
     lifetimes = tree.lifetimes[1:max_regions]                                      # of 2, 3, … regions
     lasting = np.flatnonzero(lifetimes >= min_lifetime - 1e-9)
-    return [int(k) + 2 for k in (lasting if len(lasting) else [lifetimes.argmax()])[::-1]]
+    if len(lasting) < at_least: lasting = np.sort(np.argsort(-lifetimes, kind="stable")[:at_least])
+    return [int(k) + 2 for k in lasting[::-1]]
 
 # %% ../nbs/21_condensation.ipynb #83047593
 def persistent_regions(tree:CondensationTree,

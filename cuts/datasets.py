@@ -469,9 +469,11 @@ class ImageDataset(Dataset):
         some = "".join(f"\n  {n}: {m}" for n, m in list(self.failures.items())[:5])
         return f"{self.name}: none of the {len(self.failures)} images could be read." + some
 
-    def check(self) -> "ImageDataset":
+    def check(self,
+              progress:bool=True, # show a progress bar
+             ) -> "ImageDataset": # itself
         "Read everything once; unreadable items go from `names` to `failures`. Raises ValueError when nothing is left."
-        for _ in tqdm(self, self.name, len(self), leave=False, disable=os.environ.get("TQDM_DISABLE", "0") not in ("", "0")): pass
+        for _ in tqdm(self, self.name, len(self), leave=False, disable=None if progress else True): pass
         self.names = [n for n in self.names if n not in self.failures]
         if not self.names: raise ValueError(self._nothing())
         return self

@@ -54,7 +54,7 @@ def fit(source,           # what to learn from
     "Stage 1: learn an embedding from images, without labels."
     config = make_config(config, **settings)
     if out is not None: return train_run(source, out, config, root=root, labels=labels, channels=channels, resume=True, progress=progress)[0]
-    return train(_open(source, config, root=root, labels=labels, channels=channels).check(), config, progress=progress)
+    return train(_open(source, config, root=root, labels=labels, channels=channels).check(progress), config, progress=progress)
 
 # %% ../nbs/50_experiment.ipynb #e79049c8
 ONE_IMAGE = dict(epochs=40, batch_size=8, crop=48)     # training on the image itself: two hundred small steps
@@ -120,9 +120,9 @@ class Report:
     def __add__(self, other:"Report") -> "Report":
         return Report(self.done + other.done, self.skipped + other.skipped, self.failures | other.failures)
 
-def _open_checked(source, config, **how) -> tuple[ImageDataset, Report]:
+def _open_checked(source, config, progress, **how) -> tuple[ImageDataset, Report]:
     "A data set that has been read through once, and a report of what could not be read."
-    dataset = _open(source, config, **how).check()
+    dataset = _open(source, config, **how).check(progress)
     return dataset, Report(failures=dict(dataset.failures))
 
 # %% ../nbs/50_experiment.ipynb #af00183d
@@ -135,7 +135,7 @@ def train_run(source,
               progress:bool=True,
              ) -> tuple[Model, Report]:
     "Stage 1 into a run folder: config.yaml, model.safetensors, checkpoint.safetensors, history.csv, loss.png."
-    dataset, report = _open_checked(source, config, root=root, labels=labels, channels=channels)
+    dataset, report = _open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     run, inputs = Run(out), digest([config.digest("training"), dataset.digest()])
     with run.lock():
         if resume and run.done("train", inputs): return Model.load(run.file("model.safetensors")), report + Report(skipped=["train"])
@@ -185,7 +185,7 @@ def segment_run(source,
     from tqdm.auto import tqdm
     model = None if run is None else load(run)
     config = config or (model.config if model else make_config(**ONE_IMAGE))
-    dataset, report = _open_checked(source, config, root=root, labels=labels, channels=channels)
+    dataset, report = _open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     folder, about = Run(out), [config.digest("segmentation"), _fingerprint(model) if model else config.digest("training")]
     facts = dict(seed=config.training.seed, is_binary=dataset.is_binary if config.data.is_binary is None else config.data.is_binary)
     with folder.lock():
@@ -226,7 +226,7 @@ def embed_run(source,
     import pandas as pd
     from tqdm.auto import tqdm
     model, folder, rows = load(run), Run(out), []
-    dataset, report = _open_checked(source, model.config, root=root, labels=labels, channels=channels)
+    dataset, report = _open_checked(source, model.config, progress, root=root, labels=labels, channels=channels)
     with folder.lock():
         for sample in tqdm(dataset, "embed", len(dataset), unit="image", disable=None if progress else True):
             try:

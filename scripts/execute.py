@@ -36,10 +36,14 @@ def code_lines(source: str) -> str:
     "The lines of `source` that do something: no comments, no blank lines, nothing after the last letter of a line."
     return "\n".join(line.rstrip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#"))
 
+def parsed(source: str) -> ast.Module:
+    "The syntax tree of a cell, its lines of magic left out."
+    return ast.parse("\n".join("" if re.match(r"\s*[%!]", line) else line for line in source.splitlines()))
+
 def imported(source: str) -> set[str]: # names of modules of `cuts`
     "The modules of `cuts` that `source` imports or reaches through `cuts.name`."
     from cuts import _home
-    try: tree = ast.parse("\n".join("" if re.match(r"\s*[%!]", line) else line for line in source.splitlines()))
+    try: tree = parsed(source)
     except SyntaxError: return {p.stem for p in lib.glob("*.py")}  # unreadable to us: depends on everything
     names = set()
     for node in ast.walk(tree):

@@ -18,7 +18,6 @@ import yaml
 
 root = Path(__file__).resolve().parents[1]
 nbs, proc, docs, here = root/"nbs", root/"_proc", root/"_docs", root/"scripts"
-os.chdir(root) # nbdev looks for settings.ini from the working folder upwards
 BANDS = ["Data", "Stage 1: embedding", "Stage 2: condensation", "Evaluation", "Results, to look at", "Running it", "Reproduction", "Tutorials"]
 KINDS = {"fig": "Figure", "tbl": "Table", "eq": "Equation", "sec": "Section"}
 REF = r"(?:fig|tbl|eq|sec)-[\w-]*\w"
@@ -61,10 +60,11 @@ def source_of(cell) -> str: return "".join(cell.get("source", ""))
 def split_directives(source: str) -> tuple[dict[str, str], str]:
     "The `#| key: value` lines at the head of a code cell, and the code without them."
     lines, options = source.splitlines(), {}
-    while lines and (m := re.match(r"\s*#\|\s*([\w-]+):?\s*(.*)$", lines[0]) or (not lines[0].strip() and re.match("", ""))):
-        if m.re.groups: options[m[1]] = str(yaml.safe_load(m[2])) if m[2].strip() else "true"
-        lines.pop(0)
-    return {k: v.lower() if v in ("True", "False") else v for k, v in options.items()}, "\n".join(lines).rstrip()
+    while lines and (not lines[0].strip() or re.match(r"\s*#\|", lines[0])):
+        if m := re.match(r"\s*#\|\s*([\w-]+):?\s*(.*)$", lines.pop(0)):
+            value = yaml.safe_load(m[2]) if m[2].strip() else True
+            options[m[1]] = str(value).lower() if isinstance(value, bool) else str(value)
+    return options, "\n".join(lines).rstrip()
 
 def fence(text: str, kind: str) -> str: # a fenced block of class `kind`
     ticks = "`"*max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
@@ -257,7 +257,8 @@ def check(problems: Problems):
             target = (path.parent/unquote(url.path)).resolve() if url.path else path
             if target.is_dir(): target = target/"index.html"
             if not target.exists(): problems.add(path.name, f"link to {link}, which is not there")
-            elif url.fragment and target in read and unquote(url.fragment) not in read[target].anchors: problems.add(path.name, f"link to {link}: no such place on that page")
+            elif url.fragment and target in read and not {unquote(url.fragment), unquote(url.fragment).split(".")[0]} & read[target].anchors:  # nbdev links a method by its class
+                problems.add(path.name, f"link to {link}: no such place on that page")
     return len(read)
 
 
@@ -299,6 +300,7 @@ def main() -> int:
     parser.add_argument("--sidebar", action="store_true")
     parser.add_argument("--readme", action="store_true")
     args = parser.parse_args()
+    os.chdir(root)  # nbdev looks for settings.ini from the working folder upwards
     if args.sidebar: write_sidebar()
     if args.readme: write_readme()
     if args.sidebar or args.readme: return 0

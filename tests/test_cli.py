@@ -1,0 +1,314 @@
+"The command `cuts`: exit statuses, what stays after faults, odd names. Its ordinary use is in nbs/59_cli.ipynb."
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cuts.cli import app
+from cuts.datasets import fundus_phantom
+from cuts.images import write_labels, write_picture
+
+TINY = ["--epochs", "1", "--device", "cpu"]
+for setting in ("crop=24", "batch_size=4", "n_anchors=8", "min_batches=1", "precision=float32", "n_landmarks=60", "spectral_landmarks=40"):
+    TINY += ["--set", setting]
+MAIN = [sys.executable, "-P", "-c", "from cuts.cli import main; main()"]
+
+
+def cuts(*args):
+    "Status and output of a command in this process; an exception that escapes is a failure."
+    result = CliRunner().invoke(app, [str(a) for a in args], prog_name="cuts")
+    if result.exception and not isinstance(result.exception, SystemExit): raise result.exception
+    assert "Traceback" not in result.output or "--debug" in args
+    return result.exit_code, result.output
+
+
+def picture(path, seed=0, shape=(32, 32)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(path, fundus_phantom(shape, seed)[0])
+
+
+def tree(folder):
+    "Every file's content, without the folder's locks."
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.endswith("lock")}
+
+
+def snapshot(folder): return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file() and p.name[0] != "."}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CUTS_DATA", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    "Two pictures with truth."
+    folder = tmp_path_factory.mktemp("images")/"two"
+    for seed in range(2):
+        x, y = fundus_phantom((32, 36), seed)
+        (folder/"labels").mkdir(parents=True, exist_ok=True)
+        write_picture(folder/f"{seed}.png", x); write_labels(folder/"labels"/f"{seed}.png", y)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(images, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")/"trained"
+    status, said = cuts("train", images, "--out", out, *TINY)
+    assert status == 0, said
+    return out
+
+
+# Help --------------------------------------------------------------------------------------------------------------
+def test_help_is_fast_and_imports_no_torch():
+    code = "import sys; from cuts.cli import main\ntry: main(['--help'])\nfinally: print([m for m in ('torch', 'numpy', 'pandas', 'sklearn', 'matplotlib', 'rich') if m in sys.modules], file=sys.stderr)"
+    best = np.inf
+    for _ in range(3):                                           # CPU seconds: the machine may be busy
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert done.returncode == 0 and done.stderr.strip() == "[]" and "Commands:" in done.stdout
+    assert best < .5
+
+
+def test_short_help_is_whole():
+    assert "..." not in cuts("-h")[1].split("Commands:")[1]
+
+
+@pytest.mark.parametrize("command", ["demo", "run", "train", "embed", "segment", "evaluate", "bench", "info", "download", "config"])
+def test_every_command_explains_itself(command):
+    for flag in ("-h", "--help"):
+        status, said = cuts(command, flag)
+        assert status == 0 and "Examples:" in said and f"cuts {command}" in said.split("Examples:")[1]
+
+
+def test_run_has_the_options_of_its_steps():
+    import re
+    options = lambda command: set(re.findall(r"(?<![\w-])--[a-z-]+", cuts(command, "-h")[1].split("Options:")[1].split("Examples:")[0]))
+    assert (options("train") | options("segment")) - {"--resume", "--run"} <= options("run")   # run always resumes, and has its own model
+
+
+# Wrong usage: 2 ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("args, said", [
+    (["segmnet"], "segmnet"), (["run", "images"], "--out"), (["run", "images", "--out", "x", "--epohcs", "3"], "--epochs"),
+    (["train", "--out", "x"], "say which images"), (["train", "demo", "--out", "x", "--set", "epohcs=3"], "Did you mean 'epochs'"),
+    (["train", "demo", "--out", "x", "--set", "epochs"], "NAME=VALUE"), (["train", "demo", "--out", "x", "--epochs", "0"], "at least 1"),
+    (["train", "demo", "--out", "x", "--epochs", "many"], "--epochs"), (["run", "demo", "--out", "x", "--preset", "retna"], "Did you mean 'retina'"),
+    (["run", "demo", "--out", "x", "--preset", "retina", "--config", "a.yaml"], "exclude"), (["run", "demo", "--out", "x", "--seeds", "1,b"], "1,2,3"),
+    (["run", "demo", "--out", "x", "--seed", "1", "--seeds", "1,2"], "exclude"), (["run", "demo", "--out", "x", "--n-jobs", "0"], "1 or more"),
+    (["run", "demo", "--out", "x", "--method", "catch"], "kmeans"), (["segment", "demo", "--out", "x", "--run", "r", "--epochs", "3"], "trained already"),
+    (["config", "--set", "dataset.name=3"], "is no setting"),
+])
+def test_wrong_usage(here, args, said):
+    status, text = cuts(*args)
+    assert status == 2 and said in text
+    assert list(here.iterdir()) == []
+
+
+# Mistakes: 1, in one sentence ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("args, said", [
+    (["segment", "nowhere", "--out", "x"], "neither a file, a folder"), (["train", "retnia", "--out", "x"], "did you mean 'retina'"),
+    (["train", "retina", "--root", "nowhere", "--out", "x"], "cuts download retina"), (["evaluate", "nowhere", "--out", "x.csv"], "no such folder"),
+    (["embed", "demo", "--run", "nowhere", "--out", "x"], "nowhere"), (["segment", "demo", "--run", "nowhere", "--out", "x"], "nowhere"),
+    (["train", "demo", "--config", "none.yaml", "--out", "x"], "none.yaml"), (["download", "demo"], "needs no download"), (["download", "retnia"], "retina"),
+    (["train", "demo", "--device", "cuda:99", "--out", "x", "--epochs", "1"], "cuda:99"), (["download", "brain_tumor"], "by hand"),
+])
+def test_mistakes(here, args, said):
+    status, text = cuts(*args)
+    assert status == 1 and said in text and text.splitlines()[0].startswith(("cuts: ", "warning: "))
+    assert not [p for p in here.rglob("*") if p.is_file() and p.name[0] != "." and p.suffix in (".npz", ".csv", ".safetensors")]
+
+
+def test_debug_shows_the_traceback(here):
+    status, text = cuts("segment", "nowhere", "--out", "x", "--debug")
+    assert status == 1 and "Traceback" in text and "FileNotFoundError" in text
+
+
+def test_a_yaml_file_that_cannot_be(here):
+    Path("bad.yaml").write_text("training:\n  epohcs: 3\n")
+    status, text = cuts("train", "demo", "--config", "bad.yaml", "--out", "x")
+    assert status == 1 and "bad.yaml" in text and "Did you mean 'epochs'" in text
+    Path("evil.yaml").write_text("training: !!python/object/apply:os.system ['touch pwned']\n")
+    assert cuts("train", "demo", "--config", "evil.yaml", "--out", "x")[0] == 1
+    assert not Path("pwned").exists()
+
+
+def test_an_empty_folder_and_one_without_images(here):
+    Path("empty").mkdir(); Path("texts").mkdir(); Path("texts/a.txt").write_text("a")
+    for folder in ("empty", "texts"):
+        status, text = cuts("segment", folder, "--out", "x")
+        assert status == 1 and "no image" in text
+
+
+def test_output_cannot_be_made(here, images):
+    Path("file").write_text("taken")
+    status, text = cuts("train", images, "--out", "file/run", *TINY)
+    assert status == 1 and "file" in text and Path("file").read_text() == "taken"
+
+
+# Settings --------------------------------------------------------------------------------------------------------------
+def test_config_prints_what_it_reads(here):
+    from cuts.config import Config, preset
+    status, text = cuts("config", "--preset", "retina", "--set", "epochs=5", "--set", "crop=null", "--set", "train_val_ratio=4:1")
+    assert status == 0 and Config.from_yaml(text) == preset("retina").replace(epochs=5, crop=None, train_val_ratio=(4, 1))
+    assert cuts("config", "--set", "labels=a: b #c", "--out", "own.yaml")[0] == 0
+    assert Config.from_yaml(Path("own.yaml")) == Config().replace(labels="a: b #c")
+    assert Config.from_yaml(cuts("config", "--config", "own.yaml")[1]) == Config().replace(labels="a: b #c")
+
+
+def test_options_reach_the_run_folder(trained, images):
+    from cuts.config import Config
+    made = Config.from_yaml(trained/"config.yaml")
+    assert (made.training.epochs, made.training.crop, made.training.precision, made.segmentation.n_landmarks) == (1, 24, "float32", 60)
+    assert made.data.dataset == str(images)
+
+
+# Batches ---------------------------------------------------------------------------------------------------------------
+def test_odd_names_a_bad_file_and_a_second_run(here):
+    names = ["eye 1.png", "Ängström-眼.PNG", "-dash.png", "--help.png", "a/01.png", "b/01.png", "01.png", "#%&$.png"]
+    for seed, name in enumerate(names): picture(Path("-odd folder")/name, seed, (32 + seed, 34))
+    (Path("-odd folder")/".hidden.png").write_bytes(b"no picture")
+    (Path("-odd folder")/"cut.png").write_bytes((Path("-odd folder")/"01.png").read_bytes()[:200])
+    args = ["run", "--out", "out", *TINY, "--", "-odd folder"]
+    status, text = cuts(*args)
+    assert status == 1 and "cut.png" in text.split("failed")[-1] and ".hidden" not in text
+    made = [p for p in Path("out/seed-1/segmentations").rglob("*.npz")]
+    assert len(made) == len(names) and len({p.name.lower() + str(p.parent) for p in made}) == len(names)
+    assert len(list(Path("out/figures").rglob("*.png"))) == len(names)
+    (Path("-odd folder")/"cut.png").unlink()
+    before = snapshot(Path("out/seed-1/segmentations")) | snapshot(Path("out/figures"))
+    status, text = cuts(*args)
+    assert status == 0 and "Nothing to do" in text
+    assert before == snapshot(Path("out/seed-1/segmentations")) | snapshot(Path("out/figures"))
+
+
+def test_names_that_are_no_text(here):
+    name = os.fsdecode(b"gr\xfc\xdfe.png")
+    try: picture(Path("images")/name)
+    except (OSError, ValueError): pytest.skip("this file system takes only valid names")
+    (Path("images")/os.fsdecode(b"b\xf6se.png")).write_bytes(b"no picture")
+    done = subprocess.run([*MAIN, "segment", "images", "--out", "out", *TINY], capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 1 and b"Traceback" not in done.stderr and b"b\\udcf6se.png" in done.stderr
+    assert len(list(Path("out").glob("*.npz"))) == 1
+
+
+def test_many_names_as_a_shell_gives_them(here, images, trained):
+    status, text = cuts("segment", images/"0.png", images/"1.png", "--run", trained, "--out", "out")
+    assert status == 0 and sorted(p.name for p in Path("out").glob("*.npz")) == ["0.png.npz", "1.png.npz"]
+    assert cuts("segment", str(images/"*.png"), "--run", trained, "--out", "globbed")[0] == 0
+    assert sorted(p.name for p in Path("globbed").glob("*.npz")) == ["0.png.npz", "1.png.npz"]
+
+
+def test_truncated_result_is_made_again(here, images, trained):
+    args = ["segment", images, "--run", trained, "--out", "out"]
+    assert cuts(*args)[0] == 0
+    first, second = sorted(Path("out").glob("*.npz"))
+    whole, stamp = first.read_bytes(), second.stat().st_mtime_ns
+    first.write_bytes(whole[:len(whole)//2])
+    status, text = cuts(*args)
+    assert status == 0 and "1 image done, 1 whole already" in text
+    assert first.read_bytes() == whole and second.stat().st_mtime_ns == stamp
+
+
+def test_steps_and_scores(here, images, trained):
+    import pandas as pd
+    assert cuts("embed", images, "--run", trained, "--out", "embedded")[0] == 0
+    with np.load("embedded/0.png.npz") as f: assert f["vectors"].shape == (32, 36, 128) and set(f) == {"image", "reconstruction", "label", "vectors"}
+    assert set(pd.read_csv("embedded/losses.csv").image) == {"0.png", "1.png"}
+    assert cuts("segment", images, "--run", trained, "--out", "out")[0] == 0
+    status, text = cuts("evaluate", "out", "--out", "deep/er/scores.csv")
+    assert status == 0 and "spectral k-means" in text
+    table = pd.read_csv("deep/er/scores.csv")
+    assert list(table.columns[:8]) == ["seed", "method", "image", "level", "n_regions", "oracle", "dice", "hausdorff"]
+    assert set(table.method) == {"spectral k-means", "diffusion (persistent)", "diffusion (best level)", "diffusion (best salient level)"} and len(table) == 8
+
+
+def test_two_workers_make_the_same_bytes(here, images, trained):
+    for n in (1, 2): assert cuts("segment", images, "--run", trained, "--out", f"jobs-{n}", "-j", n)[0] == 0
+    one, two = ({k: v for k, v in tree(Path(f"jobs-{n}")).items() if k.endswith(".npz")} for n in (1, 2))
+    assert one == two and len(one) == 2
+
+
+def test_seeds_in_one_table(here, images):
+    import pandas as pd
+    status, text = cuts("run", images, "--out", "out", "--seeds", "1,3", *TINY, "--method", "condensation")
+    assert status == 0 and "±" in text
+    table = pd.read_csv("out/metrics.csv")
+    assert set(table.seed) == {1, 3} and "spectral k-means" not in set(table.method)
+    assert Path("out/seed-3/model.safetensors").is_file() and len(list(Path("out/figures").glob("*.png"))) == 2
+
+
+def test_without_truth(here):
+    picture(Path("plain/a.png"))
+    assert cuts("segment", "plain", "--out", "out", *TINY)[0] == 0
+    status, text = cuts("evaluate", "out", "--out", "scores.csv")
+    assert status == 0 and "no scores" in text and "nan" not in Path("scores.csv").read_text().lower()
+
+
+# Streams and signals -----------------------------------------------------------------------------------------------------
+def test_quiet_says_nothing_on_the_error_stream(here, images, trained):
+    done = subprocess.run([*MAIN, "segment", str(images), "--run", str(trained), "--out", "out", "-q"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""
+
+
+def test_info_is_json(here):
+    status, text = cuts("info", "--json", "--root", "elsewhere")
+    facts = json.loads(text)
+    assert status == 0 and facts["root"] == "elsewhere" and {"phate", "medical", "explore", "examples"} <= set(facts["extras"])
+    assert facts["machine"]["cores"] >= 1 and {d["name"] for d in facts["datasets"]} >= {"retina", "demo"}
+    assert "Extras" in cuts("info")[1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_interrupt(here, images):
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    args = [*MAIN, "train", str(images), "--out", "run", *TINY, "--epochs", "100000"]
+    process = subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.time() + 60
+    while not Path("run/checkpoint.safetensors").exists() and process.poll() is None and time.time() < until: time.sleep(.1)
+    process.send_signal(signal.SIGINT)
+    start = time.time()
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130 and time.time() - start < 5
+    assert "stopped" in said and "in run" in said and "Traceback" not in said
+    assert Path("run/checkpoint.safetensors").is_file() and not Path("run/model.safetensors").exists()
+
+
+# Measurements ------------------------------------------------------------------------------------------------------------
+def test_bench_as_json(here, monkeypatch):
+    from cuts import bench
+    monkeypatch.setattr(bench, "ROWS", ("embedding", "stage1", "plain_steps"))
+    fake = dict(embedding=None, stage1=dict(seconds_per_epoch=1.), plain_steps=dict(seconds_per_five=4.))
+    measure = bench.measure
+    monkeypatch.setattr(bench, "measure", lambda row: fake[row] or measure(row))
+    status, text = cuts("bench", "--json", "--out", "bench.json")
+    result = json.loads(text[:text.rindex("}") + 1])
+    assert status == 0 and result["stage1"]["ratio_to_plain_steps"] == .25 and result == json.loads(Path("bench.json").read_text())
+    assert result["embedding"]["seconds_per_image"] > 0 and 100 < result["embedding"]["peak_rss_mb"] < 1200
+    assert "embed an image" in cuts("bench")[1]
+
+
+def test_bench_records_a_row_that_fails(here, monkeypatch):
+    from cuts import bench
+    monkeypatch.setattr(bench, "ROWS", ("stage1", "plain_steps"))
+    monkeypatch.setattr(bench, "measure", lambda row: bench.in_fresh_process("raise MemoryError('too large')"))
+    status, text = cuts("bench", "--json")
+    assert status == 1 and "too large" in text
+
+
+def test_peak_is_of_the_process_itself():
+    "Not of the larger one that started it."
+    from cuts.bench import in_fresh_process
+    held = np.ones(500 * 2**17)
+    assert in_fresh_process("from cuts.bench import peak_rss_mb; result = peak_rss_mb()") < 500 and held.sum()
