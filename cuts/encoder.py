@@ -133,7 +133,7 @@ class Model:
     @torch.inference_mode()
     def _apply(self, image, where, f):
         planes, (outer, inner) = where[:-2], _with_margin(where[-2:], self.network.halo, image.spatial[-2:])
-        x = torch.from_numpy(np.ascontiguousarray(image.data[:, *planes, *outer])).to(self.device)
+        x = torch.tensor(image.data[:, *planes, *outer], device=self.device)
         x = x[None] if not planes else x.transpose(0, 1)                                  # [planes,C,h,w]
         Z = f(self.network.encoder(x)[:, :, *inner].permute(0, 2, 3, 1)).float().cpu().numpy()
         return Z if planes else Z[0]

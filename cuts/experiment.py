@@ -7,7 +7,7 @@ __all__ = ['log', 'ONE_IMAGE', 'make_config', 'fit', 'segment', 'load', 'Report'
            'score_segmentation', 'evaluate_run', 'draw_run', 'run', 'demo']
 
 # %% ../nbs/50_experiment.ipynb #8a1236ec
-import json, logging, os
+import logging, os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from .config import Config, preset
-from .datasets import ImageDataset, Sample, open_dataset
+from .datasets import ImageDataset, open_dataset
+from .diffusion import fixed_threads
 from .encoder import Model
 from .images import Image
 from .metrics import best_level, render, score, summarise, table
@@ -60,9 +61,10 @@ def fit(source,           # what to learn from
 ONE_IMAGE = dict(epochs=40, batch_size=8, crop=48)     # training on the image itself: two hundred small steps
 
 def _segment_sample(sample, model, config, progress=False):
-    "Segment one sample; without a model with one that is trained on it."
-    if model is None: model = train(ImageDataset([(sample.name, sample.image, None)]), config, progress=progress)
-    return segment_image(sample.image, model, config.segmentation, sample.name, sample.labels)
+    "Segment one sample, without a model with one that is trained on it; always on as many threads, so that workers change no byte."
+    with fixed_threads():
+        if model is None: model = train(ImageDataset([(sample.name, sample.image, None)]), config, progress=progress)
+        return segment_image(sample.image, model, config.segmentation, sample.name, sample.labels)
 
 def _is_one(source):
     "Whether a source is a single image: a file, an `Image`, or an array of one picture."
@@ -316,17 +318,18 @@ def run(source,
         progress:bool=True,
        ):                   # (pandas.DataFrame of scores, Report)
     "Train, segment, score and draw: OUT/seed-1/…, OUT/metrics.csv, OUT/summary.md, OUT/figures/. Resumable."
-    how, out, report = dict(root=root, labels=labels, channels=channels), Path(out), Report()
+    import pandas as pd
+    dataset, report = _open_checked(source, config, progress, root=root, labels=labels, channels=channels)
+    out = Path(out)
     seeds = tuple(dict.fromkeys(seeds or (config.training.seed,)))
     for seed in seeds:
         folder, mine = out / f"seed-{seed}", config.replace(seed=seed)
-        report += train_run(source, folder, mine, resume=True, progress=progress, **how)[1]
-        report += segment_run(source, folder / "segmentations", run=folder, config=mine, n_jobs=n_jobs, progress=progress, **how)
+        report += train_run(dataset, folder, mine, resume=True, progress=progress)[1]
+        report += segment_run(dataset, folder / "segmentations", run=folder, config=mine, n_jobs=n_jobs, progress=progress)
     frames = []
     for seed in seeds:
         frame, scored = evaluate_run(out / f"seed-{seed}" / "segmentations", progress=progress); frames.append(frame)
         report.failures |= scored.failures
-    import pandas as pd
     frame = pd.concat([f for f in frames if len(f)], ignore_index=True) if any(map(len, frames)) else frames[0]
     write_atomic(out / "metrics.csv", frame.to_csv(index=False))
     if len(frame): write_atomic(out / "summary.md", render(summarise(frame), "markdown") + "\n")

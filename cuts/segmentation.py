@@ -156,7 +156,8 @@ def segment_image(image:Image,
     config = config or model.config.segmentation
     tiles = lambda: model.tiles(image, tile, config.smoothing)
     if 4 * model.dim * int(np.prod(image.spatial)) <= keep:
-        kept = list(tiles()); tiles = lambda: kept
+        with fixed_threads(): kept = list(tiles())
+        tiles = lambda: kept
     return segment_vectors(tiles, image.spatial, config, image=image, name=name, truth=truth)
 
 # %% ../nbs/23_segmentation.ipynb #f7558933

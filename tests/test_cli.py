@@ -1,7 +1,6 @@
 "The command `cuts`: exit statuses, what stays after faults, odd names. Its ordinary use is in nbs/59_cli.ipynb."
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from typer.testing import CliRunner
 from cuts.cli import app
 from cuts.datasets import fundus_phantom
 from cuts.images import write_labels, write_picture
+
+resource = pytest.importorskip("resource", reason="POSIX only")
 
 TINY = ["--epochs", "1", "--device", "cpu"]
 for setting in ("crop=24", "batch_size=4", "n_anchors=8", "min_batches=1", "precision=float32", "n_landmarks=60", "spectral_landmarks=40"):
@@ -270,13 +271,13 @@ def test_info_is_json(here):
     assert "Extras" in cuts("info")[1]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_interrupt(here, images):
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     args = [*MAIN, "train", str(images), "--out", "run", *TINY, "--epochs", "100000"]
     process = subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.time() + 60
-    while not Path("run/checkpoint.safetensors").exists() and process.poll() is None and time.time() < until: time.sleep(.1)
+    while not Path("run/config.yaml").exists() and process.poll() is None and time.time() < until: time.sleep(.1)
+    time.sleep(3)                                                # some epochs of milliseconds
     process.send_signal(signal.SIGINT)
     start = time.time()
     _, said = process.communicate(timeout=30)
@@ -305,10 +306,3 @@ def test_bench_records_a_row_that_fails(here, monkeypatch):
     monkeypatch.setattr(bench, "measure", lambda row: bench.in_fresh_process("raise MemoryError('too large')"))
     status, text = cuts("bench", "--json")
     assert status == 1 and "too large" in text
-
-
-def test_peak_is_of_the_process_itself():
-    "Not of the larger one that started it."
-    from cuts.bench import in_fresh_process
-    held = np.ones(500 * 2**17)
-    assert in_fresh_process("from cuts.bench import peak_rss_mb; result = peak_rss_mb()") < 500 and held.sum()
