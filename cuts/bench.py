@@ -154,7 +154,7 @@ def peer_kmeans() -> dict:
     X = unit(phantom_vectors()).reshape(-1, 128)
     return timed("seconds_per_image", lambda: KMeans(10, n_init=1, random_state=0).fit(X), 3)
 
-def peer_naive(n:int=1024) -> dict:
+def peer_naive(n:int=4096) -> dict:
     "Condensation of `n` vectors with a kernel between all of them: what a whole image would need (16384/n)² times a step."
     X = unit(phantom_vectors()).reshape(-1, 128)
     X = torch.from_numpy(X[np.random.default_rng(0).choice(len(X), n, replace=False)])
@@ -218,6 +218,8 @@ def benchmark(large:bool=False,   # also an image of 1024×1024
              ) -> dict:           # "machine", then each row by its name; a row that failed holds "error"
     "All measurements of this machine, fit for JSON; in less than three minutes without the slower rows."
     results, rows = dict(machine=machine()), [*ROWS, *["large"] * large, *PEERS * peers]
+    load, cores = results["machine"]["load_before"], results["machine"]["cores"]
+    if load and load > cores / 2: log.warning("this machine is busy with something else (load %.1f on %d cores): what follows is slower than it could be", load, cores)
     for row in (bar := tqdm(rows, disable=None if progress else True)):
         bar.set_description(row)
         try: results[row] = measure(row)
@@ -231,7 +233,7 @@ MEANING = dict(
     stage1="an epoch of stage 1, retina preset (56 images of 128×128)", plain_steps="five plain float32 steps of that network on whole images",
     embedding="embed an image of 128×128", condensation="condense its vectors", spectral="spectral k-means of its vectors",
     segmentation="embed it, condense, and spectral k-means", large="the same for an image of 1024×1024", peer_kmeans="scikit-learn's k-means of the vectors",
-    peer_naive="condensation of 1024 vectors, each with each", peer_phate="PHATE and its k-means of the vectors")
+    peer_naive="condensation of 4096 vectors, each with each", peer_phate="PHATE and its k-means of the vectors")
 
 def seconds_of(row:dict) -> float|None:
     "The median of a row, whatever it is called."

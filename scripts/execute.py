@@ -101,6 +101,12 @@ def environment(scratch: str) -> dict[str, str]: # scratch: a folder for what a 
             "MATPLOTLIBRC": matplotlib.get_data_path(), "IPYTHONDIR": scratch, "TZ": "UTC", "LC_ALL": "C.UTF-8"}
     return env | ({"NPY_DISABLE_CPU_FEATURES": " ".join(wide)} if wide else {})
 
+QUIET = """import tqdm.notebook
+def quiet(init): return lambda self, *args, **kwargs: init(self, *args, **kwargs | {"disable": True})
+tqdm.notebook.tqdm_notebook.__init__ = quiet(tqdm.notebook.tqdm_notebook.__init__)
+del quiet
+"""  # TQDM_DISABLE alone does not reach a bar that is made with `disable=None`
+
 def plain_png(data: bytes) -> bytes:
     "A PNG without its text and time chunks, which name the program that wrote it and its version."
     out, i = [data[:8]], 8
@@ -123,10 +129,10 @@ def normalise(nb: dict, widgets: list[str]) -> dict: # widgets: ids of the model
     for i, model in enumerate(widgets): text = text.replace(model, f"{i:032x}")
     nb = json.loads(text)
     for output in (o for c in nb["cells"] if c["cell_type"] == "code" for o in c["outputs"]):
-        if "text" in output: output["text"] = plain_text("".join(output["text"]))
+        if "text" in output: output["text"] = plain_text("".join(output["text"])).splitlines(keepends=True)
         for kind, value in output.get("data", {}).items():
             if kind == "image/png": output["data"][kind] = base64.b64encode(plain_png(base64.b64decode("".join(value)))).decode()
-            elif kind.startswith("text/"): output["data"][kind] = plain_text("".join(value))
+            elif kind.startswith("text/"): output["data"][kind] = plain_text("".join(value)).splitlines(keepends=True)
     return nb
 
 def split_title(nb): # a notebook node
@@ -161,6 +167,9 @@ def run(path: Path, slow: bool, timeout: int):
     marks = nb.metadata.pop("cuts", {})
     nb.metadata.pop("widgets", None)
     with tempfile.TemporaryDirectory() as scratch:
+        startup = Path(scratch)/"profile_default/startup/quiet.py"
+        startup.parent.mkdir(parents=True)
+        startup.write_text(QUIET)
         client = Client(nb, timeout=timeout, kernel_name="python3", record_timing=False, coalesce_streams=True,
                         extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": str(nbs)}})
         client.execute(env=environment(scratch))
