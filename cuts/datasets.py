@@ -465,6 +465,9 @@ class ImageDataset(Dataset):
             self._binary.append(len(values) <= 1)
         return self._binary[0]
 
+    @is_binary.setter
+    def is_binary(self, value:bool): self._binary[:] = [value]
+
     def _nothing(self) -> str:
         some = "".join(f"\n  {n}: {m}" for n, m in list(self.failures.items())[:5])
         return f"{self.name}: none of the {len(self.failures)} images could be read." + some

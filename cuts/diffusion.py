@@ -10,16 +10,18 @@ __all__ = ['THREADS', 'fixed_threads', 'squared_distances', 'decay', 'affinity',
 # %% ../nbs/20_diffusion.ipynb #6a15e557
 from contextlib import contextmanager
 import torch
+from threadpoolctl import threadpool_limits
 
 # %% ../nbs/20_diffusion.ipynb #727276d1
 THREADS = 1 # with which an image is computed, wherever that happens
 
 @contextmanager
-def fixed_threads(n:int=THREADS): # number of torch's threads inside the `with`
-    "Compute with `n` threads whatever the surroundings say, and restore their number afterwards."
+def fixed_threads(n:int=THREADS): # number of threads inside the `with`
+    "Compute with `n` threads, those of torch and of NumPy's products, whatever the surroundings say; restore their number afterwards."
     before = torch.get_num_threads()
     torch.set_num_threads(n)
-    try: yield
+    try:
+        with threadpool_limits(n): yield
     finally: torch.set_num_threads(before)
 
 # %% ../nbs/20_diffusion.ipynb #cc6159e7

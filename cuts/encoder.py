@@ -8,7 +8,6 @@ __all__ = ['make_encoder', 'make_decoder', 'Network', 'Model', 'read_tensors']
 # %% ../nbs/11_encoder.ipynb #6885bc2e
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,14 +148,18 @@ class Model:
     def load(cls, path, device:str|torch.device="cpu") -> "Model":
         "Read a model that `save` wrote; `ValueError` for anything else."
         weights, about = read_tensors(path, "cuts model 1")
-        network = Network.of(config := Config.from_dict(about["config"]), about["n_channels"])
+        try:
+            config, n_channels, history, data_digest = Config.from_dict(about["config"]), int(about["n_channels"]), list(about["history"]), str(about["data_digest"])
+            with torch.device("meta"): network = Network.of(config, n_channels)          # shapes without memory
+        except (KeyError, TypeError, ValueError, RuntimeError) as e:
+            raise ValueError(f"{path}: its header does not describe a model ({type(e).__name__}: {e}). Train the model anew") from None
         expected = {k: tuple(v.shape) for k, v in network.state_dict().items()}
         found = {k: tuple(v.shape) for k, v in weights.items()}
         if wrong := [k for k in sorted(expected.keys() | found.keys()) if expected.get(k) != found.get(k)]: raise ValueError(
             f"{path}: its weights do not fit its configuration, first at {wrong[0]!r}: "
             f"found {found.get(wrong[0], 'nothing')}, expected {expected.get(wrong[0], 'nothing')}. Train the model anew")
-        network.load_state_dict(weights)
-        return cls(network, config, about["history"], about["data_digest"]).to(device)
+        network.load_state_dict(weights, assign=True)
+        return cls(network, config, history, data_digest).to(device)
 
 # %% ../nbs/11_encoder.ipynb #f02b1bca
 def read_tensors(path,          # a safetensors file
@@ -168,10 +171,10 @@ def read_tensors(path,          # a safetensors file
     try:
         with safe_open(path, "pt") as f:
             about = json.loads((f.metadata() or {}).get("cuts", "{}"))
-            tensors = {k: f.get_tensor(k) for k in f.keys()} if about.get("format") == format else {}
+            tensors = {k: f.get_tensor(k) for k in f.keys()} if isinstance(about, dict) and about.get("format") == format else {}
     except (SafetensorError, OSError, ValueError) as e:
         raise ValueError(f"{path}: not a readable safetensors file ({e}). Only files written by this package are accepted") from None
-    if about.get("format") != format: raise ValueError(f"{path}: its header says format {about.get('format')!r}, expected {format!r}")
+    if not isinstance(about, dict) or about.get("format") != format: raise ValueError(f"{path}: its header says {str(about)[:60]!r}, expected format {format!r}")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all(): raise ValueError(
             f"{path}: {name!r} holds NaN or infinite values. The file is damaged or its training diverged; train anew")

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .config import Config, preset
-from .datasets import ImageDataset, open_dataset
+from .config import Config, choose_device, preset
+from .datasets import DATASETS, ImageDataset, open_dataset
 from .diffusion import fixed_threads
-from .encoder import Model
+from .encoder import Model, read_tensors
 from .images import Image
 from .metrics import best_level, render, score, summarise, table
 from .runs import Run, digest, file_digest, output_name, write_atomic
@@ -39,10 +39,15 @@ def make_config(config=None,  # `Config`, the name of a preset, the path of a YA
 
 # %% ../nbs/50_experiment.ipynb #f1ccfb18
 def _open(source, config, **how):
-    "The data set of a source; how it is read comes from the arguments, else from the configuration."
-    if source is None: source = config.data.dataset
+    "The data set of a source. What the arguments leave open comes from the configuration; labels only if it is the configuration's own data set."
+    data, named = config.data, isinstance(source, (str, os.PathLike))
+    own = source is None or named and os.fspath(source) == data.dataset
+    if source is None: source = data.dataset
     if source is None: raise ValueError("source: nothing given and the configuration names no dataset. Pass a folder, a file, a glob or a data set's name")
-    return open_dataset(source, **{k: how[k] if how.get(k) is not None else getattr(config.data, k) for k in ("root", "labels", "channels")})
+    inherited = ("root", "channels", "labels") if own else ("root", "channels")
+    dataset = open_dataset(source, **{k: v for k, v in how.items() if v is not None} | {k: getattr(data, k) for k in inherited if how.get(k) is None})
+    if own and data.is_binary is not None and dataset.has_labels: dataset.is_binary = data.is_binary
+    return dataset
 
 def fit(source,           # what to learn from
         config=None,      # see `make_config`
@@ -66,11 +71,11 @@ def _segment_sample(sample, model, config, progress=False):
         if model is None: model = train(ImageDataset([(sample.name, sample.image, None)]), config, progress=progress)
         return segment_image(sample.image, model, config.segmentation, sample.name, sample.labels)
 
-def _is_one(source):
-    "Whether a source is a single image: a file, an `Image`, or an array of one picture."
+def _is_one(source, dataset):
+    "Whether a source is a single image: an `Image`, an array of one picture or volume, or a file that holds one."
     if isinstance(source, Image): return True
-    if isinstance(source, np.ndarray): return source.ndim < 4
-    return isinstance(source, (str, os.PathLike)) and Path(source).is_file() and not str(source).lower().endswith(".npz")
+    if hasattr(source, "__array__"): return np.ndim(source) < 4
+    return isinstance(source, (str, os.PathLike)) and Path(source).expanduser().is_file() and len(dataset) == 1
 
 def segment(source,        # one image or many, see `fit`
             model:Model|str|os.PathLike|None=None, # of `fit`, or where it was saved; None: train on each image
@@ -84,9 +89,8 @@ def segment(source,        # one image or many, see `fit`
     if isinstance(model, (str, os.PathLike)): model = load(model)
     if config is None and model is not None: config = model.config.replace(**settings)
     else: config = make_config(config, **((ONE_IMAGE if model is None and config is None else {}) | settings))
-    if isinstance(source, Image): source = [source]
     dataset = _open(source, config, root=root, labels=labels, channels=channels)
-    if _is_one(source) or isinstance(source, list) and len(source) == 1 and len(dataset) == 1: return _segment_sample(dataset[0], model, config)
+    if _is_one(source, dataset): return _segment_sample(dataset[0], model, config)
     return (result for result in _parallel(_segment_sample, dataset, model, config, n_jobs=n_jobs))
 
 # %% ../nbs/50_experiment.ipynb #019d1049
@@ -134,6 +138,7 @@ def train_run(source,
               *,
               root=None, labels=None, channels=None, # see `open_dataset`
               resume:bool=False, # go on from the last checkpoint, and do nothing if it is finished; False: begin anew
+              replace:bool=False, # when resuming: a checkpoint of other images or settings gives way; False: ValueError
               progress:bool=True,
              ) -> tuple[Model, Report]:
     "Stage 1 into a run folder: config.yaml, model.safetensors, checkpoint.safetensors, history.csv, loss.png."
@@ -142,18 +147,22 @@ def train_run(source,
     with run.lock():
         if resume and run.done("train", inputs): return Model.load(run.file("model.safetensors")), report + Report(skipped=["train"])
         run.save_config(config)
-        if not resume or not _same_training(run, config, dataset): run.file("checkpoint.safetensors").unlink(missing_ok=True)
+        checkpoint = run.file("checkpoint.safetensors")
+        if resume and replace and checkpoint.exists() and not _same_training(checkpoint, config, dataset):
+            log.warning("%s: images or settings have changed since its last training, which is begun anew", run.path)
+            resume = False
+        if not resume: checkpoint.unlink(missing_ok=True)
         model = train(dataset, config, run, resume=resume, progress=progress)
         _write_history(run, model)
         run.record("train", inputs, [run.file(f) for f in ("model.safetensors", "history.csv", "loss.png")], epochs=len(model.history))
     return model, report + Report(done=["train"])
 
-def _same_training(run, config, dataset):
-    "Whether the folder's checkpoint, if it has one, belongs to this configuration and these images; a damaged one does not."
-    from cuts.encoder import read_tensors
-    try: _, facts = read_tensors(run.file("checkpoint.safetensors"), "cuts checkpoint 1")
-    except (FileNotFoundError, ValueError): return False
-    return facts["data_digest"] == dataset.digest() and Config.from_dict(facts["config"]).digest("training") == config.digest("training")
+def _same_training(checkpoint, config, dataset):
+    "Whether a checkpoint belongs to this configuration and these images; a damaged one does not."
+    try:
+        _, facts = read_tensors(checkpoint, "cuts checkpoint 1")
+        return facts["data_digest"] == dataset.digest() and Config.from_dict(facts["config"]).digest("training") == config.digest("training")
+    except (KeyError, ValueError): return False
 
 def _write_history(run, model):
     "history.csv and loss.png."
@@ -166,6 +175,7 @@ def _write_history(run, model):
 def _segment_into(sample, run, inputs, model, config, facts):
     "Segment one sample into a run folder; (name, what went wrong or None)."
     try:
+        run.forget(f"segment/{sample.name}")               # so that a failure leaves no old result that passes for a new one
         path = run.file(output_name(sample.name, ".npz"))
         _segment_sample(sample, model, config).save(path)
         run.record(f"segment/{sample.name}", inputs, [path], name=sample.name, **facts)
@@ -189,7 +199,8 @@ def segment_run(source,
     config = config or (model.config if model else make_config(**ONE_IMAGE))
     dataset, report = _open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     folder, about = Run(out), [config.digest("segmentation"), _fingerprint(model) if model else config.digest("training")]
-    facts = dict(seed=config.training.seed, is_binary=dataset.is_binary if config.data.is_binary is None else config.data.is_binary)
+    facts = dict(seed=config.training.seed, is_binary=dataset.is_binary)
+    if model: model.to(choose_device(config.training.device))
     with folder.lock():
         todo = {}
         for sample in dataset:
@@ -197,9 +208,12 @@ def segment_run(source,
             if folder.done(f"segment/{sample.name}", inputs): report.skipped.append(sample.name)
             else: todo[sample.name] = inputs
         work = lambda sample: _segment_into(sample, folder, todo[sample.name], model, config, facts)
-        for name, problem in tqdm(_guarded(work, dataset.subset(todo), n_jobs), "stage 2", len(todo), unit="image", disable=None if progress else True):
+        part = dataset.subset(todo)
+        for name, problem in tqdm(_guarded(work, part, n_jobs), "stage 2", len(todo), unit="image", disable=None if progress else True):
             if problem is None: report.done.append(name)
             else: report.failures[name] = problem
+        for name in report.failures: folder.forget(f"segment/{name}")
+    report.failures |= dataset.failures | part.failures
     return report
 
 # %% ../nbs/50_experiment.ipynb #913ae710
@@ -208,13 +222,17 @@ def _fingerprint(model:Model) -> str:
     return digest([[k, v.cpu().numpy()] for k, v in model.network.state_dict().items()])
 
 def _guarded(work, dataset, n_jobs):
-    "`_parallel`, but a worker process that dies costs only the items it had."
+    "`_parallel`, but when a worker process dies the items that are left go on, each in a process of its own, and only the fatal one fails."
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
     left = list(dataset.names)
     try:
         for name, problem in _parallel(work, dataset, n_jobs=n_jobs): left.remove(name); yield name, problem
-    except OSError: raise
-    except Exception as e:                                  # joblib's, when a process was killed
-        for name in left: yield name, f"the process that worked on it or before it died ({type(e).__name__}: {str(e)[:200]}). Call again, with n_jobs=1 to see more"
+    except TerminatedWorkerError as first:
+        log.warning("a process died (%s); the images that are left go on one by one", str(first).splitlines()[0])
+        for sample in dataset.subset(left):
+            try: yield Parallel(n_jobs=2)([delayed(work)(sample)])[0]
+            except TerminatedWorkerError as e: yield sample.name, f"the process that worked on it died ({str(e).splitlines()[0]}). Look at it with n_jobs=1"
 
 # %% ../nbs/50_experiment.ipynb #05baa41d
 def embed_run(source,
@@ -228,12 +246,13 @@ def embed_run(source,
     import pandas as pd
     from tqdm.auto import tqdm
     model, folder, rows = load(run), Run(out), []
+    model.to(choose_device(model.config.training.device))
     dataset, report = _open_checked(source, model.config, progress, root=root, labels=labels, channels=channels)
-    with folder.lock():
+    with folder.lock(), fixed_threads():
         for sample in tqdm(dataset, "embed", len(dataset), unit="image", disable=None if progress else True):
             try:
                 inputs = digest([_fingerprint(model), sample.name, sample.image.data, sample.labels])
-                path = folder.file(output_name(sample.name, ".npz"))
+                path = folder.file(output_name(sample.name, ".vectors.npz"))
                 rows.append(dict(image=sample.name, **image_losses(model, dataset, sample.name)))
                 if folder.done(f"embed/{sample.name}", inputs): report.skipped.append(sample.name); continue
                 arrays = dict(image=sample.image.data, reconstruction=model.reconstruct(sample.image), vectors=model.embed(sample.image))
@@ -242,6 +261,7 @@ def embed_run(source,
                 folder.record(f"embed/{sample.name}", inputs, [path], name=sample.name); report.done.append(sample.name)
             except Exception as e:
                 log.warning("%s: %s", sample.name, e); report.failures[sample.name] = str(e) or type(e).__name__
+        report.failures |= dataset.failures
         losses = pd.DataFrame(rows, columns=["image", "loss", "contrast", "reconstruction"])
         write_atomic(folder.file("losses.csv"), losses.to_csv(index=False))
     return losses, report
@@ -252,27 +272,29 @@ def score_segmentation(seg:Segmentation, seed:int=1, is_binary:bool|None=None) -
     if seg.truth is None: return []
     about = dict(image=seg.name, seed=seed, is_binary=is_binary, spacing=seg.image.spacing if seg.image is not None and seg.image.unit == "mm" else None)
     rows = [score(seg.kmeans, seg.truth, method="spectral k-means", **about)] if seg.kmeans is not None else []
+    if seg.tree is None: return rows
     return rows + [score(seg.persistent, seg.truth, method="diffusion (persistent)", **about),
                    best_level(seg.cuts(), seg.truth, method="diffusion (best level)", **about),
                    best_level(((k, seg.labels(k)) for k in seg.levels), seg.truth, method="diffusion (best salient level)", **about)]
 
-def _segmentations(folder):
-    "(file, facts) of all segmentations that the manifests at and below a folder know."
+def _segmentations(folder, only=None):
+    "(file, facts) of all segmentations that the manifests at and below a folder know; `only` those of some names."
     for manifest in sorted(Path(folder).rglob("manifest")):
         run = Run(manifest.parent, create=False)
         for key, entry in run.items().items():
-            if key.startswith("segment/"): yield from ((run.path / f, entry["facts"]) for f in entry["files"])
+            if key.startswith("segment/") and (only is None or entry["facts"].get("name") in only): yield from ((run.path / f, entry["facts"]) for f in entry["files"])
 
 def evaluate_run(folder,           # of segmentations, or of several seeds with segmentations
                  out=None,         # a CSV file to write
                  *,
+                 only=None,        # names of images; None: all
                  progress:bool=True,
                 ):                 # (pandas.DataFrame with a row per method × image × seed, Report)
     "Score all segmentations below a folder whose truth is known."
     from tqdm.auto import tqdm
     if not Path(folder).is_dir(): raise FileNotFoundError(f"{folder}: no such folder")
-    found, rows, report = list(_segmentations(folder)), [], Report()
-    if not found: raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
+    found, rows, report = list(_segmentations(folder, only)), [], Report()
+    if not found and only is None: raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
     for path, facts in tqdm(found, "scores", unit="image", disable=None if progress else True):
         name = facts.get("name", path.name)
         try:
@@ -287,14 +309,15 @@ def evaluate_run(folder,           # of segmentations, or of several seeds with 
 def draw_run(folder,        # run folder of one seed: a model, and segmentations/ beside it
              out,           # folder for the figures
              *,
+             only=None,     # names of images; None: all
              progress:bool=True,
             ) -> Report:
     "The trajectory figure of every segmentation of a run, skipping what is whole."
     from tqdm.auto import tqdm
     from cuts.figures import save_figure
     model, figures, report = load(folder), Run(out), Report()
-    with figures.lock():
-        for path, facts in tqdm(list(_segmentations(folder)), "figures", unit="image", disable=None if progress else True):
+    with figures.lock(), fixed_threads():
+        for path, facts in tqdm(list(_segmentations(folder, only)), "figures", unit="image", disable=None if progress else True):
             name = facts.get("name", path.name)
             try:
                 inputs, picture = digest([file_digest(path), _fingerprint(model)]), figures.file(output_name(name, ".png"))
@@ -324,16 +347,16 @@ def run(source,
     seeds = tuple(dict.fromkeys(seeds or (config.training.seed,)))
     for seed in seeds:
         folder, mine = out / f"seed-{seed}", config.replace(seed=seed)
-        report += train_run(dataset, folder, mine, resume=True, progress=progress)[1]
+        report += train_run(dataset, folder, mine, resume=True, replace=True, progress=progress)[1]
         report += segment_run(dataset, folder / "segmentations", run=folder, config=mine, n_jobs=n_jobs, progress=progress)
     frames = []
     for seed in seeds:
-        frame, scored = evaluate_run(out / f"seed-{seed}" / "segmentations", progress=progress); frames.append(frame)
+        frame, scored = evaluate_run(out / f"seed-{seed}" / "segmentations", only=set(dataset.names), progress=progress); frames.append(frame)
         report.failures |= scored.failures
     frame = pd.concat([f for f in frames if len(f)], ignore_index=True) if any(map(len, frames)) else frames[0]
     write_atomic(out / "metrics.csv", frame.to_csv(index=False))
     if len(frame): write_atomic(out / "summary.md", render(summarise(frame), "markdown") + "\n")
-    report += draw_run(out / f"seed-{seeds[0]}", out / "figures", progress=progress)
+    report += draw_run(out / f"seed-{seeds[0]}", out / "figures", only=set(dataset.names), progress=progress)
     return frame, report
 
 # %% ../nbs/50_experiment.ipynb #0f3a162f
@@ -343,4 +366,5 @@ def demo(out="demo",        # folder for everything
          **settings,        # such as epochs=50
         ):                  # (pandas.DataFrame of scores, Report)
     "A whole run on the embedded images: stage 1, stage 2, figures, and scores where the truth is known."
-    return run("demo", out, make_config(**(dict(epochs=30) | settings)), progress=progress)
+    images = ImageDataset(DATASETS["demo"].items(), name="demo", is_binary=True)     # and not a folder of that name
+    return run(images, out, make_config(**(dict(epochs=30) | settings)), progress=progress)

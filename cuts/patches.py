@@ -7,7 +7,6 @@ __all__ = ['check_fits', 'extract_patches', 'sample_anchors', 'ssim', 'sample_po
 
 # %% ../nbs/10_patches.ipynb #c4cc2ee1
 import torch
-import torch.nn.functional as F
 
 # %% ../nbs/10_patches.ipynb #5e0ba94a
 def check_fits(height:int, width:int, patch_size:int):

@@ -31,8 +31,8 @@ class Segmentation:
     Attributes: `levels`, numbers of regions of the salient partitions from fine to coarse; `persistent` [*spatial] int32, the
     structures that live longest, 0 where there is none; `kmeans` [*spatial] int32, spectral k-means if it was asked for.
     """
-    tree: CondensationTree                # of the landmarks
-    landmark_map: np.ndarray              # [*spatial] uint16 (or uint32), the leaf of each pixel
+    tree: CondensationTree | None         # of the landmarks; None if only k-means was asked for
+    landmark_map: np.ndarray | None       # [*spatial] uint16 (or uint32), the leaf of each pixel
     image: Image | None = None            # what was segmented
     name: str = ""                        # of the image in its data set
     kmeans: np.ndarray | None = None      # [*spatial] int32, regions from 1
@@ -40,27 +40,36 @@ class Segmentation:
     levels: list[int] = field(default=None)  # None: `salient_levels` of the tree
 
     def __post_init__(self):
+        if self.tree is None:
+            if self.kmeans is None: raise ValueError("a segmentation needs a tree with its landmark map, or k-means regions")
+            self.levels = []; return
         if int(self.landmark_map.max(initial=0)) >= len(self.tree): raise ValueError(f"landmark_map: its largest leaf is {self.landmark_map.max()}, but the tree has only {len(self.tree)} leaves")
         if self.levels is None: self.levels = salient_levels(self.tree)
 
     @property
-    def spatial(self) -> tuple[int, ...]: return self.landmark_map.shape
-    def __repr__(self): return f"Segmentation({self.name or 'image'}, {'×'.join(map(str, self.spatial))}, {len(self.tree)} landmarks, levels {self.levels})"
+    def spatial(self) -> tuple[int, ...]: return (self.kmeans if self.tree is None else self.landmark_map).shape
+    def __repr__(self):
+        what = "k-means only" if self.tree is None else f"{len(self.tree)} landmarks, levels {self.levels}"
+        return f"Segmentation({self.name or 'image'}, {'×'.join(map(str, self.spatial))}, {what})"
 
     def labels(self,
         n_regions:int, # how many at most
     ) -> np.ndarray:   # [*spatial] int32, 1 … n_regions
         "The finest partition of at most `n_regions` regions."
-        return self._paint(self.tree.labels(n_regions) + 1)
+        return self._paint(self._tree().labels(n_regions) + 1)
 
     @cached_property
-    def persistent(self) -> np.ndarray: return self._paint(persistent_regions(self.tree, self.levels) + 1)
+    def persistent(self) -> np.ndarray: return self._paint(persistent_regions(self._tree(), self.levels) + 1)
 
     def cuts(self,
         max_regions:int=60, # finest partition
     ) -> Iterator[tuple[int, np.ndarray]]: # number of regions, labels
         "Every partition of 2, 3, … `max_regions` regions; of one region where there is but one."
-        for k in range(min(2, len(self.tree)), min(max_regions, len(self.tree)) + 1): yield k, self.labels(k)
+        for k in range(min(2, len(self._tree())), min(max_regions, len(self.tree)) + 1): yield k, self.labels(k)
+
+    def _tree(self):
+        if self.tree is None: raise ValueError(f'{self.name or "this image"}: only k-means was computed. Segment with method="both" for levels, persistent structures and masks')
+        return self.tree
 
     def _paint(self, leaf_labels): return leaf_labels.astype(np.int32)[self.landmark_map]
 
@@ -129,17 +138,18 @@ def segment_vectors(tiles:Tiles,
         sample = sample_vectors(tiles, spatial, seed=c.segmentation_seed)
         new_spectral = lambda: SpectralKMeans(c.n_clusters, n_landmarks=c.spectral_landmarks, knn=c.spectral_knn, t=c.diffusion_time, random_state=c.segmentation_seed)
         view = scale = unit if c.normalize else lambda Z: Z
-        if c.form == "potential":
+        if c.form == "potential" and c.method != "kmeans":
             walk = new_spectral().fit(scale(sample))
             view = lambda Z: walk.potential(scale(Z))
-        condensation = DiffusionCondensation(n_landmarks=c.n_landmarks, random_state=c.segmentation_seed, device="cpu").fit(view(sample))
-        spectral = new_spectral().fit(sample) if c.method in ("both", "kmeans") else None
-        landmark_map = np.empty(spatial, np.uint16 if len(condensation.tree_) <= 2**16 else np.uint32)
+        condensation = DiffusionCondensation(n_landmarks=c.n_landmarks, random_state=c.segmentation_seed, device="cpu").fit(view(sample)) if c.method != "kmeans" else None
+        spectral = new_spectral().fit(sample) if c.method != "condensation" else None
+        landmark_map = np.empty(spatial, np.uint16 if len(condensation.tree_) <= 2**16 else np.uint32) if condensation else None
         kmeans = np.empty(spatial, np.int32) if spectral else None
         for where, Z in tiles():
             flat = Z.reshape(-1, Z.shape[-1])
-            landmark_map[where] = condensation.nearest_landmarks(view(flat)).reshape(Z.shape[:-1])
+            if condensation: landmark_map[where] = condensation.nearest_landmarks(view(flat)).reshape(Z.shape[:-1])
             if spectral: kmeans[where] = spectral.predict(flat).reshape(Z.shape[:-1]) + 1
+    if not condensation: return Segmentation(None, None, kmeans=kmeans, **facts)
     return Segmentation(condensation.tree_, landmark_map, kmeans=kmeans, levels=salient_levels(condensation.tree_, max_regions=c.max_regions), **facts)
 
 # %% ../nbs/23_segmentation.ipynb #6865fefa
@@ -166,14 +176,16 @@ def pictures(seg:Segmentation, n_levels:int=4) -> dict:
     middle = (seg.spatial[0] // 2,) if len(seg.spatial) == 3 else ()
     at = lambda x: None if x is None else x[middle]
     image = np.zeros((*seg.spatial[-2:], 3)) if seg.image is None else seg.image.plane(*middle or (0,)).display()
-    levels = [seg.levels[i] for i in sorted({round(i) for i in np.linspace(0, len(seg.levels) - 1, n_levels)})]
-    return dict(image=image, levels=[(f"{k} regions", at(seg.labels(k))) for k in levels], persistent=at(seg.persistent), kmeans=at(seg.kmeans), true=at(seg.truth))
+    levels = [seg.levels[i] for i in sorted({round(i) for i in np.linspace(0, len(seg.levels) - 1, n_levels)})] if seg.levels else []
+    scale = dict(spacing=seg.image.spacing[-2:], unit="mm") if seg.image is not None and seg.image.unit == "mm" else {}
+    return dict(image=image, levels=[(f"{k} regions", at(seg.labels(k))) for k in levels], persistent=at(seg.persistent) if seg.tree else None,
+                kmeans=at(seg.kmeans), true=at(seg.truth), **scale)
 
 # %% ../nbs/23_segmentation.ipynb #586d11f5
 def hint_mask(hint,                   # box (r0, c0, r1, c1), for a volume (z0, r0, c0, z1, r1, c1), or an array of the image's shape
               spatial:tuple[int, ...],
              ) -> np.ndarray:         # [*spatial] bool
-    "A box or a drawn hint as a mask; `ValueError` if it covers nothing or everything."
+    "A box or a drawn hint as a mask; `ValueError` if it covers nothing."
     hint, n = np.asarray(hint), len(spatial)
     if hint.shape == spatial: mask = hint != 0
     elif hint.shape == (2 * n,):
@@ -191,10 +203,10 @@ def find_structure(seg:Segmentation,
     point = np.asarray(hint)
     if point.shape == (len(seg.spatial),) and point.shape != seg.spatial:
         if (point < 0).any() or (point >= seg.spatial).any(): raise ValueError(f"hint: the point {tuple(point.tolist())} lies outside the image of {seg.spatial}")
-        level, region, _ = best_rest(seg.tree, int(seg.landmark_map[tuple(point.astype(int))]))
+        level, region, _ = best_rest(seg._tree(), int(seg.landmark_map[tuple(point.astype(int))]))
     else:
-        inside, leaves = hint_mask(hint, seg.spatial).ravel(), seg.landmark_map.ravel()
-        count = lambda w: np.bincount(leaves, w, len(seg.tree))
+        tree, inside, leaves = seg._tree(), hint_mask(hint, seg.spatial).ravel(), seg.landmark_map.ravel()
+        count = lambda w: np.bincount(leaves, w, len(tree))
         level, region, _ = best_overlap(seg.tree, count(inside), count(None))
     return level, region + 1
 
@@ -213,15 +225,17 @@ def region_table(seg:Segmentation,
     if seg.image is not None:
         if seg.image.unit == "mm": table["area_mm2" if len(axes) == 2 else "volume_mm3"] = area * np.prod(seg.image.spacing)
         for c, channel in enumerate(seg.image.values()): table[f"intensity_{c}" if seg.image.n_channels > 1 else "intensity"] = count(channel.ravel()) / area
-    for name, index in zip(axes, np.indices(seg.spatial)): table[name] = count(index.ravel()) / area
     for i, name in enumerate(axes):
+        along = np.arange(seg.spatial[i]).reshape([-1 if j == i else 1 for j in range(len(axes))])
+        table[name] = count(np.broadcast_to(along, seg.spatial).ravel()) / area
         table[f"{name}_from"] = [found[r - 1][i].start for r in numbers]; table[f"{name}_to"] = [found[r - 1][i].stop for r in numbers]
     return table.sort_values(["area", "region"], ascending=[False, True], ignore_index=True)
 
 # %% ../nbs/23_segmentation.ipynb #1689a1c2
 def to_bytes(seg:Segmentation) -> bytes: # of an .npz file
     "A segmentation as a compressed NumPy archive."
-    arrays = dict(landmark_map=seg.landmark_map, parent=seg.tree.parent, death=seg.tree.death, mass=seg.tree.mass, kmeans=seg.kmeans, truth=seg.truth)
+    arrays = dict(kmeans=seg.kmeans, truth=seg.truth)
+    if seg.tree is not None: arrays |= dict(landmark_map=seg.landmark_map, parent=seg.tree.parent, death=seg.tree.death, mass=seg.tree.mass)
     about = dict(format="cuts segmentation 1", name=seg.name, levels=seg.levels)
     if (x := seg.image) is not None:
         arrays |= dict(image=x.data, affine=x.affine)
@@ -232,9 +246,10 @@ def to_bytes(seg:Segmentation) -> bytes: # of an .npz file
 def from_file(path) -> Segmentation:
     "Read and check a segmentation; `ValueError` for any other file."
     names = array_names(path)
-    if not {"about", "landmark_map", "parent", "death", "mass"} <= set(names): raise ValueError(f"{path}: no segmentation; it holds {', '.join(names) or 'nothing'}. Expected a file written by Segmentation.save")
+    if not {"about"} < set(names): raise ValueError(f"{path}: no segmentation; it holds {', '.join(names) or 'nothing'}. Expected a file written by Segmentation.save")
     get = lambda k: read_array(path, k) if k in names else None
     about = json.loads(read_array(path, "about").tobytes())
     if about.get("format") != "cuts segmentation 1": raise ValueError(f"{path}: format {about.get('format')!r}, expected 'cuts segmentation 1'")
     image = None if "image" not in names else Image(get("image"), tuple(about["spacing"]), about["unit"], get("affine"), about["source"], tuple(about["window"]), about["scaling"], about["file_axes"])
-    return Segmentation(CondensationTree(get("parent"), get("death"), get("mass")), get("landmark_map"), image, about["name"], get("kmeans"), get("truth"), about["levels"])
+    tree = CondensationTree(get("parent"), get("death"), get("mass")) if {"landmark_map", "parent", "death", "mass"} <= set(names) else None
+    return Segmentation(tree, get("landmark_map"), image, about["name"], get("kmeans"), get("truth"), about["levels"])
