@@ -7,7 +7,7 @@ __all__ = ['Verbose', 'Quiet', 'Debug', 'app', 'Sources', 'Out', 'RunFolder', 'R
            'ConfigFile', 'Set', 'Epochs', 'Seed', 'Seeds', 'Device', 'Method', 'demo', 'run', 'train', 'embed',
            'segment', 'evaluate', 'bench', 'info', 'download', 'main']
 
-# %% ../nbs/59_cli.ipynb #275a6f66
+# %% ../nbs/59_cli.ipynb #2a94e08f
 import inspect, json, logging, sys, traceback, warnings
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ import typer
 
 _log = logging.getLogger(__name__)
 
-# %% ../nbs/59_cli.ipynb #6ef59fa7
+# %% ../nbs/59_cli.ipynb #6230d3b8
 class _Lines(logging.Handler):
     "Messages as lines on the error stream, above a progress bar, the same one only once."
     def __init__(self): super().__init__(); self.seen = set()
@@ -47,7 +47,7 @@ def _messages(verbose:int, # how often -v was given
             logging.getLogger().removeHandler(handler)
             for logger, level in before.items(): logger.setLevel(level)
 
-# %% ../nbs/59_cli.ipynb #2c31b70d
+# %% ../nbs/59_cli.ipynb #630bc2da
 def _sentence(e:Exception) -> str:
     "An error for people. Where it is none that a user's mistake would raise, it says how to see more."
     text = str(e.args[0]) if isinstance(e, KeyError) and e.args else str(e)
@@ -65,7 +65,7 @@ def _finish(report,  # `Report` of a command, or None
     for name, message in report.failures.items(): typer.echo(f"  {name}: {message}", err=True)
     return 1
 
-# %% ../nbs/59_cli.ipynb #630bc2da
+# %% ../nbs/59_cli.ipynb #440b1684
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, show_default=False, metavar="", help="Say more; -vv says all.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages but errors.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -93,7 +93,7 @@ def _framed(f:Callable # a command; `progress` is whether it may show its progre
     command.__annotations__ = {p.name: p.annotation for p in [*own, *extra]}
     return command
 
-# %% ../nbs/59_cli.ipynb #62a96541
+# %% ../nbs/59_cli.ipynb #de9e38eb
 app = typer.Typer(name="cuts", rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True,
                   context_settings=dict(help_option_names=["-h", "--help"], max_content_width=110))
 
@@ -117,7 +117,7 @@ def _command(examples:str, # lines for the end of the help
     "Register a command under the name of its function."
     return lambda f: app.command(name=f.__name__.strip("_"), epilog="\b\nExamples:\n" + inspect.cleandoc(examples))(_framed(f)) and f
 
-# %% ../nbs/59_cli.ipynb #de9e38eb
+# %% ../nbs/59_cli.ipynb #4cfb564c
 Sources = Annotated[list[str]|None, typer.Argument(metavar="SOURCE", show_default=False, help="Folder, file, glob, or a data set's name (see: cuts info). Files whose names begin with a dash come after --.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is made.", show_default=False)]
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder of a trained model, or its .safetensors file.", show_default=False)]
@@ -135,7 +135,7 @@ Seeds = Annotated[str|None, typer.Option(metavar="N,N,…", help="Several runs i
 Device = Annotated[str|None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", show_default=False)]
 Method = Annotated[str|None, typer.Option(help="condensation, kmeans (spectral) or both.", show_default=False)]
 
-# %% ../nbs/59_cli.ipynb #4cfb564c
+# %% ../nbs/59_cli.ipynb #e00fe4ff
 def _assigned(config,        # `Config`
               pairs:list[str], # "name=value"
              ):              # `Config` with these values
@@ -171,7 +171,7 @@ def _configured(base,             # `Config`, or a function that makes one, for 
     except ConfigError as e: raise typer.BadParameter(str(e)) from None
     return _assigned(made, set) if set else made
 
-# %% ../nbs/59_cli.ipynb #e00fe4ff
+# %% ../nbs/59_cli.ipynb #c7c81794
 def _source(given:list[str]|None, # what stands on the command line
             config=None,          # `Config` that may name a data set instead
            ):                     # a name, a path, or a list of paths
@@ -183,7 +183,7 @@ def _source(given:list[str]|None, # what stands on the command line
 def _preset_of(given:list[str]|None):
     "The preset of the data set that SOURCE names, else the default."
     from cuts.config import ConfigError, preset
-    try: return preset(given[0]) if given and len(given) == 1 else preset()
+    try: return preset(given[0]) if given and len(given) == 1 and not given[0] in ("default", "paper") else preset()    # those are folders
     except ConfigError: return preset()
 
 def _asked(given, root, labels, channels) -> dict: # as settings, so that the run folder tells them
@@ -203,7 +203,7 @@ def _seeds(text:str|None, seed:int|None) -> tuple[int, ...]|None:
     if not seeds or not all(0 <= s < 2**32 for s in seeds): raise typer.BadParameter(f"{text!r}: expected whole numbers such as 1,2,3.", param_hint="--seeds")
     return seeds
 
-# %% ../nbs/59_cli.ipynb #22bbf294
+# %% ../nbs/59_cli.ipynb #54b4f17b
 def _tell(*lines:str):
     for line in lines: typer.echo(line)
 
@@ -229,7 +229,7 @@ def _scores(frame): # of `evaluate_run`
     from cuts.metrics import render, summarise
     _tell(render(summarise(frame)) if len(frame) else "No truth is known of these images, so there are no scores.")
 
-# %% ../nbs/59_cli.ipynb #54b4f17b
+# %% ../nbs/59_cli.ipynb #2cdaec9e
 _RUN = {"metrics__csv": "scores, a row for each method, image and seed", "summary__md": "their means", "figures": "{n} pictures: look here first",
         "seed-*/model__safetensors": "the model, with its configuration and history", "seed-*/loss__png": "how it was trained", "seed-*/segmentations": "{n} segmentations, to load with cuts.load"}
 
@@ -243,7 +243,7 @@ def demo(out:Annotated[Path, typer.Option("--out", "-o", help="Folder for what i
     _scores(frame); _made(out, **_RUN)
     return report
 
-# %% ../nbs/59_cli.ipynb #57cc38ad
+# %% ../nbs/59_cli.ipynb #111ba131
 @_command("""
     cuts run images/ --out runs/mine
     cuts run retina --root data --out runs/retina --seeds 1,2,3
@@ -260,7 +260,7 @@ def run(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=N
     _scores(frame); _made(out, **_RUN); _done(report, "step")
     return report
 
-# %% ../nbs/59_cli.ipynb #111ba131
+# %% ../nbs/59_cli.ipynb #f8b6b196
 @_command("""
     cuts train images/ --out runs/mine
     cuts train retina --out runs/retina --epochs 200 --seed 2
@@ -277,7 +277,7 @@ def train(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile
                               loss__png="the same, drawn", checkpoint__safetensors="to go on from, with --resume")
     return report
 
-# %% ../nbs/59_cli.ipynb #d7e03d57
+# %% ../nbs/59_cli.ipynb #82cfd2b6
 @_command("""
     cuts embed images/ --run runs/mine --out embedded
     cuts embed retina --root data --run runs/retina/seed-1 --out embedded""")
@@ -287,10 +287,10 @@ def embed(source:Sources=None, *, run:RunFolder, out:Out, root:Root=None, labels
     images = _source(source, experiment.load(run).config)
     losses, report = experiment.embed_run(images, run, out, root=root, labels=labels, channels=channels, progress=progress)
     if len(losses): _tell("mean over images: " + ", ".join(f"{name} {losses[name].mean():.5f}" for name in losses.columns[1:]))
-    _made(out, losses__csv="losses of every image"); _tell(f"  {'*.npz':28} {len(report.done) + len(report.skipped)} files: image, reconstruction, label, vectors"); _done(report)
+    _made(out, losses__csv="losses of every image"); _tell(f"  {'*.vectors.npz':28} {len(report.done) + len(report.skipped)} files: image, reconstruction, label, vectors"); _done(report)
     return report
 
-# %% ../nbs/59_cli.ipynb #f8b6b196
+# %% ../nbs/59_cli.ipynb #29da5788
 @_command("""
     cuts segment image.png --out out                        without a model, trains on that image
     cuts segment images/ --run runs/mine --out out -j 4
@@ -307,7 +307,7 @@ def segment(source:Sources=None, *, out:Out, run:Annotated[Path|None, *RunFolder
     _made(out); _tell(f"  {'*.npz':28} {len(report.done) + len(report.skipped)} segmentations, to load with cuts.load"); _done(report)
     return report
 
-# %% ../nbs/59_cli.ipynb #82cfd2b6
+# %% ../nbs/59_cli.ipynb #f732c584
 @_command("""
     cuts evaluate runs/mine --out scores.csv
     cuts evaluate out --out scores.csv""")
@@ -320,7 +320,7 @@ def evaluate(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder o
     _scores(frame); _tell("", f"{out}: {len(frame)} rows")
     return report
 
-# %% ../nbs/59_cli.ipynb #f732c584
+# %% ../nbs/59_cli.ipynb #0795037c
 @_command("""
     cuts bench
     cuts bench --json > bench.json
@@ -339,7 +339,7 @@ def bench(as_json:Annotated[bool, typer.Option("--json", help="One JSON object i
     if out: write_atomic(out, text + "\n"); typer.echo(f"In {out}: the same as JSON", err=as_json)
     return Report(failures={name: row["error"] for name, row in results.items() if "error" in row and name not in bench.PEERS})
 
-# %% ../nbs/59_cli.ipynb #9f58c772
+# %% ../nbs/59_cli.ipynb #b296a526
 def _extras() -> dict[str, tuple[list[str], list[str]]]: # extra → packages that are there, packages that are not
     "The extras of this package, as its metadata tells them."
     import re
@@ -367,7 +367,7 @@ def _facts(root:Path|None) -> dict:
     return dict(machine=machine(), versions=used, devices=dict(auto=str(choose_device()), cpu_capability=torch.backends.cpu.get_cpu_capability(), cuda=cuda, mps=torch.backends.mps.is_available()),
                 extras=_extras(), root=str(find_root(root)), datasets=datasets_table(root))
 
-# %% ../nbs/59_cli.ipynb #0795037c
+# %% ../nbs/59_cli.ipynb #82a23432
 def _describe(facts:dict) -> str:
     "The same for people."
     m, d = facts["machine"], facts["devices"]
@@ -387,7 +387,7 @@ def info(root:Root=None, as_json:Annotated[bool, typer.Option("--json", help="On
     facts = _facts(root)
     _tell(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else _describe(facts))
 
-# %% ../nbs/59_cli.ipynb #b296a526
+# %% ../nbs/59_cli.ipynb #2c025b99
 @_command("""
     cuts download retina
     cuts download retina --root /data""")
@@ -408,7 +408,7 @@ def _config(preset:Preset=None, config:ConfigFile=None, set:Set=None, out:Annota
     if out: made.save(out); _tell(f"{out}: {len(made.flat())} settings")
     else: typer.echo(made.to_yaml(comments=True), nl=False)
 
-# %% ../nbs/59_cli.ipynb #2c025b99
+# %% ../nbs/59_cli.ipynb #3793f4b2
 def main(args:list[str]|None=None, # None: those of the process
         ) -> None:
     "The command `cuts`; always ends by `SystemExit` with the status."

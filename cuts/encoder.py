@@ -167,7 +167,7 @@ def read_tensors(path,          # a safetensors file
                 ) -> tuple[dict[str, torch.Tensor], dict]: # tensors, and what the header tells of them
     "Read and check a safetensors file written by this package."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"{path}: no such file")
+    if not path.is_file(): raise FileNotFoundError(f"{path}: no such file. Expected one that Model.save or a training run wrote")
     try:
         with safe_open(path, "pt") as f:
             about = json.loads((f.metadata() or {}).get("cuts", "{}"))

@@ -6,7 +6,7 @@
 __all__ = ['log', 'ONE_IMAGE', 'make_config', 'fit', 'segment', 'load', 'Report', 'train_run', 'segment_run', 'embed_run',
            'score_segmentation', 'evaluate_run', 'draw_run', 'run', 'demo']
 
-# %% ../nbs/50_experiment.ipynb #8a1236ec
+# %% ../nbs/50_experiment.ipynb #74a72cee
 import logging, os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from .training import image_losses, train
 
 log = logging.getLogger(__name__)
 
-# %% ../nbs/50_experiment.ipynb #c43c9673
+# %% ../nbs/50_experiment.ipynb #1e6529b3
 def make_config(config=None,  # `Config`, the name of a preset, the path of a YAML file, or None: the default
                 **settings,   # any setting of the configuration, by name
                ) -> Config:
@@ -37,7 +37,7 @@ def make_config(config=None,  # `Config`, the name of a preset, the path of a YA
         config = Config.from_yaml(text) if text.lower().endswith((".yaml", ".yml")) else preset(text)
     return config.replace(**settings)
 
-# %% ../nbs/50_experiment.ipynb #f1ccfb18
+# %% ../nbs/50_experiment.ipynb #63b5422b
 def _open(source, config, **how):
     "The data set of a source. What the arguments leave open comes from the configuration; labels only if it is the configuration's own data set."
     data, named = config.data, isinstance(source, (str, os.PathLike))
@@ -62,7 +62,7 @@ def fit(source,           # what to learn from
     if out is not None: return train_run(source, out, config, root=root, labels=labels, channels=channels, resume=True, progress=progress)[0]
     return train(_open(source, config, root=root, labels=labels, channels=channels).check(progress), config, progress=progress)
 
-# %% ../nbs/50_experiment.ipynb #e79049c8
+# %% ../nbs/50_experiment.ipynb #6e7aebad
 ONE_IMAGE = dict(epochs=40, batch_size=8, crop=48)     # training on the image itself: two hundred small steps
 
 def _segment_sample(sample, model, config, progress=False):
@@ -93,7 +93,7 @@ def segment(source,        # one image or many, see `fit`
     if _is_one(source, dataset): return _segment_sample(dataset[0], model, config)
     return (result for result in _parallel(_segment_sample, dataset, model, config, n_jobs=n_jobs))
 
-# %% ../nbs/50_experiment.ipynb #019d1049
+# %% ../nbs/50_experiment.ipynb #dac8d1b0
 def _parallel(work, dataset, *arguments, n_jobs=1):
     "Results of `work(sample, *arguments)` for every readable sample, in order, as they are made."
     if n_jobs == 1 or len(dataset) < 2: yield from (work(sample, *arguments) for sample in dataset); return
@@ -112,7 +112,7 @@ def load(path,  # a model, a segmentation, or a run folder
     if path.suffix == ".npz": return Segmentation.load(path)
     return Model.load(path)
 
-# %% ../nbs/50_experiment.ipynb #68cd52f7
+# %% ../nbs/50_experiment.ipynb #af00183d
 @dataclass
 class Report:
     "What a step did with each item."
@@ -131,7 +131,7 @@ def _open_checked(source, config, progress, **how) -> tuple[ImageDataset, Report
     dataset = _open(source, config, **how).check(progress)
     return dataset, Report(failures=dict(dataset.failures))
 
-# %% ../nbs/50_experiment.ipynb #af00183d
+# %% ../nbs/50_experiment.ipynb #0c0edac2
 def train_run(source,
               out,              # run folder
               config:Config=Config(),
@@ -171,7 +171,7 @@ def _write_history(run, model):
     write_atomic(run.file("history.csv"), pd.DataFrame(model.history).to_csv(index=False))
     save_figure(loss_figure(model.history), run.file("loss.png"))
 
-# %% ../nbs/50_experiment.ipynb #0c0edac2
+# %% ../nbs/50_experiment.ipynb #589ef102
 def _segment_into(sample, run, inputs, model, config, facts):
     "Segment one sample into a run folder; (name, what went wrong or None)."
     try:
@@ -216,7 +216,7 @@ def segment_run(source,
     report.failures |= dataset.failures | part.failures
     return report
 
-# %% ../nbs/50_experiment.ipynb #913ae710
+# %% ../nbs/50_experiment.ipynb #05baa41d
 def _fingerprint(model:Model) -> str:
     "A digest of a model's weights."
     return digest([[k, v.cpu().numpy()] for k, v in model.network.state_dict().items()])
@@ -234,7 +234,7 @@ def _guarded(work, dataset, n_jobs):
             try: yield Parallel(n_jobs=2)([delayed(work)(sample)])[0]
             except TerminatedWorkerError as e: yield sample.name, f"the process that worked on it died ({str(e).splitlines()[0]}). Look at it with n_jobs=1"
 
-# %% ../nbs/50_experiment.ipynb #05baa41d
+# %% ../nbs/50_experiment.ipynb #13b47c38
 def embed_run(source,
               run,                # run folder of the model
               out,                # folder for the files
@@ -266,7 +266,7 @@ def embed_run(source,
         write_atomic(folder.file("losses.csv"), losses.to_csv(index=False))
     return losses, report
 
-# %% ../nbs/50_experiment.ipynb #13b47c38
+# %% ../nbs/50_experiment.ipynb #26120626
 def score_segmentation(seg:Segmentation, seed:int=1, is_binary:bool|None=None) -> list[dict]:
     "A row for each method that a segmentation holds; none if its truth is unknown."
     if seg.truth is None: return []
@@ -305,7 +305,7 @@ def evaluate_run(folder,           # of segmentations, or of several seeds with 
     if out is not None: write_atomic(out, frame.to_csv(index=False))
     return frame, report
 
-# %% ../nbs/50_experiment.ipynb #26120626
+# %% ../nbs/50_experiment.ipynb #88fbdb64
 def draw_run(folder,        # run folder of one seed: a model, and segmentations/ beside it
              out,           # folder for the figures
              *,
@@ -330,7 +330,7 @@ def draw_run(folder,        # run folder of one seed: a model, and segmentations
             except Exception as e: log.warning("%s: %s", name, e); report.failures[name] = str(e) or type(e).__name__
     return report
 
-# %% ../nbs/50_experiment.ipynb #88fbdb64
+# %% ../nbs/50_experiment.ipynb #0f3a162f
 def run(source,
         out,                # folder for everything
         config:Config=Config(),
@@ -359,7 +359,7 @@ def run(source,
     report += draw_run(out / f"seed-{seeds[0]}", out / "figures", only=set(dataset.names), progress=progress)
     return frame, report
 
-# %% ../nbs/50_experiment.ipynb #0f3a162f
+# %% ../nbs/50_experiment.ipynb #e2b2adb1
 def demo(out="demo",        # folder for everything
          *,
          progress:bool=True,

@@ -6,7 +6,7 @@
 __all__ = ['Tiles', 'Segmentation', 'sample_vectors', 'unit', 'segment_vectors', 'segment_image', 'pictures', 'hint_mask',
            'find_structure', 'region_table', 'to_bytes', 'from_file']
 
-# %% ../nbs/23_segmentation.ipynb #46d9b786
+# %% ../nbs/23_segmentation.ipynb #b4b0c74b
 import io, json, warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from .images import Image, array_names, check_labels_match, read_array, suffix, 
 from .runs import write_atomic
 from .spectral import SpectralKMeans
 
-# %% ../nbs/23_segmentation.ipynb #a4be3bc8
+# %% ../nbs/23_segmentation.ipynb #62a07c8c
 @dataclass(eq=False)
 class Segmentation:
     """One image at every granularity.
@@ -103,7 +103,7 @@ class Segmentation:
         "Read what `save` wrote as `.npz`."
         return from_file(path)
 
-# %% ../nbs/23_segmentation.ipynb #22b5a317
+# %% ../nbs/23_segmentation.ipynb #1f8fe3fc
 Tiles = Callable[[], Iterable[tuple[tuple[slice, ...], np.ndarray]]]   # each call yields (where, vectors [*tile, D]) over the whole image
 
 def sample_vectors(tiles:Tiles,
@@ -125,7 +125,7 @@ def unit(Z:np.ndarray) -> np.ndarray:  # [..., D] float32
     "Vectors scaled to length one; a vector of zeros stays."
     return Z / np.maximum(np.linalg.norm(Z, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
 
-# %% ../nbs/23_segmentation.ipynb #1f8fe3fc
+# %% ../nbs/23_segmentation.ipynb #6865fefa
 def segment_vectors(tiles:Tiles,
                     spatial:tuple[int, ...], # shape of the image
                     config:SegmentationConfig=SegmentationConfig(),
@@ -152,7 +152,7 @@ def segment_vectors(tiles:Tiles,
     if not condensation: return Segmentation(None, None, kmeans=kmeans, **facts)
     return Segmentation(condensation.tree_, landmark_map, kmeans=kmeans, levels=salient_levels(condensation.tree_, max_regions=c.max_regions), **facts)
 
-# %% ../nbs/23_segmentation.ipynb #6865fefa
+# %% ../nbs/23_segmentation.ipynb #8c006270
 def segment_image(image:Image,
                   model:Model,
                   config:SegmentationConfig|None=None, # None: the model's own
@@ -170,7 +170,7 @@ def segment_image(image:Image,
         tiles = lambda: kept
     return segment_vectors(tiles, image.spatial, config, image=image, name=name, truth=truth)
 
-# %% ../nbs/23_segmentation.ipynb #f7558933
+# %% ../nbs/23_segmentation.ipynb #26d71fb5
 def pictures(seg:Segmentation, n_levels:int=4) -> dict:
     "What a figure of a segmentation shows, as keyword arguments of `cuts.figures.trajectory_figure`; of a volume the middle plane."
     middle = (seg.spatial[0] // 2,) if len(seg.spatial) == 3 else ()
@@ -181,7 +181,7 @@ def pictures(seg:Segmentation, n_levels:int=4) -> dict:
     return dict(image=image, levels=[(f"{k} regions", at(seg.labels(k))) for k in levels], persistent=at(seg.persistent) if seg.tree else None,
                 kmeans=at(seg.kmeans), true=at(seg.truth), **scale)
 
-# %% ../nbs/23_segmentation.ipynb #586d11f5
+# %% ../nbs/23_segmentation.ipynb #3eb256c8
 def hint_mask(hint,                   # box (r0, c0, r1, c1), for a volume (z0, r0, c0, z1, r1, c1), or an array of the image's shape
               spatial:tuple[int, ...],
              ) -> np.ndarray:         # [*spatial] bool
@@ -210,7 +210,7 @@ def find_structure(seg:Segmentation,
         level, region, _ = best_overlap(seg.tree, count(inside), count(None))
     return level, region + 1
 
-# %% ../nbs/23_segmentation.ipynb #43bcef32
+# %% ../nbs/23_segmentation.ipynb #3bdff946
 def region_table(seg:Segmentation,
                  n_regions:int|None=None, # level; None: the persistent structures
                 ):                        # pandas.DataFrame, a row a region, the largest first
@@ -231,7 +231,7 @@ def region_table(seg:Segmentation,
         table[f"{name}_from"] = [found[r - 1][i].start for r in numbers]; table[f"{name}_to"] = [found[r - 1][i].stop for r in numbers]
     return table.sort_values(["area", "region"], ascending=[False, True], ignore_index=True)
 
-# %% ../nbs/23_segmentation.ipynb #1689a1c2
+# %% ../nbs/23_segmentation.ipynb #c4a9adf8
 def to_bytes(seg:Segmentation) -> bytes: # of an .npz file
     "A segmentation as a compressed NumPy archive."
     arrays = dict(kmeans=seg.kmeans, truth=seg.truth)

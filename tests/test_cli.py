@@ -225,7 +225,7 @@ def test_truncated_result_is_made_again(here, images, trained):
 def test_steps_and_scores(here, images, trained):
     import pandas as pd
     assert cuts("embed", images, "--run", trained, "--out", "embedded")[0] == 0
-    with np.load("embedded/0.png.npz") as f: assert f["vectors"].shape == (32, 36, 128) and set(f) == {"image", "reconstruction", "label", "vectors"}
+    with np.load("embedded/0.png.vectors.npz") as f: assert f["vectors"].shape == (32, 36, 128) and set(f) == {"image", "reconstruction", "label", "vectors"}
     assert set(pd.read_csv("embedded/losses.csv").image) == {"0.png", "1.png"}
     assert cuts("segment", images, "--run", trained, "--out", "out")[0] == 0
     status, text = cuts("evaluate", "out", "--out", "deep/er/scores.csv")

@@ -411,7 +411,7 @@ def test_nifti_values_units_and_channels(tmp_path):
     hounsfield = stored * 2.0 - 1024
     image = nib.Nifti1Image(stored, np.eye(4)); image.header.set_slope_inter(2, -1024)
     nib.save(image, tmp_path / "a.nii.gz")
-    read = read_image(tmp_path / "a.nii.gz", window=(-1000, 1000))
+    read = read_image(tmp_path / "a.nii.gz", window=(-1024, 1000))
     assert np.allclose(read.values()[0], hounsfield.transpose(2, 1, 0)[:, ::-1, ::-1], atol=1.5) and read.scaling == "declared"
     assert np.array_equal(read_labels(tmp_path / "a.nii.gz"), np.rint(hounsfield.transpose(2, 1, 0)[:, ::-1, ::-1]))
     nifti(tmp_path / "m.nii", rng.random((5, 6, 7)).astype(np.float32), header=lambda h: h.set_xyzt_units("micron"))
