@@ -571,4 +571,5 @@ d = { 'settings': { 'branch': 'main',
                                'cuts.training.restore': ('training.html#restore', 'cuts/training.py'),
                                'cuts.training.save_checkpoint': ('training.html#save_checkpoint', 'cuts/training.py'),
                                'cuts.training.snapshot': ('training.html#snapshot', 'cuts/training.py'),
+                               'cuts.training.stoppable': ('training.html#stoppable', 'cuts/training.py'),
                                'cuts.training.train': ('training.html#train', 'cuts/training.py')}}}

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['learning_rate', 'plane_sizes', 'crop_shape', 'draw_places', 'Crops', 'mixed_precision', 'losses', 'draw_pairs',
-           'Trainer', 'snapshot', 'restore', 'save_checkpoint', 'train', 'image_losses']
+           'Trainer', 'snapshot', 'restore', 'stoppable', 'save_checkpoint', 'train', 'image_losses']
 
-# %% ../nbs/13_training.ipynb #0f89993a
-import json, math, time
+# %% ../nbs/13_training.ipynb #20cfd9bc
+import json, math, signal, threading, time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from .losses import mixed_loss, nt_xent, reconstruction_loss
 from .patches import check_fits, extract_patches, sample_anchors, sample_positives
 from .runs import Run, write_atomic
 
-# %% ../nbs/13_training.ipynb #f3aca831
+# %% ../nbs/13_training.ipynb #180a3e48
 def learning_rate(epoch:int,  # from 0
                   t,          # `TrainingConfig`
                  ) -> float:
@@ -32,7 +32,7 @@ def learning_rate(epoch:int,  # from 0
     if epoch < warmup: return t.min_learning_rate + (t.learning_rate - t.min_learning_rate) * epoch / warmup
     return t.learning_rate * (1 + math.cos(math.pi * (epoch - warmup) / (t.epochs - warmup))) / 2
 
-# %% ../nbs/13_training.ipynb #44f119f1
+# %% ../nbs/13_training.ipynb #50972ae9
 def _generators(seed, epoch):
     "Two independent sources for an epoch: NumPy's for the crops, torch's for the pairs. Epoch −1 is validation."
     a, b = np.random.SeedSequence([seed, epoch + 1]).spawn(2)
@@ -48,7 +48,7 @@ def crop_shape(planes, crop:int|None) -> tuple[int, int]: # height and width of 
     sizes = np.array([p[2:] for p in planes])
     return tuple(int(n) for n in (sizes.min(0) if crop is None else np.minimum(sizes.max(0), crop)))
 
-# %% ../nbs/13_training.ipynb #50972ae9
+# %% ../nbs/13_training.ipynb #cfcdffa5
 def draw_places(planes, shape, n, rng):
     "Places of `n` crops: every plane in random order, again and again; (item, plane, row, col)."
     order = np.concatenate([rng.permutation(len(planes)) for _ in range(-(-n // len(planes)))])[:n]
@@ -63,7 +63,7 @@ class Crops(torch.utils.data.Dataset):
         missing = [(0, side - size) for side, size in zip(self.shape, x.shape[1:])]
         return torch.from_numpy(np.pad(x, [(0, 0), *missing], mode="symmetric"))
 
-# %% ../nbs/13_training.ipynb #5b5b5d5b
+# %% ../nbs/13_training.ipynb #56e5c68c
 def _has_fast_bfloat16(device):
     if device.type == "cuda": return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported() and (
@@ -74,7 +74,7 @@ def mixed_precision(device:torch.device, precision:str="auto"):
     wanted = precision == "bfloat16" or precision == "auto" and _has_fast_bfloat16(device)
     return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()
 
-# %% ../nbs/13_training.ipynb #56e5c68c
+# %% ../nbs/13_training.ipynb #ac9125e3
 def losses(network,              # `Network`
            crops:torch.Tensor,   # [B,C,h,w] in [-1, 1], on the CPU
            anchors:torch.Tensor, # [B,S,2]
@@ -94,7 +94,7 @@ def draw_pairs(crops, t, generator):
     anchors = sample_anchors(len(crops), *crops.shape[-2:], t.n_anchors, t.patch_size, generator)
     return anchors, sample_positives(crops, anchors, t.patch_size, t.ssim_threshold, t.max_tries, generator)
 
-# %% ../nbs/13_training.ipynb #ce9dbf12
+# %% ../nbs/13_training.ipynb #28508591
 class Trainer:
     "The state of one training run."
     def __init__(self, dataset:ImageDataset, config:Config):
@@ -109,7 +109,7 @@ class Trainer:
             torch.manual_seed(t.seed)
             self.network = Network.of(config, self.n_channels).to(self.device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=t.learning_rate, weight_decay=t.weight_decay)
-        self.epoch, self.history, self.best, self.best_loss = 0, [], None, math.inf
+        self.epoch, self.history, self.best, self.best_loss, self.asked_to_stop = 0, [], None, math.inf, []
         self._fix_validation()
 
     def _fix_validation(self, most=256):
@@ -139,6 +139,7 @@ class Trainer:
         generator, total = _generators(t.seed, self.epoch)[1], torch.zeros(3)
         self.network.train()
         for _ in range(self.n_batches):
+            if self.asked_to_stop: raise KeyboardInterrupt
             crops = next(batches)
             values = losses(self.network, crops, *draw_pairs(crops, t, generator), t, self.device)
             if not values.isfinite().all(): raise FloatingPointError(
@@ -167,7 +168,7 @@ class Trainer:
         network.load_state_dict(self.best or self.network.state_dict())
         return Model(network, self.config, self.history, self.digest)
 
-# %% ../nbs/13_training.ipynb #c619b848
+# %% ../nbs/13_training.ipynb #de1013ba
 def snapshot(trainer:Trainer) -> tuple[dict, dict]: # tensors by name, facts
     "The state of training after an epoch, as numbers and text."
     tensors = {f"network.{k}": v for k, v in trainer.network.state_dict().items()} | {f"best.{k}": v for k, v in (trainer.best or {}).items()}
@@ -192,7 +193,20 @@ def restore(trainer:Trainer, path):
     trainer.optimizer.load_state_dict({"state": moments, "param_groups": trainer.optimizer.state_dict()["param_groups"]})
     trainer.epoch, trainer.history, trainer.best_loss = facts["epoch"], facts["history"], facts["best_loss"]
 
-# %% ../nbs/13_training.ipynb #de1013ba
+# %% ../nbs/13_training.ipynb #2ef64810
+@contextmanager
+def stoppable():
+    "Within it the first Ctrl-C fills the list that is handed out, the second one interrupts."
+    asked, before = [], signal.getsignal(signal.SIGINT)
+    def ask(number, frame):
+        if asked: before(number, frame)
+        asked.append(number)
+    if threading.current_thread() is not threading.main_thread() or not callable(before): yield asked; return
+    signal.signal(signal.SIGINT, ask)
+    try: yield asked
+    finally: signal.signal(signal.SIGINT, before)
+
+# %% ../nbs/13_training.ipynb #11a0d789
 def save_checkpoint(path, tensors, facts):
     "Write a snapshot to a safetensors file, atomically."
     write_atomic(path, save_tensors(tensors, {"cuts": json.dumps(facts)}))
@@ -211,12 +225,13 @@ def train(dataset:ImageDataset,     # the images; labels are never looked at
     batches, written, state = trainer.batches(t.epochs - trainer.epoch), time.monotonic(), None
     bar = tqdm(total=t.epochs, initial=trainer.epoch, desc="stage 1", unit="epoch", disable=None if progress else True)
     try:
-        while trainer.epoch < t.epochs and not (t.patience and _waited(trainer.history) >= t.patience):
-            trainer.run_epoch(batches)
-            bar.set_postfix(loss=f"{trainer.history[-1]['loss']:.4g}", val=f"{trainer.history[-1]['val_loss']:.4g}"); bar.update()
-            if checkpoint:
-                state = snapshot(trainer)
-                if time.monotonic() - written > every: save_checkpoint(checkpoint, *state); written, state = time.monotonic(), None
+        with stoppable() as trainer.asked_to_stop:
+            while trainer.epoch < t.epochs and not (t.patience and _waited(trainer.history) >= t.patience):
+                trainer.run_epoch(batches)
+                bar.set_postfix(loss=f"{trainer.history[-1]['loss']:.4g}", val=f"{trainer.history[-1]['val_loss']:.4g}"); bar.update()
+                if checkpoint:
+                    state = snapshot(trainer)
+                    if time.monotonic() - written > every: save_checkpoint(checkpoint, *state); written, state = time.monotonic(), None
     finally:
         bar.close()
         if state: save_checkpoint(checkpoint, *state)           # also after Ctrl-C: the last whole epoch stays
@@ -224,12 +239,12 @@ def train(dataset:ImageDataset,     # the images; labels are never looked at
     if run: model.save(run.file("model.safetensors"))
     return model
 
-# %% ../nbs/13_training.ipynb #6ba313c3
+# %% ../nbs/13_training.ipynb #ea0341c4
 def _waited(history):
     "Epochs since the best validation loss."
     return len(history) - 1 - int(np.argmin([h["val_loss"] for h in history])) if history else 0
 
-# %% ../nbs/13_training.ipynb #974b3041
+# %% ../nbs/13_training.ipynb #abcce971
 @torch.inference_mode()
 def image_losses(model:Model,
                  dataset:ImageDataset, # of readable images
