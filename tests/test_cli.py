@@ -275,12 +275,14 @@ def test_interrupt(here, images):
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     args = [*MAIN, "train", str(images), "--out", "run", *TINY, "--epochs", "100000"]
     process = subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until = time.time() + 60
-    while not Path("run/config.yaml").exists() and process.poll() is None and time.time() < until: time.sleep(.1)
-    time.sleep(3)                                                # some epochs of milliseconds
-    process.send_signal(signal.SIGINT)
-    start = time.time()
-    _, said = process.communicate(timeout=30)
+    try:
+        until = time.time() + 60
+        while not Path("run/config.yaml").exists() and process.poll() is None and time.time() < until: time.sleep(.1)
+        time.sleep(3)                                            # some epochs of milliseconds
+        process.send_signal(signal.SIGINT)
+        start = time.time()
+        _, said = process.communicate(timeout=30)
+    finally: process.kill()                                      # nothing trains on behind a failed test
     assert process.returncode == 130 and time.time() - start < 5
     assert "stopped" in said and "in run" in said and "Traceback" not in said
     assert Path("run/checkpoint.safetensors").is_file() and not Path("run/model.safetensors").exists()
