@@ -102,13 +102,13 @@ def _parallel(work, dataset, *arguments, n_jobs=1):
 
 def load(path,  # a model, a segmentation, or a run folder
         ) -> Model | Segmentation:
-    "Load what was saved: a model (`.safetensors` or its run folder) or a segmentation (`.npz`)."
+    "Load what was saved: a model (`.safetensors`, its run folder, or the folder of a run of one seed) or a segmentation (`.npz`)."
     path = Path(path)
     if path.is_dir():
-        if not (model := path / "model.safetensors").is_file():
-            seeds = sorted(p.parent.name for p in path.glob("*/model.safetensors"))
-            raise FileNotFoundError(f"{path}: no model.safetensors in it." + (f" It holds several runs: load one of {', '.join(seeds)}" if seeds else " Train into it first"))
-        path = model
+        models = [m] if (m := path / "model.safetensors").is_file() else sorted(path.glob("seed-*/model.safetensors"))
+        if len(models) != 1: raise FileNotFoundError(f"{path}: " + (
+            f"it holds {len(models)} runs. Name one of them: {', '.join(str(m.parent) for m in models)}" if models else "no model.safetensors in it. Train into it first"))
+        path = models[0]
     if path.suffix == ".npz": return Segmentation.load(path)
     return Model.load(path)
 
