@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Verbose', 'Quiet', 'Debug', 'app', 'Sources', 'Out', 'RunFolder', 'Root', 'Labels', 'Channels', 'NJobs', 'Preset',
-           'ConfigFile', 'Set', 'Epochs', 'Seed', 'Seeds', 'Device', 'Method', 'demo', 'run', 'train', 'embed',
-           'segment', 'evaluate', 'bench', 'info', 'download', 'main']
+           'ConfigFile', 'Set', 'Epochs', 'Seed', 'Seeds', 'Device', 'Method', 'Together', 'demo', 'run', 'train',
+           'embed', 'segment', 'evaluate', 'bench', 'info', 'download', 'main']
 
 # %% ../nbs/59_cli.ipynb #2a94e08f
 import inspect, json, logging, sys, traceback, warnings
@@ -133,7 +133,8 @@ Epochs = Annotated[int|None, typer.Option(help="Passes over the training images.
 Seed = Annotated[int|None, typer.Option(help="Seed of the training.", show_default=False)]
 Seeds = Annotated[str|None, typer.Option(metavar="N,N,…", help="Several runs in one table, such as 1,2,3.", show_default=False)]
 Device = Annotated[str|None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", show_default=False)]
-Method = Annotated[str|None, typer.Option(help="condensation, kmeans (spectral) or both.", show_default=False)]
+Method = Annotated[str|None, typer.Option(help="condensation, kmeans (spectral) or both; catch or msphate where those packages are installed.", show_default=False)]
+Together = Annotated[bool, typer.Option("--together", help="One tree over all images, so that a region is the same structure in each. Needs --run.")]
 
 # %% ../nbs/59_cli.ipynb #e00fe4ff
 def _assigned(config,        # `Config`
@@ -295,15 +296,16 @@ def embed(source:Sources=None, *, run:RunFolder, out:Out, root:Root=None, labels
     cuts segment image.png --out out                        without a model, trains on that image
     cuts segment images/ --run runs/mine --out out -j 4
     cuts segment images/ --run runs/mine --out out --set n_clusters=6 --method kmeans""")
-def segment(source:Sources=None, *, out:Out, run:Annotated[Path|None, *RunFolder.__metadata__]=None, method:Method=None, n_jobs:NJobs=1, preset:Preset=None, config:ConfigFile=None, set:Set=None,
+def segment(source:Sources=None, *, out:Out, run:Annotated[Path|None, *RunFolder.__metadata__]=None, method:Method=None, together:Together=False, n_jobs:NJobs=1, preset:Preset=None, config:ConfigFile=None, set:Set=None,
             epochs:Epochs=None, seed:Seed=None, device:Device=None, root:Root=None, labels:Labels=None, channels:Channels=None, progress:bool=True):
     """Stage 2: every image at all granularities. What is whole already is not done again."""
+    if together and not run: raise typer.BadParameter("one tree over all images needs a model that knows them all: --run.", param_hint="--together")
     for name, value in [("--epochs", epochs), ("--seed", seed)]:
         if run and value is not None: raise typer.BadParameter("the model of --run is trained already.", param_hint=name)
     from cuts import experiment
     base = (lambda: experiment.load(run).config) if run else lambda: experiment.make_config(**experiment.ONE_IMAGE)
     made = _configured(base, preset, config, set, epochs=epochs, seed=seed, device=device, method=method)
-    report = experiment.segment_run(_source(source, made), out, run=run, config=made, root=root, labels=labels, channels=channels, n_jobs=_jobs(n_jobs), progress=progress)
+    report = experiment.segment_run(_source(source, made), out, run=run, config=made, root=root, labels=labels, channels=channels, together=together, n_jobs=_jobs(n_jobs), progress=progress)
     _made(out); _tell(f"  {'*.npz':28} {len(report.done) + len(report.skipped)} segmentations, to load with cuts.load"); _done(report)
     return report
 
@@ -326,7 +328,7 @@ def evaluate(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder o
     cuts bench --json > bench.json
     cuts bench --large --peers""")
 def bench(as_json:Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]=False,
-          large:Annotated[bool, typer.Option("--large", help="Also an image of 1024×1024.")]=False,
+          large:Annotated[bool, typer.Option("--large", help="Also images of 256 to 2048 pixels a side; takes minutes.")]=False,
           peers:Annotated[bool, typer.Option("--peers", help="Also other methods on the same vectors.")]=False,
           out:Annotated[Path|None, typer.Option("--out", "-o", help="File for the JSON object.", show_default=False)]=None, progress:bool=True):
     """Seconds and memory of each stage here. Needs no files and less than three minutes."""

@@ -157,9 +157,10 @@ class TrainingConfig(_Section):
 @dataclass(frozen=True)
 class SegmentationConfig(_Section):
     "Stage 2: how the vectors become regions."
-    method:Literal["condensation", "kmeans", "both"] = _set("both", "what is computed: condensation, spectral k-means, or both")
+    method:Literal["condensation", "kmeans", "both", "catch", "msphate"] = _set("both", "condensation, spectral k-means, both; or condensation by another package, CATCH or Multiscale PHATE")
     form:Literal["vectors", "potential"] = _set("vectors", "what is condensed: the vectors, or their diffusion potential")
     normalize:bool            = _set(True,  "vectors are scaled to length one before condensation")
+    spatial_weight:float      = _set(1.0,   "β, how much of the distance between pixels comes from their places, relative to their vectors; 0: none", "[0, inf)")
     smoothing:float           = _set(0.0,   "σ in pixels of a Gaussian over the vectors before stage 2", "[0, inf)")
     n_landmarks:int           = _set(500,   "points that stand for the pixels in condensation", "[2, 65535]")
     n_clusters:int            = _set(10,    "k of spectral k-means", "[1, 65535]")
@@ -167,6 +168,7 @@ class SegmentationConfig(_Section):
     spectral_knn:int          = _set(100,   "neighbours that set its kernel's bandwidth", "[1, inf)")
     diffusion_time:int        = _set(2,     "t of its diffusion potential", "[1, inf)")
     max_regions:int           = _set(60,    "finest partition that is looked at", "[2, 65535]")
+    persistence:Literal["lifetime", "published"] = _set("lifetime", "rule of the persistent structures: those that live longest in all, or the paper's")
     segmentation_seed:int     = _set(0,     "of landmarks and k-means", "[0, 4294967295]")
 
 # %% ../nbs/02_config.ipynb #9c6d501e
@@ -328,7 +330,7 @@ def _read_source(source) -> tuple[str, str]:
 # %% ../nbs/02_config.ipynb #3226c80d
 PRESETS:dict[str, dict[str, Any]] = {
     "default": {},
-    "paper": dict(crop=None, n_anchors=8, precision="float32"),
+    "paper": dict(crop=None, n_anchors=8, precision="float32", spatial_weight=0., persistence="published"),
     "retina": dict(dataset="retina", channels="rgb", is_binary=True),
     "berkeley_natural_images": dict(dataset="berkeley_natural_images", channels="rgb", is_binary=False),
     "brain_ventricles": dict(dataset="brain_ventricles", channels="gray", is_binary=True),

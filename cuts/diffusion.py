@@ -43,7 +43,7 @@ def _power(x:torch.Tensor, n:float) -> torch.Tensor:
     if n < 1 or n != int(n): return x**n
     n, out = int(n), None
     while n:
-        if n & 1: out = x if out is None else out*x
+        if n & 1: out = x.clone() if out is None else out.mul_(x)
         n >>= 1
         if n: x = x*x
     return out
@@ -54,8 +54,9 @@ def decay(D:torch.Tensor, # squared distances, any shape
           alpha:float=2., # how steeply the kernel falls; 2 is the Gaussian
          ) -> torch.Tensor: # affinities in [0, 1], same shape
     "$\\exp(-(d/\\sigma)^\\alpha)$ from squared distances; exactly 0 below $e^{-80}$."
-    x = _power(D/bandwidth2, alpha/2)
-    return torch.where(x < 80, torch.exp(-x.clamp(max=80)), 0)
+    x, limit = D/bandwidth2, 80**min(2/alpha, 15) # for α below .13 distances that far do not occur
+    far = x >= limit
+    return torch.exp(-_power(x.clamp_(max=limit), alpha/2)).masked_fill_(far, 0) # clamped before it is raised: no overflow, no denormal number
 
 # %% ../nbs/20_diffusion.ipynb #23e208ea
 def affinity(X:torch.Tensor,  # points [N, d]
@@ -223,7 +224,11 @@ def landmarks(X:torch.Tensor, # points [N, d], float32 or float64, finite
     if len(first) <= n and bool((mass > 0).all()): return X[first], which, mass.to(X.dtype)
     heavy = (mass > 0).nonzero()[:, 0]
     centres = X[first[heavy[_draw(mass[heavy], min(n, len(heavy)), seed)]]]
-    for _ in range(n_iter if len(heavy) > n else 0): centres = _lloyd(X, weight, centres)
+    part = X, weight
+    if len(X) > (few := max(2**13, 16*n)): # a mean is as good over a part: sixteen points and more for each landmark
+        chosen = torch.randperm(len(X), generator=torch.Generator().manual_seed(seed))[:few].sort().values.to(X.device)
+        part = X[chosen], weight[chosen]
+    for _ in range(n_iter if len(heavy) > n else 0): centres = _lloyd(*part, centres)
     while True: # a landmark that nobody is nearest to is dropped
         index, _ = nearest(X, centres)
         mass = group_sums(weight.double(), index, len(centres)).to(X.dtype)

@@ -21,7 +21,8 @@ from .encoder import Model, read_tensors
 from .images import Image
 from .metrics import best_level, render, score, summarise, table
 from .runs import Run, digest, file_digest, output_name, write_atomic
-from .segmentation import Segmentation, segment_image
+from .condensation import PEERS, peer_class
+from .segmentation import Segmentation, segment_image, segment_together
 from .training import image_losses, train
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,12 @@ def _segment_sample(sample, model, config, progress=False):
         if model is None: model = train(ImageDataset([(sample.name, sample.image, None)]), config, progress=progress)
         return segment_image(sample.image, model, config.segmentation, sample.name, sample.labels)
 
+def _segment_all(dataset, model, config):
+    "Segment a data set with one tree."
+    if model is None: raise ValueError("together=True needs a model: train one on these images first, cuts.fit(source)")
+    samples = list(dataset)
+    return segment_together([s.image for s in samples], model, config.segmentation, [s.name for s in samples], [s.labels for s in samples])
+
 def _is_one(source, dataset):
     "Whether a source is a single image: an `Image`, an array of one picture or volume, or a file that holds one."
     if isinstance(source, Image): return True
@@ -81,6 +88,7 @@ def segment(source,        # one image or many, see `fit`
             model:Model|str|os.PathLike|None=None, # of `fit`, or where it was saved; None: train on each image
             config=None,   # see `make_config`; None: the model's
             *,
+            together:bool=False, # one tree over all images, so that a region is the same structure in each; needs a model
             n_jobs:int=1,  # processes
             root=None, labels=None, channels=None, # see `open_dataset`
             **settings,    # such as n_clusters=6
@@ -90,6 +98,8 @@ def segment(source,        # one image or many, see `fit`
     if config is None and model is not None: config = model.config.replace(**settings)
     else: config = make_config(config, **((ONE_IMAGE if model is None and config is None else {}) | settings))
     dataset = _open(source, config, root=root, labels=labels, channels=channels)
+    if config.segmentation.method in PEERS: peer_class(config.segmentation.method)      # before anything is trained
+    if together: return _segment_all(dataset, model, config)
     if _is_one(source, dataset): return _segment_sample(dataset[0], model, config)
     return (result for result in _parallel(_segment_sample, dataset, model, config, n_jobs=n_jobs))
 
@@ -172,12 +182,22 @@ def _write_history(run, model):
     save_figure(loss_figure(model.history), run.file("loss.png"))
 
 # %% ../nbs/50_experiment.ipynb #589ef102
-def _segment_into(sample, run, inputs, model, config, facts):
+def _segment_all_into(dataset, run, todo, model, config, facts):
+    "Segment all samples with one tree into a run folder, each written as it comes; those that the model can't take are left out, and said."
+    fit_for_it = []
+    for sample in dataset if todo else ():
+        try: model.check_image(sample.image); fit_for_it.append(sample.name)
+        except ValueError as e: log.warning("%s: %s", sample.name, e); yield sample.name, str(e)
+    part = dataset.subset(fit_for_it)
+    for sample, seg in zip(part, _segment_all(part, model, config) if fit_for_it else ()):
+        if sample.name in todo: yield _segment_into(sample, run, todo[sample.name], model, config, facts, seg)
+
+def _segment_into(sample, run, inputs, model, config, facts, made=None):
     "Segment one sample into a run folder; (name, what went wrong or None)."
     try:
         run.forget(f"segment/{sample.name}")               # so that a failure leaves no old result that passes for a new one
         path = run.file(output_name(sample.name, ".npz"))
-        _segment_sample(sample, model, config).save(path)
+        (made or _segment_sample(sample, model, config)).save(path)
         run.record(f"segment/{sample.name}", inputs, [path], name=sample.name, **facts)
     except Exception as e:                                 # whatever one image does must not stop the others
         log.warning("%s: %s", sample.name, e, exc_info=log.isEnabledFor(logging.DEBUG))
@@ -190,6 +210,7 @@ def segment_run(source,
                 run=None,           # run folder of the model; None: train on each image
                 config:Config|None=None, # None: the run's
                 root=None, labels=None, channels=None, # see `open_dataset`
+                together:bool=False, # one tree over all images; needs a run
                 n_jobs:int=1,       # processes
                 progress:bool=True,
                ) -> Report:
@@ -197,19 +218,22 @@ def segment_run(source,
     from tqdm.auto import tqdm
     model = None if run is None else load(run)
     config = config or (model.config if model else make_config(**ONE_IMAGE))
+    if config.segmentation.method in PEERS: peer_class(config.segmentation.method)
     dataset, report = _open_checked(source, config, progress, root=root, labels=labels, channels=channels)
-    folder, about = Run(out), [config.digest("segmentation"), _fingerprint(model) if model else config.digest("training")]
+    spacings = [(s.name, s.image.spacing) for s in dataset] if together else []
+    folder, about = Run(out), [["together", dataset.digest(), spacings] if together else [], config.digest("segmentation"), _fingerprint(model) if model else config.digest("training")]
     facts = dict(seed=config.training.seed, is_binary=dataset.is_binary)
     if model: model.to(choose_device(config.training.device))
     with folder.lock():
         todo = {}
         for sample in dataset:
-            inputs = digest([*about, facts, sample.name, sample.image.data, sample.labels])
+            inputs = digest([*about, facts, sample.name, sample.image.data, sample.labels, sample.image.spacing])
             if folder.done(f"segment/{sample.name}", inputs): report.skipped.append(sample.name)
             else: todo[sample.name] = inputs
-        work = lambda sample: _segment_into(sample, folder, todo[sample.name], model, config, facts)
         part = dataset.subset(todo)
-        for name, problem in tqdm(_guarded(work, part, n_jobs), "stage 2", len(todo), unit="image", disable=None if progress else True):
+        work = lambda sample: _segment_into(sample, folder, todo[sample.name], model, config, facts)
+        results = _segment_all_into(dataset, folder, todo, model, config, facts) if together else _guarded(work, part, n_jobs)
+        for name, problem in tqdm(results, "stage 2", len(todo), unit="image", disable=None if progress else True):
             if problem is None: report.done.append(name)
             else: report.failures[name] = problem
         for name in report.failures: folder.forget(f"segment/{name}")
@@ -342,6 +366,7 @@ def run(source,
        ):                   # (pandas.DataFrame of scores, Report)
     "Train, segment, score and draw: OUT/seed-1/…, OUT/metrics.csv, OUT/summary.md, OUT/figures/. Resumable."
     import pandas as pd
+    if config.segmentation.method in PEERS: peer_class(config.segmentation.method)      # before anything is trained
     dataset, report = _open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     out = Path(out)
     seeds = tuple(dict.fromkeys(seeds or (config.training.seed,)))

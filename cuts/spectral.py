@@ -20,7 +20,7 @@ def landmark_bandwidth(C:torch.Tensor, # landmarks [m, d]
                        X:torch.Tensor, # the points they stand for [N, d]
                        knn:int=100, # the point whose distance is a landmark's bandwidth
                        near:int=5, # a bandwidth reaches at least that many other landmarks
-                       tile:int=1024, # points at a time
+                       tile:int=2048, # points at a time
                       ) -> torch.Tensor: # σ² [m], never 0
     "Squared bandwidth of every landmark: to its `knn`-th point other than itself, and to its `near`-th other landmark."
     best = C.new_empty(len(C), 0)
@@ -49,7 +49,8 @@ def landmark_walk(X:torch.Tensor, # all points [N, d]
                   mass:torch.Tensor, # how many points each landmark stands for [m]
                   bandwidth2:torch.Tensor, # σ² of the landmarks [m]
                   alpha:float=40., # how steeply the kernel falls
-                  tile:int=1024, # points at a time
+                  tile:int=256, # points at a time
+                  keep:list|None=None, # receives the steps R of the tiles, in order
                  ) -> tuple[torch.Tensor, torch.Tensor]: # P [m, m]; the mean row of R over each landmark's points [m, m]
     "The walk landmark → point → landmark, summed tile by tile."
     m = len(C)
@@ -57,7 +58,8 @@ def landmark_walk(X:torch.Tensor, # all points [N, d]
     for x, a in zip(X.split(tile), assignment.split(tile)):
         K = landmark_affinity(x, C, bandwidth2, alpha)
         R = diffusion_operator(K, mass)
-        back += K.T @ R; total += K.sum(0); mean += group_sums(R, a, m)
+        back += K.T @ R; total += K.sum(0); mean.index_add_(0, a, R) # one thread: always in the same order
+        if keep is not None: keep.append(R)
     return back/total.clamp(min=1e-30)[:, None], mean/mass[:, None]
 
 # %% ../nbs/22_spectral.ipynb #99fd4467
@@ -82,7 +84,7 @@ def _potential_kmeans(V:np.ndarray, # mean potential of each landmark's points [
     from threadpoolctl import threadpool_limits
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter('ignore', ConvergenceWarning) # fewer distinct places than k: empty clusters are dropped later
-        return KMeans(min(k, len(V)), n_init=10, random_state=seed).fit(V, sample_weight=mass).cluster_centers_
+        return KMeans(min(k, len(V)), n_init=5, random_state=seed).fit(V, sample_weight=mass).cluster_centers_
 
 # %% ../nbs/22_spectral.ipynb #f28374a7
 class SpectralKMeans(ClusterMixin, BaseEstimator):
@@ -109,7 +111,8 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         with fixed_threads():
             mean_step = self._fit_walk(X, seed)
             self.cluster_centers_ = _potential_kmeans(mean_step @ self.potential_, self.mass_, self.n_clusters, seed)
-            labels = self._labels(X)
+            labels = self._nearest(self._kept or self._steps(X))
+            self._kept = None
         sizes = np.bincount(labels, minlength=len(self.cluster_centers_))
         order = np.argsort(-sizes, kind='stable')[:np.count_nonzero(sizes)]
         rank = np.zeros(len(sizes), np.int32); rank[order] = np.arange(len(order))
@@ -153,7 +156,8 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         few = lambda wanted, n: max(1, min(int(wanted), n//(2*self.n_clusters)))
         self.knn_ = few(self.knn, len(X))
         bandwidth2 = landmark_bandwidth(C, points, self.knn_, few(5, len(C)))
-        P, mean_step = landmark_walk(points, C, assignment, mass, bandwidth2, self.alpha)
+        self._kept = [] if len(X)*len(C) <= 2**24 else None # 64 MB at most, else the steps are computed again
+        P, mean_step = landmark_walk(points, C, assignment, mass, bandwidth2, self.alpha, keep=self._kept)
         self._walk = C, bandwidth2, mass
         self.landmarks_, self.mass_ = (C*self.unit_).numpy(), mass.numpy()
         self.potential_ = diffusion_potential(P, self.t).numpy()
@@ -163,12 +167,14 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         X = torch.from_numpy(np.require(X, dtype, ['C', 'W']))
         return X if self.unit_ == 1 else X/self.unit_
 
-    def _steps(self, X, tile=1024):
+    def _steps(self, X, tile=256):
         "The step to the landmarks R [≤ tile, m], tile by tile."
         C, bandwidth2, mass = self._walk
         for i in range(0, len(X), tile):
             yield diffusion_operator(landmark_affinity(self._tensor(X[i:i+tile], self.landmarks_.dtype), C, bandwidth2, self.alpha), mass)
 
-    def _labels(self, X):
+    def _labels(self, X): return self._nearest(self._steps(X))
+
+    def _nearest(self, steps):
         U, c = torch.from_numpy(self.potential_), torch.as_tensor(self.cluster_centers_, dtype=self._walk[0].dtype)
-        return torch.cat([_nearest_potential(R, U, c) for R in self._steps(X)]).int().numpy()
+        return torch.cat([_nearest_potential(R, U, c) for R in steps]).int().numpy()

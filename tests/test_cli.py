@@ -108,7 +108,7 @@ def test_run_has_the_options_of_its_steps():
     (["train", "demo", "--out", "x", "--epochs", "many"], "--epochs"), (["run", "demo", "--out", "x", "--preset", "retna"], "Did you mean 'retina'"),
     (["run", "demo", "--out", "x", "--preset", "retina", "--config", "a.yaml"], "exclude"), (["run", "demo", "--out", "x", "--seeds", "1,b"], "1,2,3"),
     (["run", "demo", "--out", "x", "--seed", "1", "--seeds", "1,2"], "exclude"), (["run", "demo", "--out", "x", "--n-jobs", "0"], "1 or more"),
-    (["run", "demo", "--out", "x", "--method", "catch"], "kmeans"), (["segment", "demo", "--out", "x", "--run", "r", "--epochs", "3"], "trained already"),
+    (["run", "demo", "--out", "x", "--method", "watershed"], "kmeans"), (["segment", "demo", "--out", "x", "--run", "r", "--epochs", "3"], "trained already"), (["segment", "demo", "--out", "x", "--together"], "needs a model"),
     (["config", "--set", "dataset.name=3"], "is no setting"),
 ])
 def test_wrong_usage(here, args, said):

@@ -72,3 +72,17 @@ def test_memory_of_an_image():
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
     peak = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     assert peak*(1 if sys.platform == "darwin" else 1024) < 1000*2**20  # macOS counts bytes, Linux kibibytes
+
+
+def test_four_processes_never_wait_for_each_other():
+    "Twenty images in four processes that each start with as many threads as they like: done well before the limit, and the same labels as in one."
+    code = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            "from joblib import Parallel, delayed\n"
+            "from test_spectral import SpectralKMeans, picture\n"
+            "def work(seed): return SpectralKMeans(6, n_landmarks=200, random_state=0).fit_predict(picture(48, seed)[0]).tobytes()\n"
+            "many = Parallel(n_jobs=4)(delayed(work)(seed) for seed in range(20))\n"
+            "assert many[:3] == [work(seed) for seed in range(3)]\n"
+            "print(len(many))")
+    env = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, env=env)
+    assert (done.returncode, done.stdout.strip()) == (0, "20"), done.stderr[-2000:]
