@@ -261,8 +261,8 @@ def benchmark(large:bool=False,   # also images of up to 2048×2048
         except RuntimeError as e: results[row] = dict(error=str(e))
     epoch, plain = results["stage1"].get("seconds_per_epoch"), results["plain_steps"].get("seconds_per_five")
     if epoch and plain: results["stage1"]["ratio_to_plain_steps"] = round(epoch / plain, 3)
-    if large and "error" not in results[LARGE[-1]]: results[LARGE[-1]]["growth_exponent"] = growth(results)
-    ours, theirs = results["condensation"].get("seconds_per_image"), results.get("peer_msphate", {}).get("seconds_per_image")
+    if large and "error" not in results.get(LARGE[-1], dict(error="")): results[LARGE[-1]]["growth_exponent"] = growth(results)
+    ours, theirs = results.get("condensation", {}).get("seconds_per_image"), results.get("peer_msphate", {}).get("seconds_per_image")
     if ours and theirs: results["condensation"]["times_faster_than_msphate"] = round(theirs / ours, 1)
     return results
 

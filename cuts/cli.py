@@ -134,7 +134,7 @@ Seed = Annotated[int|None, typer.Option(help="Seed of the training.", show_defau
 Seeds = Annotated[str|None, typer.Option(metavar="N,N,…", help="Several runs in one table, such as 1,2,3.", show_default=False)]
 Device = Annotated[str|None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", show_default=False)]
 Method = Annotated[str|None, typer.Option(help="condensation, kmeans (spectral) or both; catch or msphate where those packages are installed.", show_default=False)]
-Together = Annotated[bool, typer.Option("--together", help="One tree over all images, so that a region is the same structure in each. Needs --run.")]
+Together = Annotated[bool, typer.Option("--together", help="One tree over all images, so that a region is the same structure in each; with a model that knows them all.")]
 
 # %% ../nbs/59_cli.ipynb #e00fe4ff
 def _assigned(config,        # `Config`
@@ -251,13 +251,13 @@ def demo(out:Annotated[Path, typer.Option("--out", "-o", help="Folder for what i
     cuts run 'scans/*.nii.gz' --channels gray --epochs 50 --set n_clusters=6 --out runs/scans
     cuts run --config retina_seed1.yaml --out runs/retina""")
 def run(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seed:Seed=None, seeds:Seeds=None,
-        device:Device=None, method:Method=None, root:Root=None, labels:Labels=None, channels:Channels=None, n_jobs:NJobs=1, progress:bool=True):
+        device:Device=None, method:Method=None, together:Together=False, root:Root=None, labels:Labels=None, channels:Channels=None, n_jobs:NJobs=1, progress:bool=True):
     """Train, segment, score, draw: all in order. Scores need a truth; what is whole already is not done again."""
     several = _seeds(seeds, seed)
     made = _configured(lambda: _preset_of(source), preset, config, set, epochs=epochs, seed=seed, device=device, method=method, **_asked(source, root, labels, channels))
     n_jobs, images = _jobs(n_jobs), _source(source, made)
     from cuts import experiment
-    frame, report = experiment.run(images, out, made, seeds=several, n_jobs=n_jobs, progress=progress)
+    frame, report = experiment.run(images, out, made, seeds=several, together=together, n_jobs=n_jobs, progress=progress)
     _scores(frame); _made(out, **_RUN); _done(report, "step")
     return report
 

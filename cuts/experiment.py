@@ -361,6 +361,7 @@ def run(source,
         *,
         seeds:tuple[int, ...]|None=None, # None: the configuration's one
         root=None, labels=None, channels=None, # see `open_dataset`
+        together:bool=False, # one tree over all images, see `segment_run`
         n_jobs:int=1,       # processes of stage 2
         progress:bool=True,
        ):                   # (pandas.DataFrame of scores, Report)
@@ -373,7 +374,7 @@ def run(source,
     for seed in seeds:
         folder, mine = out / f"seed-{seed}", config.replace(seed=seed)
         report += train_run(dataset, folder, mine, resume=True, replace=True, progress=progress)[1]
-        report += segment_run(dataset, folder / "segmentations", run=folder, config=mine, n_jobs=n_jobs, progress=progress)
+        report += segment_run(dataset, folder / "segmentations", run=folder, config=mine, together=together, n_jobs=n_jobs, progress=progress)
     frames = []
     for seed in seeds:
         frame, scored = evaluate_run(out / f"seed-{seed}" / "segmentations", only=set(dataset.names), progress=progress); frames.append(frame)
