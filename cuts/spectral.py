@@ -71,7 +71,8 @@ def landmark_walk(X:torch.Tensor, # all points [N, d]
         K = landmark_affinity(x, C, bandwidth2, alpha)
         R = landmark_step(K, mass_)
         own = csr_array((np.ones(len(a), K.dtype), a.numpy(), np.arange(len(a) + 1)), shape=K.shape)
-        back += (K.T @ R).toarray(); total += K.sum(0); mean += (own.T @ R).toarray()
+        back += (K.T @ R).toarray() if K.nnz < .1*len(x)*m else K.toarray().T @ R.toarray() # a flat image has everybody near everybody
+        total += K.sum(0); mean += (own.T @ R).toarray()
         size += R.nnz; steps = [*steps, R] if size < 2**22 else []                # 50 MB at most
     whole = steps if len(steps) == -(-len(X)//tile) else []
     return *(torch.from_numpy(x).to(X.dtype) for x in (back/np.maximum(total, 1e-30)[:, None], mean/mass_[:, None])), whole
