@@ -203,14 +203,16 @@ def first_difference(old: str, new: str) -> str:
 
 def work(path: Path, slow: bool, timeout: int, write: bool) -> tuple[str, str]: # "error" | "changed" | "unchanged", and a line on it
     "Run one notebook, write it if it changed, and report."
-    start = time.time()
+    start, old = time.time(), path.read_text(encoding="utf-8")
     try:
         text = run(path, slow, timeout)
         if slow: # the other cells once more, as everybody runs them
-            path.write_text(text, encoding="utf-8")
-            text = run(path, False, timeout)
+            with tempfile.TemporaryDirectory() as folder:
+                ran = Path(folder)/path.name
+                ran.write_text(text, encoding="utf-8")
+                text = run(ran, False, timeout)
     except Exception as e: return "error", f"{path.name}: {type(e).__name__}\n{str(e)[-6000:]}"
-    old, seconds, size = path.read_text(encoding="utf-8"), time.time() - start, len(text.encode())/1000
+    seconds, size = time.time() - start, len(text.encode())/1000
     state = "unchanged" if text == old else "changed"
     if write and text != old:
         temporary = path.with_name(f".{path.name}.tmp")
