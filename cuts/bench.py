@@ -22,7 +22,7 @@ from .condensation import condense, peer_tree
 from .config import Config, preset
 from .datasets import fundus_phantom, open_dataset, phantoms
 from .diffusion import fixed_threads, nearest
-from .encoder import Model, Network
+from .encoder import Network
 from .images import as_image
 from .segmentation import segment_image, segment_vectors, unit
 from .spectral import SpectralKMeans

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .condensation import PEERS, peer_class
 from .config import Config, choose_device, preset
 from .datasets import DATASETS, ImageDataset, open_dataset
 from .diffusion import fixed_threads
@@ -21,7 +22,6 @@ from .encoder import Model, read_tensors
 from .images import Image
 from .metrics import best_level, render, score, summarise, table
 from .runs import Run, digest, file_digest, output_name, write_atomic
-from .condensation import PEERS, peer_class
 from .segmentation import Segmentation, segment_image, segment_together
 from .training import image_losses, train
 

@@ -24,7 +24,7 @@ from .encoder import Model
 from .images import Image, array_names, check_labels_match, read_array, suffix, write_labels
 from .runs import write_atomic
 from .spectral import SpectralKMeans
-from .tree import CondensationTree, best_rest, fit_marks, fit_outline, lasting_regions, owner, path_up, persistent_regions, salient_levels, structures
+from .tree import CondensationTree, fit_marks, fit_outline, lasting_regions, owner, persistent_regions, salient_levels, structures
 
 # %% ../nbs/23_segmentation.ipynb #62a07c8c
 @dataclass(eq=False)
@@ -156,7 +156,7 @@ class Segmenter:
     def __init__(self, config:SegmentationConfig=SegmentationConfig()): self.config, self.tree, self.spectral, self.walk = config, None, None, None
 
     def fit(self, parts:list[tuple[np.ndarray, np.ndarray]]) -> "Segmenter": # of each image: vectors [n, D], places [n, axes]
-        "Learn landmarks and tree, and k-means if asked for. `leaf` and `clusters` hold the answer for the points of `parts`."
+        "Learn landmarks and tree, and k-means if asked for. `leaf` and `spectral.labels_` hold the answer for the points of `parts`."
         c = self.config
         Z, r = (np.concatenate(x).astype(np.float32, copy=False) for x in zip(*parts))
         new_walk = lambda: SpectralKMeans(c.n_clusters, n_landmarks=c.spectral_landmarks, knn=c.spectral_knn, t=c.diffusion_time, random_state=c.segmentation_seed)
@@ -262,7 +262,7 @@ def marked(hint,                   # point(s), box, mask, or leaves
     if hint.dtype.kind == "f" and np.isnan(hint).any(): raise ValueError(f"{what}: NaN in it, expected numbers of pixels")
     if hint.shape == tuple(spatial): mask = hint != 0
     elif isinstance(hint, np.ndarray) and hint.ndim == 1 and hint.dtype == bool: return None
-    elif hint.shape == (2 * n,) and hint.dtype.kind in "iuf": mask = _box_mask(hint, spatial)
+    elif hint.shape == (2 * n,) and hint.dtype.kind in "iuf": mask = _box_mask(hint, spatial, what)
     elif hint.ndim in (1, 2) and hint.shape[-1] == n and hint.dtype.kind in "iuf":
         points = np.atleast_2d(hint)
         inside = (points >= 0) & (points <= np.array(spatial) - 1)
@@ -272,10 +272,10 @@ def marked(hint,                   # point(s), box, mask, or leaves
     if not mask.any(): raise ValueError(f"{what}: the mask is empty, it points at nothing. Mark at least one pixel")
     return mask
 
-def _box_mask(box, spatial):
+def _box_mask(box, spatial, what):
     "A box as a mask."
     n = len(spatial); low, high = box[:n], box[n:]
-    if (low < 0).any() or (high > spatial).any() or (low >= high).any(): raise ValueError(f"hint: the box {tuple(box.tolist())} is empty or leaves the image of {spatial}; give (r0, c0, r1, c1) with r0 < r1 ≤ {spatial[-2]}, c0 < c1 ≤ {spatial[-1]}")
+    if (low < 0).any() or (high > spatial).any() or (low >= high).any(): raise ValueError(f"{what}: the box {tuple(box.tolist())} is empty or leaves the image of {spatial}; give (r0, c0, r1, c1) with r0 < r1 ≤ {spatial[-2]}, c0 < c1 ≤ {spatial[-1]}")
     mask = np.zeros(spatial, bool); mask[tuple(slice(int(a), int(b)) for a, b in zip(low, high))] = True
     return mask
 

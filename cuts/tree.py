@@ -281,10 +281,9 @@ def from_levels(levels,      # label matrix [L, N] from fine to coarse, or a fit
         for a, b in new: size[b] += size[a]; heir[a] = b
         now = heir[now]
     tree, leaf = from_merges(merges, times, np.bincount(point_leaf, mass, group))
-    salient = [len(np.unique(rows[i])) for i in _or_none(getattr(levels, "levels", None))]
+    chosen = getattr(levels, "levels", None)                                  # rows; an array has no truth value
+    salient = [len(np.unique(rows[i])) for i in ([] if chosen is None else chosen)]
     return tree, leaf[point_leaf], sorted({k for k in salient if 1 < k < group}, reverse=True) or salient_levels(tree)
-
-def _or_none(x): return [] if x is None else list(x)
 
 def _merge_rows(now, row, point_leaf, size, step):
     "The merges that lead from the present regions to those of `row`, lightest first."
