@@ -99,7 +99,7 @@ def phantom_model(size:int=128,  # of the phantom
                  ) -> tuple:     # `Model`, `Image`
     "An encoder trained briefly on one fundus phantom, and that phantom; on the CPU."
     image = as_image(fundus_phantom((size, size), 0)[0], source="fundus phantom, seed 0")
-    config = Config().replace(epochs=epochs, batch_size=4, crop=48, device="cpu", num_workers=0)
+    config = Config().replace(epochs=epochs, batch_size=4, device="cpu", num_workers=0)
     return train(open_dataset([image]), config, progress=False), image
 
 def phantom_vectors() -> np.ndarray: # [128,128,128] float32
@@ -147,14 +147,14 @@ def large(size:int=1024) -> dict:
     image = as_image(fundus_phantom((size, size), 0)[0], source=f"fundus phantom, {size}×{size}")
     config, spent = model.config.replace(method="condensation").segmentation, [0.]
     def tiles():
-        made = model.tiles(image)
+        made = model.tiles(image, smoothing=config.smoothing, drawn=True)
         while True:
             start = time.perf_counter(); tile = next(made, None); spent[0] += time.perf_counter() - start
             if tile is None: return
             yield tile
     small = as_image(image.data[:, :64, :64] / 2 + .5)
     segment_image(small, model, config)                                              # the warm-up
-    total = timed("s", lambda: segment_vectors(tiles, image.spatial, config, image.spacing), 1, warm_up=0)["s"]
+    total = timed("s", lambda: segment_vectors(tiles, image.spatial, config, image.spacing, image.n_channels), 1, warm_up=0)["s"]
     return dict(seconds_per_image=round(total - spent[0], 4), runs=[round(total - spent[0], 4)], seconds_embedding=round(spent[0], 4),
                 shape=list(image.spatial), vectors_mb=round(4 * model.dim * size**2 / 2**20))
 

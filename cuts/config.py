@@ -132,11 +132,12 @@ class TrainingConfig(_Section):
     lambda_contrastive:float  = _set(0.001, "λ, the contrastive loss's share; reconstruction has 1 − λ", "[0, 1]")
     temperature:float         = _set(0.1,   "τ of the contrastive loss", "(0, inf)")
     n_anchors:int             = _set(32,    "S, anchors drawn in each crop, or in each whole image", "[1, inf)")
-    crop:int|None             = _set(64,    "side of the random crops in pixels; null: whole images", "[3, inf)")
+    crop:int|None             = _set(32,    "side of the random crops in pixels; null: whole images", "[3, inf)")
     patch_size:int            = _set(5,     "P, side of the patches that are compared and drawn", "[3, inf)", odd=True)
     num_kernels:int           = _set(16,    "channels of the encoder's first layer; each further one doubles", "[1, inf)")
     n_layers:int              = _set(4,     "convolutions of the encoder", "[1, 10]")
-    kernel_size:int           = _set(5,     "side of the convolutions", "[1, inf)", odd=True)
+    kernel_size:int           = _set(3,     "side of the convolutions", "[1, inf)", odd=True)
+    padding:Literal["image", "layers"] = _set("image", "what lies beyond the border: the image is continued once by its outermost pixels, or every layer continues its own input")
     ssim_threshold:float      = _set(0.5,   "structural similarity that a positive must exceed", "[-1, 1]")
     max_tries:int             = _set(20,    "tries at a positive, before its fallback", "[1, inf)")
     train_val_ratio:tuple[int,int] = _set((7, 3), "training images to validation images", "[1, inf)")
@@ -159,11 +160,13 @@ class SegmentationConfig(_Section):
     "Stage 2: how the vectors become regions."
     method:Literal["condensation", "kmeans", "both", "catch", "msphate"] = _set("both", "condensation, spectral k-means, both; or condensation by another package, CATCH or Multiscale PHATE")
     form:Literal["vectors", "potential"] = _set("vectors", "what is condensed: the vectors, or their diffusion potential")
-    normalize:bool            = _set(True,  "vectors are scaled to length one before condensation")
+    normalize:Literal["centred", "unit", "raw"] = _set("centred", "vectors are scaled to length one, first made relative to their mean; scaled only; or left alone")
+    drawn_weight:float        = _set(1.0,   "α, how much of the distance between vectors comes from the pixels that they draw, relative to their directions; 0: none", "[0, inf)")
     spatial_weight:float      = _set(1.0,   "β, how much of the distance between pixels comes from their places, relative to their vectors; 0: none", "[0, inf)")
-    smoothing:float           = _set(0.0,   "σ in pixels of a Gaussian over the vectors before stage 2", "[0, inf)")
+    smoothing:float           = _set(1.0,   "σ in pixels of a Gaussian over the vectors before stage 2", "[0, inf)")
     n_landmarks:int           = _set(500,   "points that stand for the pixels in condensation", "[2, 65535]")
     n_clusters:int            = _set(10,    "k of spectral k-means", "[1, 65535]")
+    spectral_input:Literal["condensed", "vectors"] = _set("condensed", "what spectral k-means is given: what is condensed, or the vectors as they are")
     spectral_landmarks:int    = _set(500,   "landmarks of spectral k-means", "[2, 65535]")
     spectral_knn:int          = _set(100,   "neighbours that set its kernel's bandwidth", "[1, inf)")
     diffusion_time:int        = _set(2,     "t of its diffusion potential", "[1, inf)")
@@ -330,7 +333,8 @@ def _read_source(source) -> tuple[str, str]:
 # %% ../nbs/02_config.ipynb #3226c80d
 PRESETS:dict[str, dict[str, Any]] = {
     "default": {},
-    "paper": dict(crop=None, n_anchors=8, precision="float32", spatial_weight=0., persistence="published"),
+    "paper": dict(crop=None, n_anchors=8, kernel_size=5, padding="layers", precision="float32", normalize="unit", drawn_weight=0., smoothing=0.,
+                  spatial_weight=0., spectral_input="vectors", persistence="published"),
     "retina": dict(dataset="retina", channels="rgb", is_binary=True),
     "berkeley_natural_images": dict(dataset="berkeley_natural_images", channels="rgb", is_binary=False),
     "brain_ventricles": dict(dataset="brain_ventricles", channels="gray", is_binary=True),

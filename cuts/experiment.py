@@ -64,7 +64,7 @@ def fit(source,           # what to learn from
     return train(_open(source, config, root=root, labels=labels, channels=channels).check(progress), config, progress=progress)
 
 # %% ../nbs/50_experiment.ipynb #6e7aebad
-ONE_IMAGE = dict(epochs=40, batch_size=8, crop=48)     # training on the image itself: two hundred small steps
+ONE_IMAGE = dict(epochs=40, batch_size=8, min_batches=8)     # training on the image itself: some hundred small steps
 
 def _segment_sample(sample, model, config, progress=False):
     "Segment one sample, without a model with one that is trained on it; always on as many threads, so that workers change no byte."

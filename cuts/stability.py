@@ -20,11 +20,12 @@ def redraw(tiles:Tiles,               # the vectors of an image, see `cuts.segme
            config:SegmentationConfig=SegmentationConfig(method="condensation"),
            n:int=5,                   # how often
            spacing:Sequence[float]|None=None, # size of a pixel along every axis
+           n_drawn:int=0,             # how many of the last numbers of a vector are the pixel that it draws
           ) -> list[Segmentation]:
     "The same vectors, segmented with other landmarks each time."
     if n < 2: raise ValueError(f"n: {n}, expected at least 2: what is drawn once can't be compared")
     if config.method not in ("condensation", "both"): raise ValueError(f'method: {config.method!r} draws no landmarks anew, expected "condensation"')
-    return [segment_vectors(tiles, spatial, replace(config, method="condensation", segmentation_seed=config.segmentation_seed + i), spacing) for i in range(n)]
+    return [segment_vectors(tiles, spatial, replace(config, method="condensation", segmentation_seed=config.segmentation_seed + i), spacing, n_drawn) for i in range(n)]
 
 # %% ../nbs/25_stability.ipynb #326af1a5
 def border_stability(draws:Sequence[Segmentation], # of the same image, see `redraw`

@@ -33,7 +33,8 @@ valid = st.fixed_dictionaries({}, optional=dict(
     num_kernels=positive, n_layers=st.integers(1, 10), kernel_size=odd, ssim_threshold=st.floats(-1, 1), max_tries=positive,
     train_val_ratio=st.tuples(positive, positive), patience=st.none() | positive, num_workers=st.integers(0, 64), seed=seeds,
     device=st.sampled_from(["auto", "cpu", "cuda", "cuda:1", "mps"]), precision=st.sampled_from(["auto", "float32", "bfloat16"]),
-    method=st.sampled_from(["both", "kmeans", "condensation"]), form=st.sampled_from(["vectors", "potential"]), normalize=st.booleans(), smoothing=size,
+    method=st.sampled_from(["both", "kmeans", "condensation"]), form=st.sampled_from(["vectors", "potential"]), normalize=st.sampled_from(["centred", "unit", "raw"]), drawn_weight=st.floats(0, 1e300),
+    smoothing=size, padding=st.sampled_from(["image", "layers"]), spectral_input=st.sampled_from(["condensed", "vectors"]),
     n_landmarks=st.integers(2, 65535), n_clusters=st.integers(1, 65535), spectral_landmarks=st.integers(2, 65535), spectral_knn=positive,
     diffusion_time=positive, max_regions=st.integers(2, 65535), segmentation_seed=seeds))
 
@@ -98,7 +99,7 @@ def test_any_text_is_a_configuration_or_a_config_error(text):
     ("lambda_contrastive", 1.1, "from 0 to 1"), ("lambda_contrastive", math.nan, "from 0 to 1"), ("patch_size", 6, "odd"), ("crop", 2, "at least 3"),
     ("method", "kmean", "Did you mean 'kmeans'"), ("form", "potentials", "Did you mean 'potential'"), ("precision", 16, "auto, float32 or bfloat16"),
     ("train_val_ratio", [7, 2, 1], "[7, 3]"), ("train_val_ratio", "7/3", "[7, 3]"), ("train_val_ratio", (1, 0), "at least 1"), ("is_binary", "yes", "true or false"),
-    ("dataset", 2020, "in quotes"), ("normalize", 1, "true or false"), ("seed", -1, "from 0 to 4294967295"), ("device", "gpu 1", "cuda:1"),
+    ("dataset", 2020, "in quotes"), ("normalize", True, "centred, unit or raw"), ("is_binary", 1, "true or false"), ("seed", -1, "from 0 to 4294967295"), ("device", "gpu 1", "cuda:1"),
     ("device", "auto; rm", "cuda:1"), ("n_landmarks", 65536, "from 2 to 65535"), ("max_regions", 1, "from 2"), ("epochs", [1] * 10**5, "whole number")])
 def test_a_wrong_value_is_named_with_what_is_allowed(name, value, says):
     message = refusal(Config().replace, **{name: value})
