@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['log', 'ROWS', 'LARGE', 'PEERS', 'MEANING', 'stopwatch', 'timed', 'peak_rss_mb', 'in_fresh_process', 'stage1',
-           'plain_steps', 'phantom_model', 'phantom_vectors', 'one_pass', 'condensation', 'spectral', 'embedding',
-           'segmentation', 'large', 'large_256', 'large_512', 'large_1024', 'large_2048', 'growth', 'peer_kmeans',
-           'peer_naive', 'peer_phate', 'peer_msphate', 'processor', 'machine', 'measure', 'benchmark', 'seconds_of',
-           'report']
+           'training', 'plain_steps', 'phantom_model', 'phantom_vectors', 'one_pass', 'condensation', 'spectral',
+           'embedding', 'segmentation', 'large', 'large_256', 'large_512', 'large_1024', 'large_2048', 'embedding_2048',
+           'growth', 'peer_kmeans', 'peer_naive', 'peer_phate', 'peer_msphate', 'processor', 'machine', 'measure',
+           'benchmark', 'seconds_of', 'report']
 
 # %% ../nbs/52_bench.ipynb #ef0855b3
 import json, logging, os, platform, statistics, subprocess, sys, time
@@ -80,11 +80,20 @@ def stage1() -> dict:
     return row | dict(batches=trainer.n_batches, training_images=len(trainer.training), validation_images=len(trainer.validation),
                       crop=list(trainer.shape), device=str(trainer.device), precision=precision)
 
+def training(images:int=28) -> dict:
+    "Seconds to train the retina preset, all its epochs, on phantoms of 128×128."
+    dataset, config = phantoms("fundus", images), preset("retina")
+    start = time.perf_counter()
+    history = train(dataset, config, progress=False).history
+    seconds = round(time.perf_counter() - start, 2)
+    return dict(seconds=seconds, runs=[seconds], epochs=len(history), best_epoch=int(np.argmin([h["val_loss"] for h in history])), images=images)
+
 def plain_steps(size:int=128) -> dict:
     "Five steps of the same network on batches of sixteen whole images in float32, and nothing else; three steps are timed."
     from cuts.config import choose_device
     device, torch_seed = choose_device("auto"), torch.manual_seed(0)
-    encoder = Network.of(preset("retina"), 3).encoder.to(device)
+    network = Network.of(preset("retina"), 3)
+    encoder, size = network.encoder.to(device), size + 2 * network.margin
     optimizer, x = torch.optim.AdamW(encoder.parameters()), torch.rand(16, 3, size, size, generator=torch_seed).to(device)
     def step():
         optimizer.zero_grad(set_to_none=True)
@@ -163,6 +172,12 @@ def large_512() -> dict: return large(512)
 def large_1024() -> dict: return large(1024)
 def large_2048() -> dict: return large(2048)
 
+def embedding_2048(size:int=2048) -> dict:
+    "Seconds to embed a large image tile by tile, smoothed and with what is drawn, as stage 2 asks for it; nothing is kept."
+    model, _ = phantom_model()
+    image, c = as_image(fundus_phantom((size, size), 0)[0], source=f"fundus phantom, {size}×{size}"), model.config.segmentation
+    return timed("seconds_per_image", lambda: sum(len(Z) for _, Z in model.tiles(image, smoothing=c.smoothing, drawn=True)), 1, warm_up=0) | dict(shape=list(image.spatial))
+
 def growth(results:dict) -> float|None: # of `benchmark`
     "The exponent p with which the time of condensation grows, as (pixels)^p, between the smallest and the largest of the large images."
     import math
@@ -237,8 +252,8 @@ def machine() -> dict:
                               torch=str(torch.__version__), numpy=np.__version__, cuts=__version__, threads=torch.get_num_threads(), load_before=load)
 
 # %% ../nbs/52_bench.ipynb #90d8b190
-ROWS = ("stage1", "plain_steps", "embedding", "condensation", "spectral", "segmentation")
-LARGE = ("large_256", "large_512", "large_1024", "large_2048")
+ROWS = ("stage1", "training", "plain_steps", "embedding", "condensation", "spectral", "segmentation")
+LARGE = ("large_256", "large_512", "large_1024", "large_2048", "embedding_2048")
 PEERS = ("peer_kmeans", "peer_naive", "peer_phate", "peer_msphate")
 
 def measure(row:str,   # name of a function of this module
@@ -261,16 +276,16 @@ def benchmark(large:bool=False,   # also images of up to 2048×2048
         except RuntimeError as e: results[row] = dict(error=str(e))
     epoch, plain = results["stage1"].get("seconds_per_epoch"), results["plain_steps"].get("seconds_per_five")
     if epoch and plain: results["stage1"]["ratio_to_plain_steps"] = round(epoch / plain, 3)
-    if large and "error" not in results.get(LARGE[-1], dict(error="")): results[LARGE[-1]]["growth_exponent"] = growth(results)
+    if large and "error" not in results["large_2048"]: results["large_2048"]["growth_exponent"] = growth(results)
     ours, theirs = results.get("condensation", {}).get("seconds_per_image"), results.get("peer_msphate", {}).get("seconds_per_image")
     if ours and theirs: results["condensation"]["times_faster_than_msphate"] = round(theirs / ours, 1)
     return results
 
 # %% ../nbs/52_bench.ipynb #72984e15
 MEANING = dict(
-    stage1="an epoch of stage 1, retina preset (56 images of 128×128)", plain_steps="five plain float32 steps of that network on whole images",
+    stage1="an epoch of stage 1, retina preset (56 images of 128×128)", training="stage 1 to the end (200 epochs, 28 images)", plain_steps="five plain float32 steps of that network on whole images",
     embedding="embed an image of 128×128", condensation="condense its vectors", spectral="spectral k-means of its vectors",
-    segmentation="embed it, condense, and spectral k-means", large_256="condense an image of 256×256", large_512="of 512×512", large_1024="of 1024×1024", large_2048="of 2048×2048", peer_kmeans="scikit-learn's k-means of the vectors",
+    segmentation="embed it, condense, and spectral k-means", large_256="condense an image of 256×256", large_512="of 512×512", large_1024="of 1024×1024", large_2048="of 2048×2048", embedding_2048="embed an image of 2048×2048, tile by tile", peer_kmeans="scikit-learn's k-means of the vectors",
     peer_naive="condensation of 4096 vectors, each with each", peer_phate="PHATE and its k-means of the vectors", peer_msphate="Multiscale PHATE of the vectors")
 
 def seconds_of(row:dict) -> float|None:

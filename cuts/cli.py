@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Verbose', 'Quiet', 'Debug', 'app', 'Sources', 'Out', 'RunFolder', 'Root', 'Labels', 'Channels', 'NJobs', 'Preset',
            'ConfigFile', 'Set', 'Epochs', 'Seed', 'Seeds', 'Device', 'Method', 'Together', 'demo', 'run', 'train',
-           'embed', 'segment', 'evaluate', 'bench', 'info', 'download', 'main']
+           'embed', 'segment', 'evaluate', 'ablate', 'bench', 'info', 'download', 'main']
 
 # %% ../nbs/59_cli.ipynb #2a94e08f
 import inspect, json, logging, sys, traceback, warnings
@@ -206,7 +206,10 @@ def _seeds(text:str|None, seed:int|None) -> tuple[int, ...]|None:
 
 # %% ../nbs/59_cli.ipynb #54b4f17b
 def _tell(*lines:str):
-    for line in lines: typer.echo(line)
+    "Say something; of several processes only the first does."
+    from cuts.parallel import first_process
+    if first_process():
+        for line in lines: typer.echo(line)
 
 def _count(path:Path) -> int: # files below a folder, without manifests and hidden ones
     "How many results a folder holds."
@@ -320,6 +323,21 @@ def evaluate(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder o
     out.parent.mkdir(parents=True, exist_ok=True)
     frame, report = experiment.evaluate_run(folder, out, progress=progress)
     _scores(frame); _tell("", f"{out}: {len(frame)} rows")
+    return report
+
+# %% ../nbs/59_cli.ipynb #e4e5a436
+@_command("""
+    cuts ablate retina --root data --out runs/ablation
+    cuts ablate images/ --labels labels/ --out runs/ablation --rows 'default;colours, σ = 1' --seeds 1""")
+def ablate(source:Sources=None, *, out:Out, rows:Annotated[str|None, typer.Option(metavar="ROW;ROW;…", help="Some rows of the table, by name. [default: all]", show_default=False)]=None,
+           preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seeds:Seeds="1,2,3", device:Device=None, root:Root=None, labels:Labels=None, channels:Channels=None, n_jobs:NJobs=1, progress:bool=True):
+    """What each part of the method is worth: the same measurement with one thing changed at a time."""
+    several = _seeds(seeds, None)
+    made = _configured(lambda: _preset_of(source), preset, config, set, epochs=epochs, device=device, **_asked(source, root, labels, channels))
+    n_jobs, images = _jobs(n_jobs), _source(source, made)
+    from cuts import ablation
+    frame, report = ablation.ablate(images, out, made, seeds=several, rows=rows and [r.strip() for r in rows.split(";")], n_jobs=n_jobs, progress=progress)
+    _tell(ablation.report(frame)); _made(out, ablation__csv="scores, a line for each row, seed, image and method")
     return report
 
 # %% ../nbs/59_cli.ipynb #0795037c

@@ -19,6 +19,7 @@ from safetensors.torch import save as save_tensors
 
 from .config import Config
 from .images import Image
+from .parallel import BatchNorm
 from .patches import check_fits, window
 from .runs import write_atomic
 
@@ -30,9 +31,10 @@ def make_encoder(n_channels:int=3,  # C, channels of the image
                  padding:str="image", # "layers": every layer continues its input; "image": the input brings a margin of n_layers · (kernel_size // 2)
                 ) -> nn.Sequential: # [B,C,H,W], with its margin if it has one → [B,D,H,W], D = num_kernels · 2^(n_layers − 1)
     "Convolutions without pooling: one vector a pixel."
+    if padding not in ("image", "layers"): raise ValueError(f'padding: {padding!r}, expected "image" or "layers"')
     widths = [n_channels] + [num_kernels * 2**i for i in range(n_layers)]
     pad = dict(padding=kernel_size // 2, padding_mode="replicate") if padding == "layers" else {}
-    return nn.Sequential(*[nn.Sequential(nn.Conv2d(a, b, kernel_size, **pad), nn.BatchNorm2d(b), nn.LeakyReLU()) for a, b in zip(widths, widths[1:])])
+    return nn.Sequential(*[nn.Sequential(nn.Conv2d(a, b, kernel_size, **pad), BatchNorm(b), nn.LeakyReLU()) for a, b in zip(widths, widths[1:])])
 
 # %% ../nbs/11_encoder.ipynb #49723f18
 def make_decoder(dim:int,          # D, length of a vector
@@ -64,9 +66,9 @@ class Network(nn.Module):
 
     def draw_pixel(self, Z):
         "Vectors [...,D] → the middle of the patch that each draws [...,C], in [-1, 1]."
-        hidden, _, last, _ = self.decoder
+        hidden, activation, last, _ = self.decoder
         middle = torch.arange(self.n_channels, device=Z.device) * self.patch_size**2 + self.patch_size**2 // 2
-        return nn.functional.linear(nn.functional.leaky_relu(hidden(Z)), last.weight[middle], last.bias[middle]).clamp(-1, 1)
+        return nn.functional.linear(activation(hidden(Z)), last.weight[middle], last.bias[middle]).clamp(-1, 1)
 
     @classmethod
     def of(cls, config:Config, n_channels:int) -> "Network":

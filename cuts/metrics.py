@@ -16,8 +16,8 @@ if TYPE_CHECKING: import pandas as pd
 _log = logging.getLogger(__name__)
 
 # %% auto #0
-__all__ = ['ORACLES', 'METHODS', 'COLUMNS', 'dice', 'iou', 'hausdorff', 'hint_label', 'binarize', 'match_labels',
-           'is_binary_truth', 'score', 'score_levels', 'best_level', 'table', 'summarise', 'render']
+__all__ = ['ORACLES', 'METHODS', 'COLUMNS', 'dice', 'iou', 'hausdorff', 'hint_label', 'binarize', 'match_labels', 'covering',
+           'adjusted_rand', 'is_binary_truth', 'score', 'score_levels', 'best_level', 'table', 'summarise', 'render']
 
 # %% ../nbs/30_metrics.ipynb #a7ec4e9f
 def _mask(x, name):
@@ -147,6 +147,27 @@ def match_labels(labels, # region numbers [*spatial]
     _check_shapes(labels, true, "labels")
     (values, index), (classes, true_index) = _codes(labels), np.unique(true, return_inverse=True)
     return classes[_best_class(_shared(index, len(values), true_index.ravel(), len(classes)))][index].reshape(true.shape)
+
+# %% ../nbs/30_metrics.ipynb #41144b86
+def covering(labels, # region numbers [*spatial]
+             true,   # true segments [*spatial]
+            ) -> float: # in (0, 1]
+    "Segmentation covering of the true segments by regions (@eq-covering)."
+    labels, true = _integers(labels, "labels"), _integers(true, "true")
+    _check_shapes(labels, true, "labels")
+    (values, index), (segments, at) = _codes(labels), np.unique(true, return_inverse=True)
+    shared = _shared(index, len(values), at.ravel(), len(segments))
+    union = shared.sum(1, keepdims=True) + shared.sum(0, keepdims=True) - shared
+    return float((shared.sum(0) * (shared / np.maximum(union, 1)).max(0)).sum() / true.size)
+
+def adjusted_rand(labels, # region numbers [*spatial]
+                  true,   # true segments [*spatial]
+                 ) -> float: # at most 1
+    "Adjusted Rand index of two partitions."
+    from sklearn.metrics import adjusted_rand_score
+    labels, true = _integers(labels, "labels"), _integers(true, "true")
+    _check_shapes(labels, true, "labels")
+    return float(adjusted_rand_score(true.ravel(), labels.ravel()))
 
 # %% ../nbs/30_metrics.ipynb #5f7ac0ee
 ORACLES = ("none", "label", "label and level") # what was taken from the truth to choose a mask

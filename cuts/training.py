@@ -20,6 +20,7 @@ from .config import Config, choose_device
 from .datasets import ImageDataset
 from .encoder import Model, Network, read_tensors
 from .losses import mixed_loss, nt_xent, reconstruction_loss
+from .parallel import World, one_world
 from .patches import check_fits, extract_patches, sample_anchors, sample_positives, window
 from .runs import Run, write_atomic
 
@@ -100,11 +101,17 @@ def draw_pairs(crops, t, generator):
     return anchors, sample_positives(crops, anchors, t.patch_size, t.ssim_threshold, t.max_tries, generator)
 
 # %% ../nbs/13_training.ipynb #28508591
+class _Averaged(torch.nn.parallel.DistributedDataParallel):
+    "A network whose gradients are averaged over all processes."
+    @property
+    def margin(self): return self.module.margin
+
 class Trainer:
     "The state of one training run."
-    def __init__(self, dataset:ImageDataset, config:Config):
+    def __init__(self, dataset:ImageDataset, config:Config, world:World|None=None): # world: this process among others, see `cuts.parallel`
         self.config, t = config, config.training
-        self.device, self.digest, self.n_channels = choose_device(t.device), dataset.digest(), dataset.n_channels
+        self.world = world or World(device=choose_device(t.device))
+        self.device, self.digest, self.n_channels = self.world.device, dataset.digest(), dataset.n_channels
         self.training, self.validation = dataset.split(t.train_val_ratio, t.seed)
         self.planes = plane_sizes(self.training)
         self.shape = crop_shape(self.planes, t.crop)
@@ -115,6 +122,9 @@ class Trainer:
             self.network = Network.of(config, self.n_channels).to(self.device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=t.learning_rate, weight_decay=t.weight_decay, fused=self.device.type in ("cpu", "cuda"))
         self.epoch, self.history, self.best, self.best_loss, self.asked_to_stop = 0, [], None, math.inf, []
+        self.averaged = self.network if self.world.size == 1 else _Averaged(self.network, broadcast_buffers=False)
+        self.world.part(t.batch_size)                                       # not fewer than there are processes
+        self.world.agree([config.digest("training"), self.digest], "configuration or data")
         self._fix_validation()
 
     def _fix_validation(self, most=256):
@@ -145,16 +155,19 @@ class Trainer:
         generator, total = _generators(t.seed, self.epoch)[1], torch.zeros(3)
         self.network.train()
         for _ in range(self.n_batches):
-            if self.asked_to_stop: raise KeyboardInterrupt
+            if self.world.sum(torch.tensor(len(self.asked_to_stop))): raise KeyboardInterrupt
             crops = next(batches)
-            values = losses(self.network, crops, *draw_pairs(inner(crops, self.network.margin), t, generator), t, self.device)
+            part = self.world.part(len(crops))                              # all draw the whole batch, each computes its part
+            pairs = draw_pairs(inner(crops, self.network.margin), t, generator)
+            mine = losses(self.averaged, crops[part], *(at[part] for at in pairs), t, self.device) * ((part.stop - part.start) / len(crops))
+            values = self.world.sum(mine)
             if not values.isfinite().all(): raise FloatingPointError(
                 f"epoch {self.epoch}: the loss became {values[0].item()} at a learning rate of {rate:.2g}. Lower learning_rate (now {t.learning_rate:g}) or use precision=\"float32\"")
-            self.optimizer.zero_grad(set_to_none=True); values[0].backward(); self.optimizer.step()
-            total += values.detach().cpu() / self.n_batches
+            self.optimizer.zero_grad(set_to_none=True); (mine[0] * self.world.size).backward(); self.optimizer.step()
+            total += values / self.n_batches
         names = ("loss", "contrast", "reconstruction")
         record = dict(epoch=self.epoch, learning_rate=rate, **dict(zip(names, total.tolist())),
-                      **{f"val_{k}": v for k, v in zip(names, self.validate().tolist())})
+                      **{f"val_{k}": v for k, v in zip(names, self.world.tell(self.validate().tolist()))})
         if not math.isfinite(record["val_loss"]): raise FloatingPointError(
             f"epoch {self.epoch}: the validation loss became {record['val_loss']} at a learning rate of {rate:.2g}. Lower learning_rate (now {t.learning_rate:g})")
         self.history.append(record); self.epoch += 1
@@ -225,16 +238,19 @@ def train(dataset:ImageDataset,     # the images; labels are never looked at
           every:float=10.,          # seconds between checkpoints, at least
          ) -> Model:                # with the weights of the best validation loss
     "Stage 1: learn vectors for the pixels of a data set."
-    trainer, t = Trainer(dataset, config), config.training
+    trainer = Trainer(dataset, config, one_world(config.training.device))
+    t, first = trainer.config.training, trainer.world.rank == 0
     checkpoint = run and run.file("checkpoint.safetensors")
     if checkpoint and resume and checkpoint.exists(): restore(trainer, checkpoint)
+    trainer.world.agree(trainer.epoch, "the checkpoint")
+    if not first: checkpoint = None                             # all read it, one writes it
     batches, written, state = trainer.batches(t.epochs - trainer.epoch), time.monotonic(), None
-    bar = tqdm(total=t.epochs, initial=trainer.epoch, desc="stage 1", unit="epoch", disable=None if progress else True)
+    bar = tqdm(total=t.epochs, initial=trainer.epoch, desc="stage 1", unit="epoch", disable=None if progress and first else True)
     try:
         with stoppable() as trainer.asked_to_stop:
             while trainer.epoch < t.epochs and not (t.patience and _waited(trainer.history) >= t.patience):
                 trainer.run_epoch(batches)
-                bar.set_postfix(loss=f"{trainer.history[-1]['loss']:.4g}", val=f"{trainer.history[-1]['val_loss']:.4g}"); bar.update()
+                bar.set_postfix({k: f"{trainer.history[-1][k]:.3g}" for k in ("contrast", "reconstruction", "val_loss")}); bar.update()
                 if checkpoint:
                     state = snapshot(trainer)
                     if time.monotonic() - written > every: save_checkpoint(checkpoint, *state); written, state = time.monotonic(), None
@@ -242,7 +258,7 @@ def train(dataset:ImageDataset,     # the images; labels are never looked at
         bar.close()
         if state: save_checkpoint(checkpoint, *state)           # also after Ctrl-C: the last whole epoch stays
     model = trainer.model()
-    if run: model.save(run.file("model.safetensors"))
+    if run and first: model.save(run.file("model.safetensors"))
     return model
 
 # %% ../nbs/13_training.ipynb #ea0341c4
