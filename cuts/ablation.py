@@ -43,7 +43,7 @@ ROWS:dict[str, Row] = {
     "no reconstruction (λ = 1)": Row("losses", dict(lambda_contrastive=1., drawn_weight=0.)),   # its decoder has learned nothing to draw
     "S = 8": Row("patches", dict(n_anchors=8)),
     "S = 64": Row("patches", dict(n_anchors=64)),
-    "P = 3": Row("patches", dict(patch_size=3)),
+    "P = 5": Row("patches", dict(patch_size=5)),
     "P = 7": Row("patches", dict(patch_size=7)),
     "kernels of 5×5": Row("network", dict(kernel_size=5)),
     "directions alone": Row("handed on", dict(drawn_weight=0.)),

@@ -133,7 +133,7 @@ class TrainingConfig(_Section):
     temperature:float         = _set(0.1,   "τ of the contrastive loss", "(0, inf)")
     n_anchors:int             = _set(32,    "S, anchors drawn in each crop, or in each whole image", "[1, inf)")
     crop:int|None             = _set(32,    "side of the random crops in pixels; null: whole images", "[3, inf)")
-    patch_size:int            = _set(5,     "P, side of the patches that are compared and drawn", "[3, inf)", odd=True)
+    patch_size:int            = _set(3,     "P, side of the patches that are compared and drawn", "[3, inf)", odd=True)
     num_kernels:int           = _set(16,    "channels of the encoder's first layer; each further one doubles", "[1, inf)")
     n_layers:int              = _set(4,     "convolutions of the encoder", "[1, 10]")
     kernel_size:int           = _set(3,     "side of the convolutions", "[1, inf)", odd=True)
@@ -333,7 +333,7 @@ def _read_source(source) -> tuple[str, str]:
 # %% ../nbs/02_config.ipynb #3226c80d
 PRESETS:dict[str, dict[str, Any]] = {
     "default": {},
-    "paper": dict(crop=None, n_anchors=8, kernel_size=5, padding="layers", precision="float32", normalize="unit", drawn_weight=0., smoothing=0.,
+    "paper": dict(crop=None, n_anchors=8, patch_size=5, kernel_size=5, padding="layers", precision="float32", normalize="unit", drawn_weight=0., smoothing=0.,
                   spatial_weight=0., spectral_input="vectors", persistence="published"),
     "retina": dict(dataset="retina", channels="rgb", is_binary=True),
     "berkeley_natural_images": dict(dataset="berkeley_natural_images", channels="rgb", is_binary=False),

@@ -39,7 +39,7 @@ def make_encoder(n_channels:int=3,  # C, channels of the image
 # %% ../nbs/11_encoder.ipynb #49723f18
 def make_decoder(dim:int,          # D, length of a vector
                  n_channels:int=3, # C
-                 patch_size:int=5, # P
+                 patch_size:int=3, # P
                 ) -> nn.Sequential: # [...,D] → [...,C,P,P]
     "Two linear layers that draw a pixel's patch from its vector."
     n = n_channels * patch_size**2
@@ -48,7 +48,7 @@ def make_decoder(dim:int,          # D, length of a vector
 # %% ../nbs/11_encoder.ipynb #dc3ea61c
 class Network(nn.Module):
     "Encoder and decoder of stage 1."
-    def __init__(self, n_channels:int=3, num_kernels:int=16, n_layers:int=4, kernel_size:int=3, patch_size:int=5, padding:str="image"):
+    def __init__(self, n_channels:int=3, num_kernels:int=16, n_layers:int=4, kernel_size:int=3, patch_size:int=3, padding:str="image"):
         super().__init__()
         self.n_channels, self.patch_size = n_channels, patch_size
         self.dim = num_kernels * 2**(n_layers - 1)      # D
