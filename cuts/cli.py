@@ -331,7 +331,7 @@ def evaluate(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder o
     cuts ablate images/ --labels labels/ --out runs/ablation --rows 'default;colours, σ = 1' --seeds 1""")
 def ablate(source:Sources=None, *, out:Out, rows:Annotated[str|None, typer.Option(metavar="ROW;ROW;…", help="Some rows of the table, by name. [default: all]", show_default=False)]=None,
            preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seeds:Seeds="1,2,3", device:Device=None, root:Root=None, labels:Labels=None, channels:Channels=None, n_jobs:NJobs=1, progress:bool=True):
-    """What each part of the method is worth: the same measurement with one thing changed at a time."""
+    """What each part of the method is worth, one changed at a time."""
     several = _seeds(seeds, None)
     made = _configured(lambda: _preset_of(source), preset, config, set, epochs=epochs, device=device, **_asked(source, root, labels, channels))
     n_jobs, images = _jobs(n_jobs), _source(source, made)

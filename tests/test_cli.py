@@ -87,7 +87,7 @@ def test_short_help_is_whole():
     assert "..." not in cuts("-h")[1].split("Commands:")[1]
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "train", "embed", "segment", "evaluate", "bench", "info", "download", "config"])
+@pytest.mark.parametrize("command", ["demo", "run", "train", "embed", "segment", "evaluate", "ablate", "bench", "info", "download", "config"])
 def test_every_command_explains_itself(command):
     for flag in ("-h", "--help"):
         status, said = cuts(command, flag)
