@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['log', 'ROWS', 'LARGE', 'PEERS', 'MEANING', 'stopwatch', 'timed', 'peak_rss_mb', 'in_fresh_process', 'stage1',
            'training', 'plain_steps', 'phantom_model', 'phantom_vectors', 'one_pass', 'condensation', 'spectral',
-           'embedding', 'segmentation', 'large', 'large_256', 'large_512', 'large_1024', 'large_2048', 'embedding_2048',
-           'growth', 'peer_kmeans', 'peer_naive', 'peer_phate', 'peer_msphate', 'processor', 'machine', 'measure',
-           'benchmark', 'seconds_of', 'report']
+           'embedding', 'segmentation', 'large_image', 'large', 'large_256', 'large_512', 'large_1024', 'large_2048',
+           'embedding_2048', 'growth', 'peer_kmeans', 'peer_naive', 'peer_phate', 'peer_msphate', 'processor',
+           'machine', 'measure', 'benchmark', 'seconds_of', 'report']
 
 # %% ../nbs/52_bench.ipynb #ef0855b3
-import json, logging, os, platform, statistics, subprocess, sys, time
+import json, logging, os, platform, statistics, subprocess, sys, tempfile, time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from .config import Config, preset
 from .datasets import fundus_phantom, open_dataset, phantoms
 from .diffusion import fixed_threads, nearest
 from .encoder import Network
-from .images import as_image
+from .images import Image, as_image, read_image
 from .segmentation import segment_image, segment_vectors, unit
 from .spectral import SpectralKMeans
 from .training import Trainer, mixed_precision, train
@@ -72,7 +72,7 @@ def in_fresh_process(code:str,  # Python that leaves its result in a variable `r
 # %% ../nbs/52_bench.ipynb #62c23272
 def stage1() -> dict:
     "Seconds per epoch of the retina preset on fifty-six phantoms of 128×128, validation included."
-    trainer = Trainer(phantoms("fundus", 56), preset("retina").replace(num_workers=0))
+    trainer = Trainer(phantoms("fundus", 56), preset("retina"))
     batches = trainer.batches(6)
     row = timed("seconds_per_epoch", lambda: trainer.run_epoch(batches))
     with mixed_precision(trainer.device, trainer.config.training.precision):
@@ -150,10 +150,17 @@ def segmentation() -> dict:
     return timed("seconds_per_image", lambda: segment_image(image, model), 3)
 
 # %% ../nbs/52_bench.ipynb #f62044a1
+def large_image(size:int) -> Image: # of size × size pixels
+    "A fundus phantom, read from a file that another process has written."
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"fundus phantom, {size}×{size}.npy"
+        in_fresh_process(f"import numpy as np; from cuts.datasets import fundus_phantom; result = np.save({str(path)!r}, fundus_phantom(({size}, {size}), 0)[0])")
+        return read_image(path)
+
 def large(size:int=1024) -> dict:
     "Seconds to condense a large image, tile by tile, and seconds to make its vectors on the way."
     model, _ = phantom_model()
-    image = as_image(fundus_phantom((size, size), 0)[0], source=f"fundus phantom, {size}×{size}")
+    image = large_image(size)
     config, spent = model.config.replace(method="condensation").segmentation, [0.]
     def tiles():
         made = model.tiles(image, smoothing=config.smoothing, drawn=True)
@@ -175,7 +182,7 @@ def large_2048() -> dict: return large(2048)
 def embedding_2048(size:int=2048) -> dict:
     "Seconds to embed a large image tile by tile, smoothed and with what is drawn, as stage 2 asks for it; nothing is kept."
     model, _ = phantom_model()
-    image, c = as_image(fundus_phantom((size, size), 0)[0], source=f"fundus phantom, {size}×{size}"), model.config.segmentation
+    image, c = large_image(size), model.config.segmentation
     return timed("seconds_per_image", lambda: sum(len(Z) for _, Z in model.tiles(image, smoothing=c.smoothing, drawn=True)), 1, warm_up=0) | dict(shape=list(image.spatial))
 
 def growth(results:dict) -> float|None: # of `benchmark`

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['Verbose', 'Quiet', 'Debug', 'app', 'Sources', 'Out', 'RunFolder', 'Root', 'Labels', 'Channels', 'NJobs', 'Preset',
-           'ConfigFile', 'Set', 'Epochs', 'Seed', 'Seeds', 'Device', 'Method', 'Together', 'demo', 'run', 'train',
-           'embed', 'segment', 'evaluate', 'ablate', 'bench', 'info', 'download', 'main']
+           'ConfigFile', 'Set', 'Epochs', 'Seed', 'Seeds', 'Device', 'Method', 'Methods', 'Together', 'Images',
+           'Picture', 'demo', 'run', 'train', 'embed', 'segment', 'evaluate', 'baselines', 'supervised', 'figure',
+           'phate', 'ablate', 'bench', 'info', 'download', 'main']
 
 # %% ../nbs/59_cli.ipynb #2a94e08f
-import inspect, json, logging, sys, traceback, warnings
+import inspect, json, logging, os, sys, traceback, warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from functools import wraps
@@ -29,13 +30,19 @@ class _Lines(logging.Handler):
         if record.exc_info: text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
         if text not in self.seen: self.seen.add(text); tqdm.write(text, file=sys.stderr)
 
+def _speaks() -> bool:
+    "Whether this process is alone, or the first of several."
+    if "RANK" not in os.environ: return True                  # spares a plain command what the import takes
+    from cuts.parallel import first_process
+    return first_process()
+
 @contextmanager
 def _messages(verbose:int, # how often -v was given
               quiet:bool,
              ):
     "Show the library's messages and warnings while a command works."
     levels, handler = {logging.getLogger(): logging.WARNING, logging.getLogger("cuts"): logging.WARNING - 10 * verbose}, _Lines()
-    if quiet: levels = dict.fromkeys(levels, logging.ERROR)
+    if quiet or not _speaks(): levels = dict.fromkeys(levels, logging.ERROR)
     before = {logger: logger.level for logger in levels}
     for logger, level in levels.items(): logger.setLevel(max(level, logging.DEBUG))
     logging.getLogger().addHandler(handler)
@@ -55,12 +62,14 @@ def _sentence(e:Exception) -> str:
     known = isinstance(e, (ValueError, TypeError, OSError, LookupError, ImportError, FloatingPointError)) and text
     return text if known else f"{type(e).__name__}{': ' * bool(text)}{text} (--debug shows where)"
 
-def _complain(text:str): typer.echo(f"cuts: {text}", err=True)
+def _complain(text:str):
+    "An error as a line; of several processes those after the first say which they are."
+    typer.echo(f"cuts{'' if _speaks() else ', process ' + os.environ['RANK']}: {text}", err=True)
 
 def _finish(report,  # `Report` of a command, or None
            ) -> int: # exit status
     "Name what failed."
-    if report is None or report.ok: return 0
+    if report is None or report.ok or not _speaks(): return 0
     _complain(f"{len(report.failures)} failed, the others are done:")
     for name, message in report.failures.items(): typer.echo(f"  {name}: {message}", err=True)
     return 1
@@ -134,6 +143,7 @@ Seed = Annotated[int|None, typer.Option(help="Seed of the training.", show_defau
 Seeds = Annotated[str|None, typer.Option(metavar="N,N,…", help="Several runs in one table, such as 1,2,3.", show_default=False)]
 Device = Annotated[str|None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", show_default=False)]
 Method = Annotated[str|None, typer.Option(help="condensation, kmeans (spectral) or both; catch or msphate where those packages are installed.", show_default=False)]
+Methods = Annotated[str|None, typer.Option(metavar="NAME,NAME,…", show_default=False, help="Methods to compare, or all, see: cuts baselines -h. [default: cuts alone]")]
 Together = Annotated[bool, typer.Option("--together", help="One tree over all images, so that a region is the same structure in each; with a model that knows them all.")]
 
 # %% ../nbs/59_cli.ipynb #e00fe4ff
@@ -195,6 +205,10 @@ def _jobs(n:int) -> int:
     if n == 0 or n < -1: raise typer.BadParameter(f"{n}: expected 1 or more, or -1 for all cores.", param_hint="--n-jobs")
     return n
 
+def _names(text:str|None):
+    "The names of a list such as slic,otsu; None and all stay."
+    return text if text in (None, "all") else [m.strip() for m in text.split(",") if m.strip()]
+
 def _seeds(text:str|None, seed:int|None) -> tuple[int, ...]|None:
     "The seeds of a list such as 1,2,3."
     if text is None: return None
@@ -207,8 +221,7 @@ def _seeds(text:str|None, seed:int|None) -> tuple[int, ...]|None:
 # %% ../nbs/59_cli.ipynb #54b4f17b
 def _tell(*lines:str):
     "Say something; of several processes only the first does."
-    from cuts.parallel import first_process
-    if first_process():
+    if _speaks():
         for line in lines: typer.echo(line)
 
 def _count(path:Path) -> int: # files below a folder, without manifests and hidden ones
@@ -234,7 +247,8 @@ def _scores(frame): # of `evaluate_run`
     _tell(render(summarise(frame)) if len(frame) else "No truth is known of these images, so there are no scores.")
 
 # %% ../nbs/59_cli.ipynb #2cdaec9e
-_RUN = {"metrics__csv": "scores, a row for each method, image and seed", "summary__md": "their means", "figures": "{n} pictures: look here first",
+_SCORES = {"metrics__csv": "scores, a row for each method, image and seed", "summary__md": "their means", "summary__tex": "the same for LaTeX", "scores__png": "their means as bars", "scores__pdf": "the same for print", "boxes__png": "image by image"}
+_RUN = {**_SCORES, "comparison__png": "methods side by side", "figures": "{n} pictures: look here first",
         "seed-*/model__safetensors": "the model, with its configuration and history", "seed-*/loss__png": "how it was trained", "seed-*/segmentations": "{n} segmentations, to load with cuts.load"}
 
 @_command("""
@@ -250,17 +264,17 @@ def demo(out:Annotated[Path, typer.Option("--out", "-o", help="Folder for what i
 # %% ../nbs/59_cli.ipynb #111ba131
 @_command("""
     cuts run images/ --out runs/mine
-    cuts run retina --root data --out runs/retina --seeds 1,2,3
+    cuts run retina --root data --out runs/retina --seeds 1,2,3 --methods all
     cuts run 'scans/*.nii.gz' --channels gray --epochs 50 --set n_clusters=6 --out runs/scans
     cuts run --config retina_seed1.yaml --out runs/retina""")
 def run(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seed:Seed=None, seeds:Seeds=None,
-        device:Device=None, method:Method=None, together:Together=False, root:Root=None, labels:Labels=None, channels:Channels=None, n_jobs:NJobs=1, progress:bool=True):
+        methods:Methods=None, device:Device=None, method:Method=None, together:Together=False, root:Root=None, labels:Labels=None, channels:Channels=None, n_jobs:NJobs=1, progress:bool=True):
     """Train, segment, score, draw: all in order. Scores need a truth; what is whole already is not done again."""
     several = _seeds(seeds, seed)
     made = _configured(lambda: _preset_of(source), preset, config, set, epochs=epochs, seed=seed, device=device, method=method, **_asked(source, root, labels, channels))
     n_jobs, images = _jobs(n_jobs), _source(source, made)
     from cuts import experiment
-    frame, report = experiment.run(images, out, made, seeds=several, together=together, n_jobs=n_jobs, progress=progress)
+    frame, report = experiment.run(images, out, made, seeds=several, methods=_names(methods) or ("cuts",), together=together, n_jobs=n_jobs, progress=progress)
     _scores(frame); _made(out, **_RUN); _done(report, "step")
     return report
 
@@ -268,9 +282,9 @@ def run(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=N
 @_command("""
     cuts train images/ --out runs/mine
     cuts train retina --out runs/retina --epochs 200 --seed 2
-    cuts train images/ --out runs/mine --resume""")
+    cuts train images/ --out runs/mine --anew""")
 def train(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seed:Seed=None, device:Device=None,
-          resume:Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint; nothing is done if it is finished.")]=False,
+          resume:Annotated[bool, typer.Option("--resume/--anew", help="Go on where a training into this folder stopped, or begin anew.")]=True,
           root:Root=None, labels:Labels=None, channels:Channels=None, progress:bool=True):
     """Stage 1: a vector for every pixel, learned from images alone."""
     made = _configured(lambda: _preset_of(source), preset, config, set, epochs=epochs, seed=seed, device=device, **_asked(source, root, labels, channels))
@@ -278,7 +292,7 @@ def train(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile
     from cuts import experiment
     model, report = experiment.train_run(images, out, made, resume=resume, progress=progress)
     _tell(repr(model)); _made(out, model__safetensors="the model, with its configuration and history", config__yaml="all settings", history__csv="losses of every epoch",
-                              loss__png="the same, drawn", checkpoint__safetensors="to go on from, with --resume")
+                              loss__png="the same, drawn", checkpoint__safetensors="to go on from")
     return report
 
 # %% ../nbs/59_cli.ipynb #82cfd2b6
@@ -298,32 +312,105 @@ def embed(source:Sources=None, *, run:RunFolder, out:Out, root:Root=None, labels
 @_command("""
     cuts segment image.png --out out                        without a model, trains on that image
     cuts segment images/ --run runs/mine --out out -j 4
+    cuts segment results/numpy_files --stored --out out     of vectors that are there already
     cuts segment images/ --run runs/mine --out out --set n_clusters=6 --method kmeans""")
-def segment(source:Sources=None, *, out:Out, run:Annotated[Path|None, *RunFolder.__metadata__]=None, method:Method=None, together:Together=False, n_jobs:NJobs=1, preset:Preset=None, config:ConfigFile=None, set:Set=None,
+def segment(source:Sources=None, *, out:Out, run:Annotated[Path|None, *RunFolder.__metadata__]=None,
+            stored:Annotated[bool, typer.Option("--stored", help="Take the vectors that the files hold: those of cuts embed, or sample_*.npz of the published code.")]=False, method:Method=None, together:Together=False, n_jobs:NJobs=1, preset:Preset=None, config:ConfigFile=None, set:Set=None,
             epochs:Epochs=None, seed:Seed=None, device:Device=None, root:Root=None, labels:Labels=None, channels:Channels=None, progress:bool=True):
     """Stage 2: every image at all granularities. What is whole already is not done again."""
     if together and not run: raise typer.BadParameter("one tree over all images needs a model that knows them all: --run.", param_hint="--together")
     for name, value in [("--epochs", epochs), ("--seed", seed)]:
         if run and value is not None: raise typer.BadParameter("the model of --run is trained already.", param_hint=name)
     from cuts import experiment
-    base = (lambda: experiment.load(run).config) if run else lambda: experiment.make_config(**experiment.ONE_IMAGE)
+    if stored and (run or together): raise typer.BadParameter("the vectors are in the files: neither --run nor --together.", param_hint="--stored")
+    base = (lambda: experiment.load(run).config) if run else lambda: experiment.make_config(**({} if stored else experiment.ONE_IMAGE))
     made = _configured(base, preset, config, set, epochs=epochs, seed=seed, device=device, method=method)
-    report = experiment.segment_run(_source(source, made), out, run=run, config=made, root=root, labels=labels, channels=channels, together=together, n_jobs=_jobs(n_jobs), progress=progress)
+    report = experiment.segment_run(_source(source, made), out, run=run, stored=stored, config=made, root=root, labels=labels, channels=channels, together=together, n_jobs=_jobs(n_jobs), progress=progress)
     _made(out); _tell(f"  {'*.npz':28} {len(report.done) + len(report.skipped)} segmentations, to load with cuts.load"); _done(report)
     return report
 
 # %% ../nbs/59_cli.ipynb #f732c584
 @_command("""
-    cuts evaluate runs/mine --out scores.csv
+    cuts evaluate runs/mine --out scores
+    cuts evaluate runs/mine runs/yours --out scores
     cuts evaluate out --out scores.csv""")
-def evaluate(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder of segmentations, or of runs.", show_default=False)],
-             out:Annotated[Path, typer.Option("--out", "-o", metavar="CSV", help="Table to write, a row for each method, image and seed.", show_default=False)], progress:bool=True):
-    """Score all segmentations whose truth is known."""
+def evaluate(folders:Annotated[list[Path], typer.Argument(metavar="DIR…", help="Folders of segmentations, or of runs.", show_default=False)],
+             out:Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and figures, or a .csv file for the table alone.", show_default=False)], n_jobs:NJobs=1, progress:bool=True):
+    """Score all segmentations whose truth is known. Means over images, ± standard deviation over seeds."""
     from cuts import experiment
-    out.parent.mkdir(parents=True, exist_ok=True)
-    frame, report = experiment.evaluate_run(folder, out, progress=progress)
-    _scores(frame); _tell("", f"{out}: {len(frame)} rows")
+    from cuts.runs import write_atomic
+    frame, report = experiment.evaluate_run(*folders, n_jobs=_jobs(n_jobs), progress=progress)
+    _scores(frame)
+    if out.suffix.lower() != ".csv": experiment.write_scores(frame, out); _made(out, **_SCORES)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(out, frame.to_csv(index=False)); _tell("", f"{out}: {len(frame)} rows")
     return report
+
+# %% ../nbs/59_cli.ipynb #eca1bed8
+@_command("""
+    cuts baselines retina --root data --out runs/others
+    cuts baselines images/ --out runs/others --methods otsu,slic,dfc --seeds 1,2,3
+    cuts baselines images/ --out runs/others --methods colours,smoothed_colours""")
+def baselines(source:Sources=None, *, out:Out, methods:Annotated[str|None, typer.Option(metavar="NAME,NAME,…", show_default=False, help="random, otsu, watershed, felzenszwalb, slic, kmeans, dfc, colours, smoothed_colours. [default: all]")]=None,
+              preset:Preset=None, config:ConfigFile=None, set:Set=None, seed:Seed=None, seeds:Seeds=None, root:Root=None, labels:Labels=None, channels:Channels=None, n_jobs:NJobs=1, progress:bool=True):
+    """Other unsupervised methods on the same images, to compare with. What is whole already is not done again."""
+    several = _seeds(seeds, seed)
+    made = _configured(lambda: _preset_of(source), preset, config, set, seed=seed, **_asked(source, root, labels, channels))
+    images = _source(source, made)
+    from cuts import experiment
+    report = experiment.baselines_run(images, out, made, methods=_names(methods), seeds=several, n_jobs=_jobs(n_jobs), progress=progress)
+    _made(out, **{"*/seed-*": "{n} segmentations, to score with cuts evaluate"}); _done(report, "segmentation")
+    return report
+
+# %% ../nbs/59_cli.ipynb #08f39272
+@_command("""
+    cuts supervised retina --root data --out runs/supervised
+    cuts supervised images/ --labels labels/ --out runs/supervised --network unet --epochs 50""")
+def supervised(source:Sources=None, *, out:Out, network:Annotated[str|None, typer.Option(help="unet or dynunet. [default: both]", show_default=False)]=None,
+               preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Annotated[int|None, typer.Option(help="Passes over the labelled training images, at most.", show_default=False)]=None,
+               seed:Seed=None, seeds:Seeds=None, device:Device=None, root:Root=None, labels:Labels=None, channels:Channels=None, progress:bool=True):
+    """Networks trained on labels; they segment the test images."""
+    several = _seeds(seeds, seed)
+    made = _configured(lambda: _preset_of(source), preset, config, set, supervised_epochs=epochs, seed=seed, device=device, **_asked(source, root, labels, channels))
+    images = _source(source, made)
+    from cuts import experiment
+    report = experiment.supervised_run(images, out, made, networks=_names(network), seeds=several, progress=progress)
+    _made(out, **{"*/seed-*/*net__safetensors": "the model, with its configuration and history", "*/seed-*/loss__png": "how it was trained", "*/seed-*/segmentations": "{n} segmentations of the test images, to score with cuts evaluate"}); _done(report, "step")
+    return report
+
+# %% ../nbs/59_cli.ipynb #0908d728
+Images = Annotated[str|None, typer.Option(metavar="N,N,…", help="Images by position from 0, or by name. [default: the first four]", show_default=False)]
+Picture = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Figure to write: .png, .pdf or .svg.", show_default=False)]
+
+@_command("""
+    cuts figure runs/mine --images 4,7,18 --out figure.pdf
+    cuts figure runs/retina --images 4,7,18 --comparison --binary --out comparison.pdf
+    cuts figure runs/retina --comparison --binary --separate --grayscale --out masks.png""")
+def figure(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, or of segmentations.", show_default=False)], *, out:Picture, images:Images=None,
+           comparison:Annotated[bool, typer.Option("--comparison", help="All methods side by side, instead of the partitions of ours.")]=False,
+           binary:Annotated[bool, typer.Option("--binary", help="Regions become a mask, by the oracle label.")]=False,
+           separate:Annotated[bool, typer.Option("--separate", help="Masks by themselves, instead of outlines over the image; regions always are.")]=False,
+           grayscale:Annotated[bool, typer.Option("--grayscale", help="Images without colour.")]=False):
+    """Some images side by side: our partitions, or all methods."""
+    from cuts import experiment
+    from cuts.figures import save_figure
+    drawn, report = experiment.figure_run(folder, _names(images), comparison=comparison, binary=binary, separate=separate, grayscale=grayscale)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _tell(f"{save_figure(drawn, out)}: {len(report.done)} image{'s' * (len(report.done) != 1)}")
+    return report
+
+@_command("""
+    cuts phate runs/mine --out phate.png
+    cuts phate runs/retina/seed-1 --image 7 --out phate.pdf""")
+def phate(run:Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of a model and its segmentations, as of cuts run.", show_default=False)], *, out:Picture,
+          image:Annotated[str, typer.Option(help="Position from 0, or name.")]="0", seed:Annotated[int, typer.Option(help="Seed of PHATE.")]=0):
+    """The vectors of an image in two dimensions, coloured by level. Needs the package phate."""
+    from cuts import experiment
+    from cuts.figures import save_figure
+    drawn = experiment.phate_run(run, image, seed=seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _tell(f"{save_figure(drawn, out)}")
 
 # %% ../nbs/59_cli.ipynb #e4e5a436
 @_command("""

@@ -439,6 +439,11 @@ class ImageDataset(Dataset):
         elif callable(x): x = x()
         return None if x is None else _as_labels(x, name)
 
+    def file(self, name:str) -> Path|None:
+        "The file that an image is read from; None for arrays and what is made when asked for."
+        source = self._items[name][0]
+        return Path(source) if isinstance(source, (str, os.PathLike)) else None
+
     @property
     def n_channels(self) -> int:
         "Channels of every image: those of the first readable one."

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['deuteranopia', 'label_colors', 'color_labels', 'overlay', 'trajectory_figure', 'mask_figure', 'hints_figure',
-           'tree_figure', 'Film', 'flow_animation', 'loss_figure', 'save_figure']
+           'tree_figure', 'Film', 'flow_animation', 'comparison_figure', 'bars_figure', 'boxes_figure',
+           'embedding_figure', 'weight_figure', 'loss_figure', 'save_figure']
 
 # %% ../nbs/40_figures.ipynb #c604806c
 import io
@@ -20,6 +21,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from .images import label_palette
+from .metrics import TITLES, binarize, dice
 from .runs import write_atomic
 from .tree import structures
 
@@ -351,6 +353,138 @@ def flow_animation(frames, # positions [N,2] of all points at each time
     dots = "".join(f'<circle r="4" cx="{x[0, i, 0]}" cy="{x[0, i, 1]}" fill="{to_hex(colors[1 + which[i] % 255])}">{moves("cx", x[:, i, 0])}{moves("cy", x[:, i, 1])}</circle>' for i in range(len(part)))
     title = label.replace("&", "&amp;").replace("<", "&lt;")
     return Film(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" style="max-width:100%;height:auto;background:#fff"><title>{title}</title>{dots}</svg>')
+
+# %% ../nbs/40_figures.ipynb #bd43c82a
+def _cell(ax, labels, rgb, true, binary, separate):
+    "One result of one image: a mask, or regions."
+    if labels is None:
+        ax.set(facecolor=".94", box_aspect=rgb.shape[0] / rgb.shape[1]); ax.text(.5, .5, "missing", color=".5", fontsize=_TEXT, ha="center", va="center", transform=ax.transAxes); return
+    labels = _labels(labels, shape=rgb.shape[:2])
+    if not binary:
+        _picture(ax, color_labels(labels if true is None else _recolor(labels, true))); return
+    mask = labels if labels.dtype == bool else labels != 0 if true is None else binarize(labels, true != 0)
+    _picture(ax, np.repeat(mask[..., None] * 1., 3, -1) if separate else rgb)
+    if not separate:
+        if true is not None: _outline(ax, true != 0, _TRUE, .9)
+        _outline(ax, mask, _MASK, .9)
+    if true is not None: ax.text(.97, .03, f"{dice(mask, true != 0):.2f}", color="w", fontsize=_TEXT, ha="right", va="bottom", transform=ax.transAxes, path_effects=[withStroke(linewidth=2, foreground="k")])
+
+def comparison_figure(rows, # list of dicts: image [H,W] or [H,W,3] in [0,1]; results: title → mask (bool), region numbers [H,W], or None; and, if known, true [H,W] and name
+                      binary:bool=True, # regions become a mask by the oracle label; without a truth all but 0
+                      separate:bool=False, # masks by themselves, instead of outlines over the image
+                      width:float=7.0, # of the figure in inches
+                     ) -> Figure:
+    "Images in rows, methods in columns; outlines of masks sky blue, of the truth yellow."
+    if not rows: raise ValueError("rows: none given, expected at least one dict with `image` and `results`.")
+    titles = list(dict.fromkeys(t for row in rows for t in row["results"]))
+    if not titles: raise ValueError("rows: no results in them, expected a dict title → mask or regions.")
+    shown = ["image", *(["truth"] if any(row.get("true") is not None for row in rows) else []), *titles]
+    heights = [min(max(np.shape(row["image"])[0] / np.shape(row["image"])[1], .25), 4) for row in rows]
+    fig = _Figure(figsize=(width, width / len(shown) * sum(heights) + .06 * len(rows) + .2), layout="constrained")
+    fig.get_layout_engine().set(w_pad=.012, h_pad=.012, wspace=.01, hspace=.01)
+    for row, axes in zip(rows, fig.subplots(len(rows), len(shown), squeeze=False, height_ratios=heights)):
+        rgb, true = _rgb(row["image"]), row.get("true")
+        if true is not None: true = _labels(true, "true", rgb.shape[:2])
+        for ax, title in zip(axes, shown):
+            ax.set(xticks=[], yticks=[])
+            if title == "image": _picture(ax, rgb)
+            elif title == "truth" and true is None: _cell(ax, None, rgb, None, binary, separate)
+            elif title == "truth": _picture(ax, color_labels(true) if not binary else np.repeat((true != 0)[..., None] * 1., 3, -1) if separate else rgb)
+            else: _cell(ax, row["results"].get(title), rgb, true, binary, separate)
+            if title == "truth" and true is not None and binary and not separate: _outline(ax, true != 0, _TRUE, .9)
+            ax.set(xlim=(-.5, rgb.shape[1] - .5), ylim=(rgb.shape[0] - .5, -.5))
+        if row.get("name"): axes[0].set_ylabel(row["name"], fontsize=_TEXT - .5)
+    for ax, title in zip(fig.axes, shown): ax.set_title(title, fontsize=_TEXT, pad=3)
+    return fig
+
+# %% ../nbs/40_figures.ipynb #b6e00ca3
+_ORACLE_COLORS = {"none": "#999999", "label": "#0072B2", "label and level": "#E69F00"}
+
+def _score_axis(ax, score, unit, names):
+    "Methods from top to bottom."
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - .4, -.6))
+    ax.set_xlabel(TITLES[score].format(unit), fontsize=_TEXT); ax.tick_params(labelsize=_TEXT, length=0)
+    ax.grid(axis="x", color=".9", lw=.6); ax.set_axisbelow(True); ax.spines[["top", "right", "left"]].set_visible(False)
+
+def bars_figure(summary, # of `cuts.metrics.summarise`
+                scores=("dice", "hausdorff"), # names of `cuts.metrics.TITLES`, a panel each
+                width:float=7.0, # of the figure in inches
+               ) -> Figure:
+    "Mean scores of methods, with their standard deviation over seeds; colours tell what the truth was asked for."
+    if not len(summary): raise ValueError("summary: no line in it, so there is nothing to draw. Score images whose truth is known.")
+    if unknown := [s for s in scores if s not in TITLES]: raise ValueError(f"scores: {unknown[0]!r}, expected some of {', '.join(TITLES)}.")
+    unit, places = "/".join(dict.fromkeys(summary.unit)), np.arange(len(summary))
+    fig = _Figure(figsize=(width, .2 * len(summary) + .75), layout="constrained")
+    axes = np.atleast_1d(fig.subplots(1, len(scores), sharey=True))
+    for ax, score in zip(axes, scores):
+        several = summary.seeds.to_numpy() > 1
+        ax.barh(places, summary[score], .66, color=[_ORACLE_COLORS[o] for o in summary.oracle])
+        ax.errorbar(summary[score][several], places[several], xerr=summary[f"{score}_std"][several], fmt="none", ecolor="k", elinewidth=.9, capsize=2)
+        _score_axis(ax, score, unit, summary.method)
+        if score in ("dice", "iou", "surface_dice"): ax.set_xlim(0, 1)
+    there = [o for o in _ORACLE_COLORS if o in set(summary.oracle)]
+    fig.legend(handles=[Rectangle((0, 0), 1, 1, color=_ORACLE_COLORS[o]) for o in there], labels=[f"oracle: {o}" for o in there], loc="outside upper right", ncols=3, fontsize=_TEXT, frameon=False, handlelength=1)
+    return fig
+
+def boxes_figure(frame, # of `cuts.metrics.table`
+                 score:str="dice", # name of `cuts.metrics.TITLES`
+                 width:float=7.0, # of the figure in inches
+                ) -> Figure:
+    "The images of each method: mean over seeds of one score, as boxes and dots."
+    if score not in TITLES: raise ValueError(f"score: {score!r}, expected one of {', '.join(TITLES)}.")
+    frame = frame[frame.empty_truth == 0]
+    if not len(frame): raise ValueError("frame: no row whose truth is not empty, so there is nothing to draw.")
+    groups = frame.groupby(["method", "oracle", "image"], sort=False)[score].mean().groupby(level=[0, 1], sort=False)
+    names, values = [k for k, _ in groups], [x.to_numpy() for _, x in groups]
+    fig = _Figure(figsize=(width, .26 * len(names) + .5), layout="constrained"); ax = fig.subplots()
+    made = ax.boxplot(values, positions=range(len(names)), orientation="horizontal", widths=.6, showfliers=False, patch_artist=True, medianprops=dict(color="k", lw=1.2), whiskerprops=dict(lw=.8), capprops=dict(lw=.8))
+    for box, (_, oracle) in zip(made["boxes"], names): box.set(facecolor=_ORACLE_COLORS[oracle], alpha=.45, linewidth=.8)
+    for i, x in enumerate(values): ax.plot(x, i + .2 * np.sin(np.arange(len(x)) * 2.4), ".", color="k", ms=2.2, alpha=.6)
+    _score_axis(ax, score, "/".join(dict.fromkeys(frame.unit)), [method for method, _ in names])
+    return fig
+
+# %% ../nbs/40_figures.ipynb #20d9ff74
+def embedding_figure(image, # [H,W] or [H,W,3] in [0,1]
+                     points, # coordinates of some pixels [N,2]
+                     index, # which pixels these are [N], as positions in the flattened image
+                     levels, # list of (title, labels [H,W]); a title that is no text is replaced by the number of regions
+                     axis:str="PHATE", # what the coordinates are called
+                     width:float=7.0, # of the figure in inches
+                    ) -> Figure:
+    "An image at several levels, and below its pixels in two coordinates in the same colours."
+    rgb, points, index = _rgb(image), np.asarray(points, float), np.asarray(index)
+    if points.ndim != 2 or points.shape[1] != 2 or index.shape != points.shape[:1]: raise ValueError(f"points {list(points.shape)} and index {list(index.shape)}: expected [N,2] and [N].")
+    if not levels: raise ValueError("levels: none given, expected at least one (title, labels).")
+    if len(index) and not (0 <= index.min() and index.max() < rgb.shape[0] * rgb.shape[1]): raise ValueError(f"index: from {index.min()} to {index.max()}, but the image has {rgb.shape[0] * rgb.shape[1]} pixels.")
+    columns = [("image", None), *((t if isinstance(t, str) else _count(_n_regions(l)), _labels(l, f"level {t}", rgb.shape[:2])) for t, l in levels)]
+    panel = width / len(columns)
+    fig = _Figure(figsize=(width, panel * (min(max(rgb.shape[0] / rgb.shape[1], .25), 4) + 1) + .3), layout="constrained")
+    fig.get_layout_engine().set(w_pad=.02, h_pad=.02, wspace=.02, hspace=.02)
+    order = np.random.default_rng(0).permutation(len(index))             # no region lies on top of all others
+    for (title, labels), above, below in zip(columns, *fig.subplots(2, len(columns))):
+        _picture(above, rgb if labels is None else color_labels(labels), title)
+        colors = (rgb if labels is None else color_labels(labels)).reshape(-1, 3)[index[order]]
+        below.scatter(*points[order].T, s=max(.4, min(6, 3000 / max(len(index), 1))), c=colors, linewidths=0, rasterized=True)
+        below.set(xticks=[], yticks=[], box_aspect=1); below.set_xlabel(f"{axis} 1", fontsize=_TEXT - 1)
+        for spine in below.spines.values(): spine.set(linewidth=.4, color=".4")
+    fig.axes[len(columns)].set_ylabel(f"{axis} 2", fontsize=_TEXT - 1)
+    return fig
+
+# %% ../nbs/40_figures.ipynb #8066c533
+def weight_figure(scores, # DataFrame: weight, method, mean, std; a line for each method
+                  ylabel:str="Dice",
+                  width:float=3.6, # of the figure in inches
+                 ) -> Figure:
+    "A score over the weight λ of the contrastive loss, with its standard deviation over seeds."
+    if missing := {"weight", "method", "mean", "std"} - set(scores): raise ValueError(f"scores: no column {', '.join(sorted(missing))}, expected weight, method, mean, std.")
+    weights = sorted(scores.weight.unique())
+    fig = _Figure(figsize=(width, .62 * width), layout="constrained"); ax = fig.subplots()
+    for color, (method, part) in zip(("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"), scores.groupby("method", sort=False)):
+        part = part.sort_values("weight"); x = [weights.index(w) for w in part.weight]
+        ax.errorbar(x, part["mean"], yerr=part["std"].fillna(0), color=color, marker="o", ms=3.5, lw=1.2, capsize=2, label=method)
+    ax.set(xticks=range(len(weights)), xticklabels=[f"{w:g}" for w in weights]); ax.set_xlabel("λ", fontsize=_TEXT); ax.set_ylabel(ylabel, fontsize=_TEXT)
+    ax.tick_params(labelsize=_TEXT); ax.legend(fontsize=_TEXT - .5, frameon=False); ax.spines[["top", "right"]].set_visible(False); ax.grid(axis="y", color=".9", lw=.6)
+    return fig
 
 # %% ../nbs/40_figures.ipynb #e35019cb
 def loss_figure(history, # list of dicts: epoch, loss, val_loss and, if known, the parts reconstruction, contrast and val_…

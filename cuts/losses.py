@@ -15,6 +15,7 @@ def nt_xent(anchors:torch.Tensor,    # vectors of the anchors [B,S,D]
             temperature:float=0.1,   # τ
            ) -> torch.Tensor:        # scalar, the mean over all 2·B·S vectors
     "Contrastive loss within each image (@eq-ntxent; Chen et al. 2020), in float32 whatever the input."
+    if anchors.shape != positives.shape: raise ValueError(f"anchors {list(anchors.shape)} and positives {list(positives.shape)}: expected one positive for each anchor, [B,S,D] both")
     z = F.normalize(torch.cat([anchors, positives], 1).float(), dim=-1)         # [B,2S,D]
     n = z.shape[1]
     with torch.autocast(z.device.type, enabled=False): logits = z @ z.mT / temperature

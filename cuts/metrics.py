@@ -9,15 +9,17 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_erosion, distance_transform_edt, uniform_filter
 
 if TYPE_CHECKING: import pandas as pd
 
 _log = logging.getLogger(__name__)
 
 # %% auto #0
-__all__ = ['ORACLES', 'METHODS', 'COLUMNS', 'dice', 'iou', 'hausdorff', 'hint_label', 'binarize', 'match_labels', 'covering',
-           'adjusted_rand', 'is_binary_truth', 'score', 'score_levels', 'best_level', 'table', 'summarise', 'render']
+__all__ = ['CONVENTIONS', 'ORACLES', 'METHODS', 'COLUMNS', 'TITLES', 'dice', 'iou', 'hausdorff', 'surface_distances', 'hd95',
+           'average_surface_distance', 'surface_dice', 'rmse', 'ssim', 'ergas', 'hint_label', 'binarize',
+           'match_labels', 'covering', 'adjusted_rand', 'variation_of_information', 'class_scores', 'is_binary_truth',
+           'score', 'score_levels', 'best_level', 'table', 'summarise', 'render']
 
 # %% ../nbs/30_metrics.ipynb #a7ec4e9f
 def _mask(x, name):
@@ -92,6 +94,116 @@ def hausdorff(pred, # predicted mask, any shape
     spacing = _check_spacing(spacing, true.ndim)
     if not (pred.any() and true.any()): return _diagonal(true.shape, spacing) if pred.any() or true.any() else 0.0
     return max(_farthest(pred, true, spacing), _farthest(true, pred, spacing))
+
+# %% ../nbs/30_metrics.ipynb #cff01581
+CONVENTIONS = ("paper", "monai", "medpy", "deepmind") # of distances
+
+def _points(mask, convention):
+    "The pixels of a mask that are measured."
+    return mask if convention == "paper" else mask & ~binary_erosion(mask)
+
+def surface_distances(pred, # predicted mask, any shape, not empty
+                      true, # true mask, same shape, not empty
+                      spacing=None, # size of a pixel along every axis, in mm; None: lengths in pixels
+                      convention:str="monai", # one of CONVENTIONS
+                     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]: # distances of pred's points from true [n], of true's from pred [m], and the weights of both
+    "How far the points of each mask are from those of the other, each in ascending order."
+    if convention not in CONVENTIONS: raise ValueError(f"convention: {convention!r}, expected one of {', '.join(CONVENTIONS)}.")
+    pred, true = _pair(pred, true)
+    if not (pred.any() and true.any()): raise ValueError("pred or true is empty, so there is no distance. `hausdorff` and the others have a policy for it.")
+    spacing = _check_spacing(spacing, true.ndim)
+    if convention == "deepmind": return _deepmind(pred, true, spacing)
+    box = _box(pred | true)
+    box = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)     # with a rim, so that erosion sees what the image has there
+    a, b = (_points(m[box], convention) for m in (pred, true))
+    d = [np.sort(_distance_to(y, spacing)[x]) for x, y in ((a, b), (b, a))]
+    return *d, np.ones(len(d[0])), np.ones(len(d[1]))
+
+def _deepmind(pred, true, spacing):
+    "The same by the library of this convention."
+    try: from surface_distance import compute_surface_distances
+    except ImportError: raise ImportError("convention=\"deepmind\" needs the package surface-distance. pip install 'cuts[metrics]'") from None
+    if true.ndim not in (2, 3): raise ValueError(f"true has {true.ndim} axes, convention \"deepmind\" knows images and volumes alone.")
+    found = compute_surface_distances(true, pred, spacing or (1.,) * true.ndim)
+    return found["distances_pred_to_gt"], found["distances_gt_to_pred"], found["surfel_areas_pred"], found["surfel_areas_gt"]
+
+# %% ../nbs/30_metrics.ipynb #e0db0b9a
+def _weighted_percentile(d, w, percentile):
+    "The smallest of sorted distances up to which their weights sum to the percentile."
+    total = np.cumsum(w) / w.sum()
+    return float(d[min(np.searchsorted(total, percentile / 100), len(d) - 1)])
+
+def _empty_or(pred, true, spacing, worst, best, f):
+    "`f`'s answer, `best` if both masks are empty, `worst` (None: the image's diagonal) if one is."
+    pred, true = _pair(pred, true)
+    if pred.any() and true.any(): return f(pred, true)
+    if not (pred.any() or true.any()): return best
+    return _diagonal(true.shape, _check_spacing(spacing, true.ndim)) if worst is None else worst
+
+def hd95(pred, true, # masks of one shape
+         spacing=None, # size of a pixel along every axis, in mm; None: pixels
+         convention:str="monai", # one of CONVENTIONS
+        ) -> float: # in pixels, or in mm
+    "95th percentile of the distances between two masks: the image's diagonal if one is empty, 0 if both are."
+    def measure(pred, true):
+        a, b, u, v = surface_distances(pred, true, spacing, convention)
+        if convention == "medpy": return float(np.percentile(np.concatenate([a, b]), 95))
+        if convention == "deepmind": return max(_weighted_percentile(a, u, 95), _weighted_percentile(b, v, 95))
+        return float(max(np.percentile(a, 95), np.percentile(b, 95)))
+    return _empty_or(pred, true, spacing, None, 0., measure)
+
+def average_surface_distance(pred, true, # masks of one shape
+                             spacing=None, # size of a pixel along every axis, in mm; None: pixels
+                             convention:str="monai", # one of CONVENTIONS
+                            ) -> float: # in pixels, or in mm
+    "Mean distance between two masks, of both directions: the image's diagonal if one is empty, 0 if both are."
+    def measure(pred, true):
+        a, b, u, v = surface_distances(pred, true, spacing, convention)
+        return float((a @ u + b @ v) / (u.sum() + v.sum()))
+    return _empty_or(pred, true, spacing, None, 0., measure)
+
+def surface_dice(pred, true, # masks of one shape
+                 tolerance:float=1., # in pixels, or in mm
+                 spacing=None, # size of a pixel along every axis, in mm; None: pixels
+                 convention:str="monai", # one of CONVENTIONS
+                ) -> float: # in [0, 1]
+    "Share of both outlines that is no farther than `tolerance` from the other: 1 if both masks are empty, 0 if one is."
+    if not tolerance >= 0: raise ValueError(f"tolerance: {tolerance}, expected a length, 0 or more.")
+    def measure(pred, true):
+        a, b, u, v = surface_distances(pred, true, spacing, convention)
+        return float((u[a <= tolerance].sum() + v[b <= tolerance].sum()) / (u.sum() + v.sum()))
+    return _empty_or(pred, true, spacing, 0., 1., measure)
+
+# %% ../nbs/30_metrics.ipynb #ae260123
+def rmse(pred, true, # masks of one shape
+        ) -> float: # in [0, 1]
+    "Root of the share of pixels in which two masks differ."
+    pred, true = _pair(pred, true)
+    return float(np.sqrt(np.mean(pred != true)))
+
+def _planes(mask):
+    "A mask as planes [n,H,W] of at least 7×7 pixels; smaller ones are continued by their outermost pixels."
+    x = mask.reshape(-1, *((1, 1) + mask.shape)[-2:])
+    return np.pad(x, [(0, 0), *((0, max(7 - n, 0)) for n in x.shape[1:])], mode="edge")
+
+def ssim(pred, true, # masks of one shape
+        ) -> float: # at most 1
+    "Structural similarity of two masks as pictures of 0 and 1, plane by plane."
+    from skimage.metrics import structural_similarity
+    pred, true = _pair(pred, true)
+    return float(np.mean([structural_similarity(t.astype(float), p.astype(float), data_range=1.) for p, t in zip(_planes(pred), _planes(true))]))
+
+def ergas(pred, true, # masks of one shape
+          form:str="windowed", # or "global", see @eq-ergas
+         ) -> float: # 0 or more; the global form of an empty truth is infinite, or 0 if nothing was found
+    "Relative global error of two masks (@eq-ergas), plane by plane."
+    if form not in ("windowed", "global"): raise ValueError(f"form: {form!r}, expected \"windowed\" or \"global\".")
+    pred, true = _pair(pred, true)
+    if form == "global": return 0. if not (pred != true).any() else 25 * rmse(pred, true) / true.mean() if true.any() else np.inf
+    wrong, mean = (uniform_filter(x.reshape(-1, *((1, 1) + x.shape)[-2:]).astype(float), (0, 8, 8)) for x in (pred != true, true))
+    error = 100 * 4 * np.sqrt(np.maximum(wrong, 0)) / np.where(mean > 1e-9, mean / 64, np.inf)
+    rim = [min(4, (n - 1) // 2) for n in error.shape[1:]]
+    return float(error[:, rim[0]:error.shape[1] - rim[0], rim[1]:error.shape[2] - rim[1]].mean())
 
 # %% ../nbs/30_metrics.ipynb #b953809c
 def _integers(x, name):
@@ -169,6 +281,28 @@ def adjusted_rand(labels, # region numbers [*spatial]
     _check_shapes(labels, true, "labels")
     return float(adjusted_rand_score(true.ravel(), labels.ravel()))
 
+# %% ../nbs/30_metrics.ipynb #243bb69e
+def variation_of_information(labels, # region numbers [*spatial]
+                             true,   # true segments [*spatial]
+                            ) -> tuple[float, float]: # H(labels | true): split too much; H(true | labels): joined too much; both in bits
+    "Conditional entropies of two partitions; their sum is the variation of information."
+    labels, true = _integers(labels, "labels"), _integers(true, "true")
+    _check_shapes(labels, true, "labels")
+    (values, index), (segments, at) = _codes(labels), np.unique(true, return_inverse=True)
+    p = _shared(index, len(values), at.ravel(), len(segments)) / true.size
+    entropy = lambda p: -float((p[p > 0] * np.log2(p[p > 0])).sum())
+    return max(entropy(p) - entropy(p.sum(0)), 0.), max(entropy(p) - entropy(p.sum(1)), 0.)
+
+def class_scores(labels, # region numbers [*spatial], or classes if oracle is "none"
+                 true,   # true classes [*spatial]
+                 oracle:str="label", # "label": regions are matched to classes; "none": `labels` are classes already
+                 spacing=None, # size of a pixel along every axis in mm; None: pixels
+                ) -> list[dict]: # one dict per class: class, pixels, dice, iou, hausdorff
+    "Scores of every class, the background included."
+    matched = match_labels(labels, true) if oracle == "label" else _integers(labels, "labels")
+    true = _integers(true, "true")
+    return [{"class": int(k), "pixels": int((true == k).sum()), "dice": dice(matched == k, true == k), "iou": iou(matched == k, true == k), "hausdorff": hausdorff(matched == k, true == k, spacing)} for k in np.unique(true)]
+
 # %% ../nbs/30_metrics.ipynb #5f7ac0ee
 ORACLES = ("none", "label", "label and level") # what was taken from the truth to choose a mask
 METHODS = ("spectral k-means", "diffusion (persistent)", "diffusion (best salient level)", "diffusion (best level)") # the methods of the paper
@@ -219,6 +353,16 @@ class _Truth:
         if k not in self.maps: self.maps[k] = _distance_to(true, self.spacing)
         return max(_farthest(mask, true, self.spacing, self.maps[k]), _farthest(true, mask, self.spacing))
 
+    def more(self, labels, oracle="label"):
+        "Further scores of one segmentation, means over the classes."
+        values, index = _codes(_integers(labels, "labels"))
+        to = self.assign(values, _shared(index, len(values), self.index, len(self.classes)), oracle)
+        pairs = [((to == k)[index].reshape(self.shape), (self.index == k).reshape(self.shape)) for k in self.scored]
+        mean = lambda f, *options: float(np.mean([f(pred, true, *options) for pred, true in pairs]))
+        unit = 1. if self.spacing is None else float(np.mean(self.spacing))
+        return dict(hd95=mean(hd95, self.spacing), asd=mean(average_surface_distance, self.spacing), surface_dice=mean(surface_dice, unit, self.spacing),
+                    ssim=mean(ssim), ergas=mean(ergas), rmse=mean(rmse))
+
     def measure(self, labels, oracle="label", distances=True):
         "Scores of one segmentation, as a dict."
         labels = _integers(labels, "labels")
@@ -234,7 +378,8 @@ class _Truth:
         return out
 
 # %% ../nbs/30_metrics.ipynb #b998d607
-COLUMNS = ("seed", "method", "image", "level", "n_regions", "oracle", "dice", "hausdorff", "iou", "n_candidates", "hausdorff_best", "empty_truth", "empty_prediction", "unit")
+COLUMNS = ("seed", "method", "image", "level", "n_regions", "oracle", "dice", "hausdorff", "iou", "hd95", "asd", "surface_dice", "ssim", "ergas", "rmse",
+           "n_candidates", "hausdorff_best", "empty_truth", "empty_prediction", "unit")
 
 def _row(**facts): return {k: facts[k] for k in COLUMNS}
 
@@ -249,9 +394,10 @@ def score(labels, # region numbers [*spatial], or classes if oracle is "none"
           spacing=None, # size of a pixel along every axis in mm; None: pixels
           seed:int=1, # seed of the run
          ) -> dict: # one row with COLUMNS
-    "One row: Dice, IoU and Hausdorff distance of one segmentation, with what was taken from the truth to get them."
+    "One row: all scores of one segmentation, with what was taken from the truth to get them."
     if oracle not in ("none", "label"): raise ValueError(f"oracle: {oracle!r}, expected \"label\" or \"none\". The best of many levels is `best_level`.")
-    found = _Truth(true, is_binary, spacing).measure(labels, oracle)
+    truth = _Truth(true, is_binary, spacing)
+    found = truth.measure(labels, oracle) | truth.more(labels, oracle)
     return _row(seed=seed, method=method, image=image, level=found["n_regions"] if level is None else int(level), oracle=oracle, n_candidates=1,
                 hausdorff_best=found["hausdorff"], unit="px" if spacing is None else "mm", **found)
 
@@ -277,9 +423,11 @@ def best_level(candidates:Iterable, # pairs (level, labels [*spatial])
                seed:int=1,  # seed of the run
               ) -> dict:    # one row with COLUMNS
     "One row: the level of best Dice (of equally good ones the coarsest), and the best Hausdorff distance of any level beside it."
+    candidates = list(candidates)
     found = score_levels(candidates, true, is_binary=is_binary, spacing=spacing)
     if not found: raise ValueError(f"{image}: no level to choose from, expected at least one pair (level, labels).")
-    best = min(found, key=lambda f: (-f["dice"], f["n_regions"]))
+    at, best = min(enumerate(found), key=lambda f: (-f[1]["dice"], f[1]["n_regions"]))
+    best |= _Truth(true, is_binary, spacing).more(candidates[at][1])
     return _row(seed=seed, method=method, image=image, oracle="label and level", n_candidates=len(found), hausdorff_best=min(f["hausdorff"] for f in found),
                 unit="px" if spacing is None else "mm", **best)
 
@@ -295,7 +443,7 @@ def table(rows:Iterable[dict], # rows of `score` and `best_level`
     return pd.DataFrame(rows, columns=[*COLUMNS, *more])
 
 # %% ../nbs/30_metrics.ipynb #80f3988f
-_SCORES = ["dice", "hausdorff", "hausdorff_best", "iou"]
+_SCORES = ["dice", "hausdorff", "hausdorff_best", "iou", "hd95", "asd", "surface_dice", "ssim", "ergas", "rmse"]
 
 def _check_table(df):
     "Refuse what would spoil a mean: missing columns, NaN, the same image twice, seeds that saw different images."
@@ -325,22 +473,36 @@ def summarise(df:pd.DataFrame, # of `table`
     return out.reset_index()
 
 # %% ../nbs/30_metrics.ipynb #34062e17
-def _cells(summary):
+TITLES = dict(dice="Dice", hausdorff="Hausdorff ({})", hausdorff_best="its own best ({})", iou="IoU", hd95="HD95 ({})", asd="surface distance ({})", surface_dice="surface Dice",
+              ssim="SSIM", ergas="ERGAS", rmse="RMSE") # of scores, {} is the unit
+
+def _digits(name): return 0 if name == "ergas" else 1 if "{}" in TITLES[name] else 3
+
+def _cells(summary, scores):
     "Header and lines of a summary, as text."
     unit = "/".join(dict.fromkeys(summary.unit)) or "px"
-    spread = lambda row, name, form: f"{row[name]:{form}}" + (f" ± {row[name + '_std']:{form}}" if row.seeds > 1 else "")
-    header = ["method", "oracle", "images", "seeds", "candidates", "regions", "Dice", "IoU", f"Hausdorff ({unit})", f"its own best ({unit})", "empty truth", "empty prediction"]
-    lines = [[row.method, row.oracle, str(row.images), str(row.seeds), f"{row.n_candidates:.3g}", f"{row.n_regions:.1f}", spread(row, "dice", ".3f"), spread(row, "iou", ".3f"),
-              spread(row, "hausdorff", ".1f"), spread(row, "hausdorff_best", ".1f"), str(row.empty_truth), str(row.empty_prediction)] for _, row in summary.iterrows()]
-    drop = [i for i in (10, 11) if all(line[i] == "0" for line in lines)]       # nothing empty: no column for it
-    return [[c for i, c in enumerate(line) if i not in drop] for line in [header, *lines]]
+    spread = lambda row, name: f"{row[name]:.{_digits(name)}f}" + (f" ± {row[name + '_std']:.{_digits(name)}f}" if row.seeds > 1 else "")
+    header = ["method", "oracle", "images", "seeds", "candidates", "regions", *(TITLES[s].format(unit) for s in scores), "empty truth", "empty prediction"]
+    lines = [[row.method, row.oracle, str(row.images), str(row.seeds), f"{row.n_candidates:.3g}", f"{row.n_regions:.1f}", *(spread(row, s) for s in scores), str(row.empty_truth), str(row.empty_prediction)]
+             for _, row in summary.iterrows()]
+    drop = [i for i in (-2, -1) if all(line[i] == "0" for line in lines)]       # nothing empty: no column for it
+    return [[c for i, c in enumerate(line, -len(line)) if i not in drop] for line in [header, *lines]]
+
+def _latex(cells):
+    "A tabular of the package booktabs."
+    marks = {"\\": r"\textbackslash{}", "±": r"$\pm$", **{c: "\\" + c for c in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    line = lambda row: " & ".join("".join(marks.get(c, c) for c in cell) for cell in row) + r" \\"
+    return "\n".join([r"\begin{tabular}{ll" + "r" * (len(cells[0]) - 2) + "}", r"\toprule", line(cells[0]), r"\midrule", *map(line, cells[1:]), r"\bottomrule", r"\end{tabular}"])
 
 def render(summary:pd.DataFrame, # of `summarise`
-           style:str="console",  # "console" or "markdown"
+           style:str="console",  # "console", "markdown" or "latex"
+           scores=("dice", "hausdorff", "hausdorff_best", "ssim", "ergas", "rmse"), # columns, names of TITLES
           ) -> str:              # lines of text
     "A summary as text: mean, and ± standard deviation over seeds where there are several."
-    if style not in ("console", "markdown"): raise ValueError(f"style: {style!r}, expected \"console\" or \"markdown\".")
-    cells = _cells(summary)
+    if style not in ("console", "markdown", "latex"): raise ValueError(f"style: {style!r}, expected \"console\", \"markdown\" or \"latex\".")
+    if unknown := [s for s in scores if s not in TITLES]: raise ValueError(f"scores: {unknown[0]!r}, expected some of {', '.join(TITLES)}.")
+    cells = _cells(summary, scores)
+    if style == "latex": return _latex(cells)
     width = [max(map(len, column)) for column in zip(*cells)]
     lines = [[c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, width))] for line in cells]
     if style == "console": return "\n".join("  ".join(line).rstrip() for line in [lines[0], ["─" * w for w in width], *lines[1:]])

@@ -43,9 +43,21 @@ class World:
         dist.broadcast(text, 0)
         return json.loads(bytes(text.tolist()))
 
+    def first(self, f):
+        "What `f` returns in process 0, the only one that calls it, told to all. If it fails, all fail."
+        if self.size == 1: return f()
+        value, error = None, None
+        if self.rank == 0:
+            try: value = f()
+            except Exception as e: error = e
+        complaint = self.tell(error and (str(error) or type(error).__name__))
+        if error: raise error
+        if complaint: raise RuntimeError(f"process 0 failed: {complaint}")
+        return self.tell(value)
+
     def agree(self, mine, what:str):
-        "Raise ValueError unless all processes hold the same number or text."
-        if mine != self.tell(mine): raise ValueError(f"{what} differs between process 0 and process {self.rank}. Start all of them with the same command, on the same files")
+        "Raise ValueError, in all processes, unless all hold the same number or text."
+        if self.sum(torch.tensor(int(mine != self.tell(mine)))): raise ValueError(f"{what}: not the same in all {self.size} processes. Start all of them with the same command, on the same files")
 
 def launched() -> int: # processes that were started together; 1 if this one was started alone
     "How many processes `torchrun` started."
@@ -66,8 +78,12 @@ def one_world(device:str="auto",   # what the configuration says
     where = _own_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if where.type == "cuda" else "gloo", device_id=where if where.type == "cuda" else None)
-        atexit.register(dist.destroy_process_group)              # once for the whole program: a second group could not be made
+        atexit.register(_leave)                                  # once for the whole program: a second group could not be made
     return World(dist.get_rank(), dist.get_world_size(), where)
+
+def _leave():
+    "End the process group, if the program has not done so itself."
+    if dist.is_initialized(): dist.destroy_process_group()
 
 def _own_device(device):
     "The device of this process among several."

@@ -12,8 +12,8 @@ import torch
 # %% ../nbs/10_patches.ipynb #5e0ba94a
 def check_fits(height:int, width:int, patch_size:int):
     "Raise `ValueError` unless an image of `height` × `width` pixels has a pixel that may be the centre of a patch."
-    if patch_size < 1 or patch_size % 2 == 0: raise ValueError(
-        f"patch_size: {patch_size}, expected an odd number of pixels ≥ 1, so that a patch has a centre")
+    if patch_size < 3 or patch_size % 2 == 0: raise ValueError(
+        f"patch_size: {patch_size}, expected an odd number of pixels ≥ 3, so that a patch has a centre and something around it")
     if min(height, width) < patch_size: raise ValueError(
         f"image of {height}×{width} pixels, smaller than one patch: the smallest size allowed is {patch_size}×{patch_size}. "
         "Enlarge the image or choose a smaller patch_size")
@@ -25,6 +25,8 @@ def extract_patches(images:torch.Tensor,  # [B,C,H,W]
                    ) -> torch.Tensor:     # patches [B,...,C,P,P]
     "The patches centred at `centres`, all gathered at once."
     check_fits(*images.shape[-2:], patch_size)
+    beyond = ((centres < patch_size // 2) | (centres >= torch.tensor(images.shape[-2:], device=centres.device) - patch_size // 2)).any(-1)
+    if beyond.any(): raise ValueError(f"centres: {tuple(centres[beyond][0].tolist())}, whose patch of {patch_size}×{patch_size} leaves the image of {list(images.shape[-2:])}. Draw them with sample_anchors")
     views = images.unfold(2, patch_size, 1).unfold(3, patch_size, 1).permute(0, 2, 3, 1, 4, 5)  # [B,H-P+1,W-P+1,C,P,P]
     corner = centres - patch_size // 2
     batch = torch.arange(len(images), device=images.device).view(-1, *[1] * (centres.ndim - 2))

@@ -129,8 +129,9 @@ def sample_vectors(tiles:Tiles,
     rank, sample = np.full(total, -1), None
     rank[index] = np.arange(len(index)); rank = rank.reshape(spatial)
     for where, Z in tiles():
-        if sample is None: sample = np.empty((len(index), Z.shape[-1]), np.float32)
+        if sample is None: sample = np.full((len(index), Z.shape[-1]), np.nan, np.float32)
         at = rank[where]; sample[at[at >= 0]] = Z[at >= 0]
+    if sample is None or not np.isfinite(sample).all(): raise ValueError(f"tiles: vectors that are not finite, or missing for some pixels of an image of {list(spatial)}. Expected one for every pixel")
     return sample, index
 
 def unit(Z:np.ndarray) -> np.ndarray:  # [..., D] float32
@@ -160,6 +161,10 @@ def share_factor(weight:float, whole:float, part:float) -> np.float32:
     "The factor that gives numbers of total variance `part` the variance `weight` · `whole`; 0 if they do not vary."
     return np.float32(np.sqrt(weight * whole / part)) if part > 0 else np.float32(0)
 
+def _beside(X, more, factor):
+    "Numbers beside others, times a factor; nothing is added for a factor of 0."
+    return np.concatenate([X, more * factor], -1) if factor else X
+
 class Segmenter:
     "Stage 2, fitted to the vectors of one image, or of many for one tree over all of them."
     def __init__(self, config:SegmentationConfig=SegmentationConfig(), n_drawn:int=0): # n_drawn: how many of the last numbers of a vector are the pixel that it draws
@@ -169,6 +174,7 @@ class Segmenter:
         "Learn landmarks and tree, and k-means if asked for. `leaf` and `spectral.labels_` hold the answer for the points of `parts`."
         c = self.config
         Z, r = (np.concatenate(x).astype(np.float32, copy=False) for x in zip(*parts))
+        if not 0 <= self.n_drawn < Z.shape[-1]: raise ValueError(f"n_drawn: {self.n_drawn}, expected fewer than the {Z.shape[-1]} numbers of a vector")
         new_walk = lambda: SpectralKMeans(c.n_clusters, n_landmarks=c.spectral_landmarks, knn=c.spectral_knn, t=c.diffusion_time, random_state=c.segmentation_seed)
         with fixed_threads(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)        # fewer distinct places than clusters: a flat image is no mishap
@@ -176,11 +182,11 @@ class Segmenter:
             self.centre = V.mean(0, dtype=np.float64).astype(np.float32) if c.normalize == "centred" else np.float32(0)
             self.smallest = 1e-5 * np.sqrt(np.square(V, dtype=np.float64).sum(-1).mean())
             if c.form == "potential": self.walk = new_walk().fit(self.directions(V))
-            self.drawn_scale = np.float32(0)
-            self.drawn_scale = share_factor(c.drawn_weight, _variance(self.content(Z)), _variance(drawn))
-            X = self.content(Z)
+            X = self.meaning(V)
+            self.drawn_scale = share_factor(c.drawn_weight, _variance(X), _variance(drawn))
+            X = _beside(X, drawn, self.drawn_scale)
             self.place_scale = share_factor(c.spatial_weight, _variance(X), 1.)
-            X = self.view(X, r)
+            X = _beside(X, r, self.place_scale)
             if c.method in ("kmeans", "both"): self.spectral = new_walk().fit(X if c.spectral_input == "condensed" else V)
             if c.method != "kmeans": (self._fit_peer if c.method in PEERS else self._fit_tree)(X)
         return self
@@ -193,15 +199,14 @@ class Segmenter:
         V = V - self.centre
         return np.where(np.linalg.norm(V, axis=-1, keepdims=True) > self.smallest, unit(V), np.float32(0))
 
-    def content(self, Z) -> np.ndarray: # [n, D + C] float32
-        "What vectors say: their directions, or the potential of these, beside what they draw (@eq-content)."
-        V, drawn = self._split(Z)                        # with the potential, D is the number of its landmarks
-        X = self.walk.potential(self.directions(V)) if self.walk else self.directions(V)
-        return np.concatenate([X, drawn * self.drawn_scale], -1) if self.drawn_scale else X
+    def meaning(self, V) -> np.ndarray: # [n, D] float32
+        "The directions of vectors, or the potential of these; D is then the number of its landmarks."
+        return self.walk.potential(self.directions(V)) if self.walk else self.directions(V)
 
-    def view(self, X, r) -> np.ndarray: # [n, D + C + axes] float32
-        "What is condensed: the content of pixels beside their places (@eq-place)."
-        return np.concatenate([X, r * self.place_scale], -1) if self.place_scale else X
+    def view(self, Z, r) -> np.ndarray: # [n, D + C + axes] float32
+        "What is condensed: what vectors say and what they draw (@eq-content), beside the places of the pixels (@eq-place)."
+        V, drawn = self._split(Z)
+        return _beside(_beside(self.meaning(V), drawn, self.drawn_scale), r, self.place_scale)
 
     def _fit_tree(self, X):
         c = self.config
@@ -224,10 +229,11 @@ class Segmenter:
         kmeans = np.empty(spatial, np.int32) if self.spectral else None
         if fitted and leaf is not None: leaf[...] = self.leaf.reshape(spatial)
         if fitted and kmeans is not None: kmeans[...] = self.spectral.labels_.reshape(spatial) + 1
+        viewed = leaf is not None or self.config.spectral_input == "condensed"
         with fixed_threads():
             for where, Z in tiles() if not fitted else ():
                 flat, shape = Z.reshape(-1, Z.shape[-1]), Z.shape[:-1]
-                X = self.view(self.content(flat), places(pixels(where, spatial), spatial, spacing))
+                if viewed: X = self.view(flat, places(pixels(where, spatial), spatial, spacing))
                 if leaf is not None: leaf[where] = self.leaves(X).reshape(shape)
                 if kmeans is not None: kmeans[where] = self.spectral.predict(X if self.config.spectral_input == "condensed" else self._split(flat)[0]).reshape(shape) + 1
         if leaf is None: return Segmentation(None, None, kmeans=kmeans, **facts)
@@ -237,7 +243,7 @@ def segment_vectors(tiles:Tiles,
                     spatial:tuple[int, ...], # shape of the image
                     config:SegmentationConfig=SegmentationConfig(),
                     spacing:Sequence[float]|None=None, # size of a pixel along every axis
-                    n_drawn:int=0,           # how many of the last numbers of a vector are the pixel that it draws
+                    n_drawn:int=0,           # how many of the last numbers of a vector are the pixel that it draws; 0: none, and `drawn_weight` is without effect
                     **facts,                 # image, name, truth of the `Segmentation`
                    ) -> Segmentation:
     "Stage 2 of one image: condensation and, if asked for, spectral k-means of its vectors."
@@ -247,8 +253,8 @@ def segment_vectors(tiles:Tiles,
 
 # %% ../nbs/23_segmentation.ipynb #8c006270
 def _n_drawn(model, config):
-    "How many numbers follow a vector."
-    return model.n_channels if config.drawn_weight else 0
+    "How many numbers follow a vector: none if a decoder that was not trained (λ = 1) would draw them."
+    return model.n_channels if config.drawn_weight and model.config.training.lambda_contrastive < 1 else 0
 
 def _tiles_of(image, model, config, tile, keep):
     "The tiles of an image's vectors, and what they draw if it is asked for; made once if they fit into `keep` bytes, else anew in every pass."

@@ -87,7 +87,7 @@ def test_short_help_is_whole():
     assert "..." not in cuts("-h")[1].split("Commands:")[1]
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "train", "embed", "segment", "evaluate", "ablate", "bench", "info", "download", "config"])
+@pytest.mark.parametrize("command", ["demo", "run", "train", "embed", "segment", "evaluate", "baselines", "supervised", "figure", "phate", "ablate", "bench", "info", "download", "config"])
 def test_every_command_explains_itself(command):
     for flag in ("-h", "--help"):
         status, said = cuts(command, flag)
@@ -97,7 +97,7 @@ def test_every_command_explains_itself(command):
 def test_run_has_the_options_of_its_steps():
     import re
     options = lambda command: set(re.findall(r"(?<![\w-])--[a-z-]+", cuts(command, "-h")[1].split("Options:")[1].split("Examples:")[0]))
-    assert (options("train") | options("segment")) - {"--resume", "--run"} <= options("run")   # run always resumes, and has its own model
+    assert (options("train") | options("segment")) - {"--resume", "--anew", "--run", "--stored"} <= options("run")   # run always resumes, and has its own model
 
 
 # Wrong usage: 2 ----------------------------------------------------------------------------------------------------
@@ -248,6 +248,32 @@ def test_seeds_in_one_table(here, images):
     table = pd.read_csv("out/metrics.csv")
     assert set(table.seed) == {1, 3} and "spectral k-means" not in set(table.method)
     assert Path("out/seed-3/model.safetensors").is_file() and len(list(Path("out/figures").glob("*.png"))) == 2
+
+
+def test_methods_side_by_side(here):
+    import pandas as pd
+    for i in range(4):
+        x, y = fundus_phantom((40, 40), i); Path("eyes/labels").mkdir(parents=True, exist_ok=True); write_picture(f"eyes/{i}.png", x); np.save(Path("eyes/labels") / f"{i}.npy", y)
+    tiny = [*TINY, "--set", "supervised_features=4", "--set", "supervised_epochs=1"]
+    status, text = cuts("run", "eyes", "--out", "out", "--methods", "cuts,random,otsu,unet", *tiny)
+    assert status == 0 and "Otsu's threshold" in text and "U-Net (supervised)" in text and Path("out/comparison.png").is_file()
+    assert cuts("baselines", "eyes", "--out", "others", "--methods", "slic", "--seeds", "1,2")[0] == 0
+    assert cuts("supervised", "eyes", "--out", "learned", "--network", "dynunet", "--epochs", "1", "--set", "supervised_features=4")[0] == 0
+    status, text = cuts("evaluate", "others", "learned", "--out", "scores")
+    assert status == 0 and set(pd.read_csv("scores/metrics.csv").method) == {"SLIC", "DynUNet (supervised)"} and "toprule" in Path("scores/summary.tex").read_text()
+    for flags in ([], ["--comparison"], ["--comparison", "--binary"], ["--comparison", "--binary", "--separate", "--grayscale"]):
+        assert cuts("figure", "out", "--images", "0,3.png", *flags, "--out", "deep/figure.pdf")[0] == 0
+        assert Path("deep/figure.pdf").read_bytes().startswith(b"%PDF")
+    status, text = cuts("figure", "out", "--images", "9", "--out", "x.png")
+    assert status == 1 and "positions from 0 to 3" in text
+    status, text = cuts("baselines", "eyes", "--out", "others", "--methods", "slick")
+    assert status == 1 and "expected some of random, otsu" in text
+
+
+def test_phate_of_an_image(here, images):
+    pytest.importorskip("phate")
+    assert cuts("run", images, "--out", "out", *TINY)[0] == 0 and cuts("phate", "out/seed-1", "--out", "phate.png")[0] == 0
+    assert Path("phate.png").stat().st_size > 10_000
 
 
 def test_without_truth(here):

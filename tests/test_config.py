@@ -7,10 +7,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from cuts.config import (PRESETS, Config, ConfigError, DataConfig, SegmentationConfig, TrainingConfig, choose_device, describe, preset,
-                         read_reference_yaml)
+from cuts.config import (PRESETS, Config, ConfigError, DataConfig, SegmentationConfig, SupervisedConfig, TrainingConfig, choose_device, describe,
+                         preset, read_reference_yaml)
 
-SETTINGS = [f.name for s in (DataConfig, TrainingConfig, SegmentationConfig) for f in fields(s)]
+SETTINGS = [f.name for s in (DataConfig, TrainingConfig, SegmentationConfig, SupervisedConfig) for f in fields(s)]
 
 
 def refusal(make, *args, **kwargs):
@@ -29,14 +29,17 @@ odd = st.integers(1, 20).map(lambda n: 2*n + 1)
 valid = st.fixed_dictionaries({}, optional=dict(
     dataset=text, root=text, labels=text, channels=st.sampled_from(["gray", "rgb", None]), is_binary=st.sampled_from([None, True, False]),
     epochs=positive, batch_size=positive, min_batches=positive, learning_rate=size, min_learning_rate=st.floats(0, 1e9), warmup_epochs=st.integers(0, 99),
-    weight_decay=share, lambda_contrastive=share, temperature=size, n_anchors=positive, crop=st.none() | st.integers(41, 999), patch_size=st.integers(1, 15).map(lambda n: 2*n + 1),
+    weight_decay=share, lambda_contrastive=share, temperature=size, n_anchors=st.integers(2, 9999), crop=st.none() | st.integers(41, 999), patch_size=st.integers(1, 15).map(lambda n: 2*n + 1),
     num_kernels=positive, n_layers=st.integers(1, 10), kernel_size=odd, ssim_threshold=st.floats(-1, 1), max_tries=positive,
     train_val_ratio=st.tuples(positive, positive), patience=st.none() | positive, num_workers=st.integers(0, 64), seed=seeds,
     device=st.sampled_from(["auto", "cpu", "cuda", "cuda:1", "mps"]), precision=st.sampled_from(["auto", "float32", "bfloat16"]),
-    method=st.sampled_from(["both", "kmeans", "condensation"]), form=st.sampled_from(["vectors", "potential"]), normalize=st.sampled_from(["centred", "unit", "raw"]), drawn_weight=st.floats(0, 1e300),
+    method=st.sampled_from(["both", "kmeans", "condensation"]), form=st.sampled_from(["vectors", "potential"]), normalize=st.sampled_from(["centred", "unit", "raw"]), drawn_weight=st.floats(0, 1e9),
     smoothing=size, padding=st.sampled_from(["image", "layers"]), spectral_input=st.sampled_from(["condensed", "vectors"]),
     n_landmarks=st.integers(2, 65535), n_clusters=st.integers(1, 65535), spectral_landmarks=st.integers(2, 65535), spectral_knn=positive,
-    diffusion_time=positive, max_regions=st.integers(2, 65535), segmentation_seed=seeds))
+    diffusion_time=positive, max_regions=st.integers(2, 65535), segmentation_seed=seeds,
+    supervised_network=st.sampled_from(["unet", "dynunet"]), supervised_features=st.integers(1, 1024), supervised_loss=st.sampled_from(["cross_entropy", "dice_ce"]),
+    supervised_epochs=positive, supervised_patience=st.none() | positive, supervised_batch_size=positive, supervised_learning_rate=size,
+    supervised_weight_decay=share, supervised_crop=st.none() | positive, train_val_test_ratio=st.tuples(positive, positive, positive)))
 
 
 def test_the_strategy_covers_every_setting(): assert set(Config().flat()) == set(SETTINGS) and len(SETTINGS) == len(set(SETTINGS))
@@ -224,10 +227,19 @@ def test_reference_root_unset_is_kept_with_a_warning(monkeypatch, caplog):
     assert [r.levelname for r in caplog.records] == ["WARNING"] * 2 and "CUTS_ROOT is not set" in caplog.text
 
 
-def test_reference_supervised_keys_are_known_and_named_once(caplog):
-    c = read_reference_yaml(dict(dataset_name="retina", supervised_network="unet", train_val_test_ratio="7:1:2", pretrained=True, random_seed=2))
-    assert c.training.seed == 2 and len(caplog.records) == 1
-    for key in ("supervised_network", "train_val_test_ratio", "pretrained"): assert key in caplog.text
+def test_reference_supervised_keys_arrive(caplog):
+    c = read_reference_yaml(dict(dataset_name="retina", supervised_network="nnunet", train_val_test_ratio="7:1:2", pretrained=False, random_seed=2,
+                                 learning_rate="1e-4", weight_decay=0, max_epochs=9, patience=5, batch_size=2))
+    assert c == preset("retina").replace(**PRESETS["paper"], supervised_network="dynunet", train_val_test_ratio=(7, 1, 2), seed=2, supervised_learning_rate=1e-4,
+                                         supervised_weight_decay=0, supervised_epochs=9, supervised_patience=5, supervised_batch_size=2)
+    assert len(caplog.records) == 1 and "pretrained" in caplog.text
+
+
+@pytest.mark.parametrize("key, value, says", [
+    ("pretrained", True, "pretrained = True: expected false"), ("pretrained", "yes", "expected false"), ("supervised_network", "u-net", "Did you mean 'unet'"),
+    ("supervised_network", None, "supervised_network → "), ("train_val_test_ratio", "7:3", "[7, 1, 2]"), ("max_epochs", 0, "max_epochs → supervised.supervised_epochs")])
+def test_reference_supervised_faults(key, value, says):
+    assert says in refusal(read_reference_yaml, dict(dataset_name="retina", supervised_network="unet") | {key: value})
 
 
 @pytest.mark.parametrize("setting, weight", [("full", 0.01), ("no_recon", 1.0), ("no_contrastive", 0.0)])

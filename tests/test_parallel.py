@@ -1,5 +1,5 @@
 """Two processes do what one does."""
-import os, subprocess, sys
+import os, signal, subprocess, sys
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,35 @@ cuts.fit(images, **settings | dict(epochs=1), progress=False)               # a 
 """
 
 
-def launch(processes:int, *command) -> str:
-    "Run a command in some processes that torchrun starts (0: as it is)."
+INTERRUPTED = """
+import sys, time, cuts
+from cuts.datasets import phantoms
+from cuts.training import Trainer
+whole = Trainer.run_epoch
+def run_epoch(self, batches): # after the third epoch, say so and wait for Ctrl-C
+    whole(self, batches)
+    if self.epoch == 3 and sys.argv[2] == "wait":
+        if self.world.rank == 0: print("three", flush=True)
+        patience = time.monotonic() + 60
+        while not self.asked_to_stop and time.monotonic() < patience: time.sleep(.02)
+Trainer.run_epoch = run_epoch
+cuts.fit(phantoms("nested", 6, (40, 40)), out=sys.argv[1], progress=False, epochs=6, batch_size=5, min_batches=2, n_anchors=8, crop=16, precision="float32", device="cpu")
+"""
+
+CUTS = "--no-python", Path(sys.executable).parent / "cuts"
+
+
+def start(processes:int, *command) -> subprocess.Popen:
+    "Start a command in some processes under torchrun (0: as it is)."
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes else [sys.executable]
-    done = subprocess.run([*torchrun, *map(str, command)], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    return subprocess.Popen([*torchrun, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+
+def launch(processes:int, *command, fails:bool=False) -> str:
+    "Run a command to its end: what it prints, or its complaint where it is expected to fail."
+    out, err = (process := start(processes, *command)).communicate(timeout=300)
+    assert (process.returncode != 0) == fails, err[-3000:]
+    return err if fails else out
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +88,34 @@ def test_a_second_call_finds_it_done_and_only_one_speaks(runs):
     assert {p: p.stat().st_mtime_ns for p in before} == before
     images = runs / "images"; images.mkdir()
     for i in range(4): np.save(images / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
-    text = launch(2, "--no-python", Path(sys.executable).parent / "cuts", "train", images, "--out", runs / "command", "--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu")
+    text = launch(2, *CUTS, "train", images, "--out", runs / "command", "--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu")
     assert text.count("Model(") == 1 and (runs / "command" / "model.safetensors").exists()
 
 
+def test_only_one_process_warns(runs):
+    "An image that cannot be read is named once, not once for each process."
+    images = runs / "one bad"; images.mkdir()
+    for i in range(4): np.save(images / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
+    (images / "broken.png").write_bytes(b"no picture")
+    _, err = start(2, *CUTS, "train", images, "--out", runs / "but one", "--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu").communicate(timeout=300)
+    assert sum("broken.png" in line for line in err.splitlines() if line.startswith("warning: ")) == 1, err
+
+
+def test_interrupted_together_and_resumed(runs):
+    "Ctrl-C stops all processes after a whole epoch, and the run that goes on is the run that was never stopped."
+    (runs / "interrupted.py").write_text(INTERRUPTED)
+    launch(2, runs / "interrupted.py", runs / "undisturbed", "go on")
+    process = start(2, runs / "interrupted.py", runs / "resumed", "wait")
+    assert process.stdout.readline() == "three\n"
+    process.send_signal(signal.SIGINT); process.communicate(timeout=120)
+    assert process.returncode and not (runs / "resumed" / "model.safetensors").exists() and (runs / "resumed" / "checkpoint.safetensors").exists()
+    launch(2, runs / "interrupted.py", runs / "resumed", "go on")
+    assert (runs / "resumed" / "history.csv").read_bytes() == (runs / "undisturbed" / "history.csv").read_bytes()
+
+
 def test_what_is_not_shared_is_refused(runs):
-    done = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", str(Path(sys.executable).parent / "cuts"), "run",
-                           str(runs / "images"), "--out", str(runs / "refused")], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    assert done.returncode and "a whole run was started in 2 processes" in done.stderr and not (runs / "refused").exists()
+    complaint = launch(2, *CUTS, "run", runs / "images", "--out", runs / "refused", fails=True)
+    assert "a whole run was started in 2 processes" in complaint and not (runs / "refused").exists()
 
 
 def test_a_batch_smaller_than_the_processes_is_refused():
