@@ -38,7 +38,8 @@ WRITER = """
 def test_a_killed_writer_leaves_the_old_file_or_the_new_one(tmp_path, kind):
     run, moments = Run(tmp_path/"run"), random.Random(0)
     path, seen_half = run.file("results", "big.bin"), 0
-    for _ in range(6):
+    for attempt in range(60):                                  # six at least, and until one was caught in the middle
+        if attempt >= 6 and seen_half: break
         process = python(WRITER, path, kind)
         process.stdout.readline()
         time.sleep(moments.uniform(0, 0.06))
