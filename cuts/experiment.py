@@ -84,7 +84,7 @@ def stored_vectors(path,       # a file of `embed_run`, or one of the published 
                   ) -> tuple[np.ndarray, int]: # [*spatial, D + C] float32, and C, how many of the last numbers are what they draw (0: the file has no reconstruction)
     "Vectors of an image, and the reconstruction beside them."
     if path is None or suffix(path) != ".npz": raise ValueError(f"{path or 'an image without a file'}: no .npz file with vectors. Expected one that cuts embed or the published code wrote")
-    names, parts = array_names(path), []
+    names = array_names(path)
     if not (found := [k for k in _VECTORS if k in names]): raise ValueError(f"{path}: no vectors in it, only {', '.join(names)}. Expected an array {' or '.join(_VECTORS)}")
     Z = read_array(path, found[0])
     if Z.ndim < 2 or Z.size != np.prod(spatial) * Z.shape[-1]: raise ValueError(f"{path}: vectors of shape {list(Z.shape)}, but the image is {list(spatial)}. Expected one vector for each pixel")
@@ -199,10 +199,11 @@ def train_run(source,
         how = world.first(begin)
         if how == "done": model = Model.load(run.file("model.safetensors"))
         else: model = train(dataset, config, run, resume=how == "resume", progress=progress)
+        same, model.config = model.config == config, config          # stage 2 may be set otherwise than it was
         def finish():
             if how == "done":
-                if model.config == config: return
-                model.config = config; model.save(run.file("model.safetensors")); run.save_config(config)   # stage 2 is set otherwise than it was
+                if same: return
+                model.save(run.file("model.safetensors")); run.save_config(config)
             _write_history(run, model)
             run.record("train", inputs, [run.file(f) for f in _TRAINED], epochs=len(model.history))
         world.first(finish)                                         # nobody goes on before that
@@ -377,7 +378,10 @@ def supervised_run(source,
     for name in names:
         for seed in dict.fromkeys(seeds or (config.training.seed,)):
             run, mine = Run(Path(out) / name / f"seed-{seed}"), supervised_settings(config.replace(supervised_network=name, seed=seed))
-            model, trained = _trained_on_labels(run, dataset, mine, progress); report += trained
+            try: model, trained = _trained_on_labels(run, dataset, mine, progress)
+            except (ValueError, ImportError, FloatingPointError) as e:              # the other networks, and the table, are made all the same
+                log.warning("%s, seed %d: %s", NETWORKS[name], seed, e); report.failures[f"{NETWORKS[name]}, seed {seed}"] = str(e); continue
+            report += trained
             facts = dict(seed=seed, is_binary=dataset.is_binary, method=f"{model.name} (supervised)", oracle="none")
             results = lambda part, todo: (_segment_into(s, folder, todo[s.name], lambda: Segmentation(None, None, s.image, s.name, model.segment(s.image), s.labels), facts) for s in part)
             folder = Run(run.path / "segmentations")
