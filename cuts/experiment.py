@@ -330,14 +330,18 @@ def _chosen(methods, of):
     if unknown := [m for m in names if m not in of]: raise ValueError(f"methods: {unknown[0]!r}, expected some of {', '.join(of)}")
     return names
 
+def _by_seed(config, seeds):
+    "Seed → its configuration, in which stage 2 draws its landmarks with that seed too; without seeds the configuration as it is."
+    return {s: config.replace(seed=s, segmentation_seed=s) for s in seeds} if seeds else {config.training.seed: config}
+
 def _seeds_of(name, seeds):
     "The seeds that make a difference to a method: only one where nothing is drawn at random."
-    return seeds if name in COLOURS or BASELINES[name].seeded else seeds[:1]
+    return list(seeds) if name in COLOURS or BASELINES[name].seeded else list(seeds)[:1]
 
 def _other_method(sample, name, seed, config, parameters):
     "A sample segmented by a method of BASELINES or COLOURS."
     if name in BASELINES: return Segmentation(None, None, sample.image, sample.name, segment_baseline(sample.image, name, seed, **parameters), sample.labels)
-    with fixed_threads(): return segment_colours(sample.image, COLOURS[name][1], config.replace(segmentation_seed=seed), name=sample.name, truth=sample.labels)
+    with fixed_threads(): return segment_colours(sample.image, COLOURS[name][1], config, name=sample.name, truth=sample.labels)
 
 def baselines_run(source,
                   out,                # folder; each method and seed has one in it
@@ -351,14 +355,14 @@ def baselines_run(source,
                  ) -> Report:
     "Other unsupervised methods on a data set: OUT/slic/seed-1/…, one segmentation file an image, skipping what is whole."
     only_alone("a comparison of methods")
-    names = _chosen(methods, (*BASELINES, *COLOURS))
+    names, by_seed = _chosen(methods, (*BASELINES, *COLOURS)), _by_seed(config, seeds)
     dataset, report = open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     for name in names:
-        for seed in _seeds_of(name, tuple(dict.fromkeys(seeds or (config.training.seed,)))):
+        for seed in _seeds_of(name, by_seed):
             folder, parameters = Run(Path(out) / name / f"seed-{seed}"), baseline_parameters(name, dataset.name) if name in BASELINES else {}
             facts = dict(seed=seed, is_binary=dataset.is_binary, method=BASELINES[name].title if name in BASELINES else COLOURS[name][0], oracle=BASELINES[name].oracle if name in BASELINES else "label")
-            about = [name, seed, parameters, config.digest("segmentation") if name in COLOURS else ""]
-            results = lambda part, todo: _guarded(lambda sample: _segment_into(sample, folder, todo[sample.name], lambda: _other_method(sample, name, seed, config, parameters), facts), part, n_jobs)
+            about = [name, seed, parameters, by_seed[seed].digest("segmentation") if name in COLOURS else ""]
+            results = lambda part, todo: _guarded(lambda sample: _segment_into(sample, folder, todo[sample.name], lambda: _other_method(sample, name, seed, by_seed[seed], parameters), facts), part, n_jobs)
             report += _into_folder(dataset, folder, about, facts, results, progress, facts["method"])
     return report
 
@@ -376,8 +380,8 @@ def supervised_run(source,
     names = _chosen(networks, NETWORKS)
     dataset, report = open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     for name in names:
-        for seed in dict.fromkeys(seeds or (config.training.seed,)):
-            run, mine = Run(Path(out) / name / f"seed-{seed}"), supervised_settings(config.replace(supervised_network=name, seed=seed))
+        for seed, mine in _by_seed(config, seeds).items():
+            run, mine = Run(Path(out) / name / f"seed-{seed}"), supervised_settings(mine.replace(supervised_network=name))
             try: model, trained = _trained_on_labels(run, dataset, mine, progress)
             except (ValueError, ImportError, FloatingPointError) as e:              # the other networks, and the table, are made all the same
                 log.warning("%s, seed %d: %s", NETWORKS[name], seed, e); report.failures[f"{NETWORKS[name]}, seed {seed}"] = str(e); continue
@@ -561,6 +565,8 @@ def figure_run(folder,          # of a run, or of segmentations
     for r in rows:
         for title in dict.fromkeys(t for other in rows for t in other["results"]):
             if title not in r["results"]: log.warning("%s: nothing of %s, its place stays empty", r["name"], title)
+    stems = [Path(r["name"]).stem for r in rows]
+    for r, stem in zip(rows, stems): r["name"] = stem if stems.count(stem) == 1 else r["name"]
     return comparison_figure(rows, binary=binary and not classes, separate=separate), report
 
 def _picked(images, names):
@@ -583,16 +589,14 @@ def _partitions(seg, facts, comparison, n_levels):
     "Title → regions, or a mask, of a segmentation."
     method = facts.get("method", "")
     if method and seg.tree is None: return {method: seg.kmeans != 0 if facts.get("oracle") == "none" and is_binary_truth(seg.kmeans) else seg.kmeans}
-    whose = f"{method}: " if method else ""
-    shown = {f"{whose}k-means": seg.kmeans} if seg.kmeans is not None else {}
+    if method: return {f"{method}: persistent": seg.persistent}
+    shown = {"k-means": seg.kmeans} if seg.kmeans is not None else {}
     if seg.tree is None: return shown
-    shown[f"{whose}persistent"] = seg.persistent
-    if method: return shown
+    shown["persistent"] = seg.persistent
     if comparison:
         if seg.truth is not None: shown["best level"] = seg.labels(best_level(seg.cuts(), seg.truth, method="", image="", is_binary=facts.get("is_binary"))["level"])
         return shown
-    levels = [seg.levels[i] for i in sorted({round(i) for i in np.linspace(0, len(seg.levels) - 1, n_levels)})]
-    return shown | {f"{i}. level": seg.labels(k) for i, k in enumerate(levels, 1)}
+    return shown | {f"{i}. level": seg.labels(k) for i, k in enumerate(seg.spread_levels(n_levels), 1)}
 
 # %% ../nbs/50_experiment.ipynb #39c82f5a
 def phate_run(run,            # run folder of one seed: a model, and segmentations/ beside it
@@ -616,15 +620,14 @@ def phate_run(run,            # run folder of one seed: a model, and segmentatio
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         points = phate.PHATE(verbose=0, random_state=seed, n_jobs=1, knn=min(5, len(index) - 1)).fit_transform(Z.reshape(-1, Z.shape[-1])[index])
-    levels = [seg.levels[i] for i in sorted({round(i) for i in np.linspace(0, len(seg.levels) - 1, n_levels)})]
-    return embedding_figure(plane.display(), points, index, [(k, seg.labels(k)[at]) for k in levels])
+    return embedding_figure(plane.display(), points, index, [(k, seg.labels(k)[at]) for k in seg.spread_levels(n_levels)])
 
 # %% ../nbs/50_experiment.ipynb #0f3a162f
 def run(source,
         out,                # folder for everything
         config:Config=Config(),
         *,
-        seeds:tuple[int, ...]|None=None, # None: the configuration's one
+        seeds:tuple[int, ...]|None=None, # each draws weights, crops and landmarks anew; None: those of the configuration
         root=None, labels=None, channels=None, # see `open_dataset`
         methods=("cuts",),  # names of METHODS that are compared; "all": all of them
         together:bool=False, # one tree over all images, see `segment_run`
@@ -637,21 +640,21 @@ def run(source,
     if config.segmentation.method in PEERS: peer_class(config.segmentation.method)      # before anything is trained
     dataset, report = open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     out = Path(out)
-    seeds = tuple(dict.fromkeys(seeds or (config.training.seed,)))
+    by_seed = _by_seed(config, seeds)
     others, networks = ([m for m in names if m in of] for of in ((*BASELINES, *COLOURS), NETWORKS))
     if methods == "all" and networks: networks = _possible(networks, dataset)
     if others: report += baselines_run(dataset, out / "baselines", config, methods=others, seeds=seeds, n_jobs=n_jobs, progress=progress)
-    for seed in seeds if "cuts" in names else ():
-        folder, mine = out / f"seed-{seed}", config.replace(seed=seed)
+    for seed, mine in by_seed.items() if "cuts" in names else ():
+        folder = out / f"seed-{seed}"
         report += train_run(dataset, folder, mine, resume=True, replace=True, progress=progress)[1]
         report += segment_run(dataset, folder / "segmentations", run=folder, config=mine, together=together, n_jobs=n_jobs, progress=progress)
     if networks: report += supervised_run(dataset, out / "supervised", config, networks=networks, seeds=seeds, progress=progress)
-    folders = [out / "baselines" / n / f"seed-{s}" for n in others for s in _seeds_of(n, seeds)]
-    folders += [out / f"seed-{s}" / "segmentations" for s in seeds if "cuts" in names] + [out / "supervised" / n / f"seed-{s}" for n in networks for s in seeds]
+    folders = [out / "baselines" / n / f"seed-{s}" for n in others for s in _seeds_of(n, by_seed)]
+    folders += [out / f"seed-{s}" / "segmentations" for s in by_seed if "cuts" in names] + [out / "supervised" / n / f"seed-{s}" for n in networks for s in by_seed]
     frame, scored = evaluate_run(*folders, only=set(dataset.names), n_jobs=n_jobs, progress=progress)
     report.failures |= scored.failures
     write_scores(frame, out)
-    if "cuts" in names: report += draw_run(out / f"seed-{seeds[0]}", out / "figures", only=set(dataset.names), progress=progress)
+    if "cuts" in names: report += draw_run(out / f"seed-{next(iter(by_seed))}", out / "figures", only=set(dataset.names), progress=progress)
     if len(names) > 1 and len(frame): _draw_comparison(out, frame)
     return frame, report
 

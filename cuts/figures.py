@@ -8,7 +8,7 @@ __all__ = ['deuteranopia', 'label_colors', 'color_labels', 'overlay', 'trajector
            'embedding_figure', 'weight_figure', 'loss_figure', 'save_figure']
 
 # %% ../nbs/40_figures.ipynb #c604806c
-import io
+import io, textwrap
 import threading
 from pathlib import Path
 import numpy as np
@@ -355,7 +355,7 @@ def flow_animation(frames, # positions [N,2] of all points at each time
     return Film(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" style="max-width:100%;height:auto;background:#fff"><title>{title}</title>{dots}</svg>')
 
 # %% ../nbs/40_figures.ipynb #bd43c82a
-def _cell(ax, labels, rgb, true, binary, separate):
+def _cell(ax, labels, rgb, true, binary, separate, stroke=.9):
     "One result of one image: a mask, or regions."
     if labels is None:
         ax.set(facecolor=".94", box_aspect=rgb.shape[0] / rgb.shape[1]); ax.text(.5, .5, "missing", color=".5", fontsize=_TEXT, ha="center", va="center", transform=ax.transAxes); return
@@ -365,36 +365,44 @@ def _cell(ax, labels, rgb, true, binary, separate):
     mask = labels if labels.dtype == bool else labels != 0 if true is None else binarize(labels, true != 0)
     _picture(ax, np.repeat(mask[..., None] * 1., 3, -1) if separate else rgb)
     if not separate:
-        if true is not None: _outline(ax, true != 0, _TRUE, .9)
-        _outline(ax, mask, _MASK, .9)
-    if true is not None: ax.text(.97, .03, f"{dice(mask, true != 0):.2f}", color="w", fontsize=_TEXT, ha="right", va="bottom", transform=ax.transAxes, path_effects=[withStroke(linewidth=2, foreground="k")])
+        if (speckled := len(_edges(mask)) > mask.sum()): ax.images[0].set_data(overlay(rgb, mask, outline=False))     # its outlines would cover everything
+        if true is not None: _outline(ax, true != 0, _TRUE, stroke)
+        if not speckled: _outline(ax, mask, _MASK, stroke)
+    if true is not None: ax.text(.97, .03, f"{dice(mask, true != 0):.2f}", color="w", fontsize=_TEXT - (stroke < .9), ha="right", va="bottom", transform=ax.transAxes, path_effects=[withStroke(linewidth=2, foreground="k")])
 
 def comparison_figure(rows, # list of dicts: image [H,W] or [H,W,3] in [0,1]; results: title → mask (bool), region numbers [H,W], or None; and, if known, true [H,W] and name
                       binary:bool=True, # regions become a mask by the oracle label; without a truth all but 0
                       separate:bool=False, # masks by themselves, instead of outlines over the image
                       width:float=7.0, # of the figure in inches
                      ) -> Figure:
-    "Images in rows, methods in columns; outlines of masks sky blue, of the truth yellow."
+    "Images in rows, methods in columns, in several lines where they are many; outlines of masks sky blue, of the truth yellow."
     if not rows: raise ValueError("rows: none given, expected at least one dict with `image` and `results`.")
     titles = list(dict.fromkeys(t for row in rows for t in row["results"]))
     if not titles: raise ValueError("rows: no results in them, expected a dict title → mask or regions.")
     shown = ["image", *(["truth"] if any(row.get("true") is not None for row in rows) else []), *titles]
+    lines = -(-len(shown) // max(int(width / .8), 2)); columns = -(-len(shown) // lines)    # nothing is legible on less than 0.8 inches
+    panel = width / columns; stroke, text = min(.9, .9 * panel), _TEXT - (lines > 1)
     heights = [min(max(np.shape(row["image"])[0] / np.shape(row["image"])[1], .25), 4) for row in rows]
-    fig = _Figure(figsize=(width, width / len(shown) * sum(heights) + .06 * len(rows) + .2), layout="constrained")
+    headings = [textwrap.fill(title.replace(" = ", "\u00a0=\u00a0"), max(int(105 * panel / text), 6), break_long_words=False) for title in shown]
+    above = (max(h.count("\n") for h in headings) + 1) * text / 60
+    fig = _Figure(figsize=(width, lines * panel * sum(heights) + (lines * len(rows) if lines > 1 else 1) * above + .06 * len(rows)), layout="constrained")
     fig.get_layout_engine().set(w_pad=.012, h_pad=.012, wspace=.01, hspace=.01)
-    for row, axes in zip(rows, fig.subplots(len(rows), len(shown), squeeze=False, height_ratios=heights)):
+    blocks = fig.subplots(len(rows) * lines, columns, squeeze=False, height_ratios=np.repeat(heights, lines)).reshape(len(rows), -1)
+    for number, (row, axes) in enumerate(zip(rows, blocks)):
         rgb, true = _rgb(row["image"]), row.get("true")
         if true is not None: true = _labels(true, "true", rgb.shape[:2])
-        for ax, title in zip(axes, shown):
+        for ax in axes[len(shown):]: ax.remove()
+        for ax, title, heading in zip(axes, shown, headings):
             ax.set(xticks=[], yticks=[])
             if title == "image": _picture(ax, rgb)
             elif title == "truth" and true is None: _cell(ax, None, rgb, None, binary, separate)
             elif title == "truth": _picture(ax, color_labels(true) if not binary else np.repeat((true != 0)[..., None] * 1., 3, -1) if separate else rgb)
-            else: _cell(ax, row["results"].get(title), rgb, true, binary, separate)
-            if title == "truth" and true is not None and binary and not separate: _outline(ax, true != 0, _TRUE, .9)
+            else: _cell(ax, row["results"].get(title), rgb, true, binary, separate, stroke)
+            if title == "truth" and true is not None and binary and not separate: _outline(ax, true != 0, _TRUE, stroke)
             ax.set(xlim=(-.5, rgb.shape[1] - .5), ylim=(rgb.shape[0] - .5, -.5))
-        if row.get("name"): axes[0].set_ylabel(row["name"], fontsize=_TEXT - .5)
-    for ax, title in zip(fig.axes, shown): ax.set_title(title, fontsize=_TEXT, pad=3)
+            if number == 0 or lines > 1: ax.set_title(heading, fontsize=text, pad=2)
+        most = max(int(80 * panel * heights[number] / text), 4)
+        if name := row.get("name"): axes[0].set_ylabel(name if len(name) <= most else "…" + name[1 - most:], fontsize=text - .5)
     return fig
 
 # %% ../nbs/40_figures.ipynb #b6e00ca3
@@ -494,6 +502,7 @@ def loss_figure(history, # list of dicts: epoch, loss, val_loss and, if known, t
     if not history: raise ValueError("history: no epoch yet, expected at least one record with `loss` and `val_loss`.")
     parts = dict(loss="mixed loss", reconstruction="reconstruction", contrast="contrast")
     names = [k for k in parts if all(k in h for h in history)]
+    if len(names) == 1: parts["loss"] = "loss"
     if "loss" not in names: raise ValueError(f"history: records with {', '.join(history[0])}, expected `loss` and `val_loss`.")
     epochs = np.array([h.get("epoch", i) for i, h in enumerate(history)]) + 1
     fig = _Figure(figsize=(width / 3 * len(names), 1.9), layout="constrained")

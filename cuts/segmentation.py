@@ -32,7 +32,7 @@ class Segmentation:
     """One image at every granularity.
 
     Attributes: `levels`, numbers of regions of the salient partitions from fine to coarse; `persistent` [*spatial] int32, the
-    structures that live longest, 0 where there is none; `kmeans` [*spatial] int32, spectral k-means if it was asked for.
+    structures that live longest, 0 where there is none; `kmeans` [*spatial] int32, spectral k-means if it was asked for, or the regions of another method.
     """
     tree: CondensationTree | None         # of the landmarks; None if only k-means was asked for
     landmark_map: np.ndarray | None       # [*spatial] uint16 (or uint32), the leaf of each pixel
@@ -72,6 +72,12 @@ class Segmentation:
     ) -> Iterator[tuple[int, np.ndarray]]: # number of regions, labels
         "Every partition of 2, 3, … `max_regions` regions; of one region where there is but one."
         for k in range(min(2, len(self._tree())), min(max_regions, len(self.tree)) + 1): yield k, self.labels(k)
+
+    def spread_levels(self,
+        n:int, # how many at most
+    ) -> list[int]: # numbers of regions, from fine to coarse
+        "Some of the salient levels, evenly spread over them, the finest and the coarsest among them."
+        return [self.levels[i] for i in sorted({round(i) for i in np.linspace(0, len(self.levels) - 1, n)})] if self.levels else []
 
     def _tree(self):
         if self.tree is None: raise ValueError(f'{self.name or "this image"}: only k-means was computed. Segment with method="both" for levels, persistent structures and masks')
@@ -284,9 +290,8 @@ def pictures(seg:Segmentation, n_levels:int=4) -> dict:
     middle = (seg.spatial[0] // 2,) if len(seg.spatial) == 3 else ()
     at = lambda x: None if x is None else x[middle]
     image = np.zeros((*seg.spatial[-2:], 3)) if seg.image is None else seg.image.plane(*middle or (0,)).display()
-    levels = [seg.levels[i] for i in sorted({round(i) for i in np.linspace(0, len(seg.levels) - 1, n_levels)})] if seg.levels else []
     scale = dict(spacing=seg.image.spacing[-2:], unit="mm") if seg.image is not None and seg.image.unit == "mm" else {}
-    return dict(image=image, levels=[(f"{k} regions", at(seg.labels(k))) for k in levels], persistent=at(seg.persistent) if seg.tree else None,
+    return dict(image=image, levels=[(f"{k} regions", at(seg.labels(k))) for k in seg.spread_levels(n_levels)], persistent=at(seg.persistent) if seg.tree else None,
                 kmeans=at(seg.kmeans), true=at(seg.truth), **scale)
 
 # %% ../nbs/23_segmentation.ipynb #466fc42d

@@ -8,7 +8,7 @@ __all__ = ['NETWORKS', 'make_network', 'fitting_side', 'labelled', 'split_three'
            'SupervisedTrainer', 'fit_supervised']
 
 # %% ../nbs/32_supervised.ipynb #bb4e0617
-import json, logging, math, signal, time
+import json, logging, math
 from collections.abc import Iterator
 from functools import partial
 
@@ -17,7 +17,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from safetensors.torch import save as save_tensors
-from tqdm.auto import tqdm
 
 from .config import Config, TrainingConfig, choose_device
 from .datasets import ImageDataset
@@ -26,7 +25,7 @@ from .encoder import check_tensors, read_tensors
 from .images import Image
 from .parallel import only_alone
 from .runs import Run, digest, write_atomic
-from .training import Crops, crop_shape, draw_places, learning_rate, mixed_precision, plane_sizes, restore, save_checkpoint, snapshot, stoppable
+from .training import Crops, crop_shape, draw_validation_places, draw_places, leave_ctrl_c, learning_rate, mixed_precision, plane_sizes, restore, run_epochs, save_checkpoint
 
 _log = logging.getLogger(__name__)
 
@@ -222,6 +221,7 @@ def labelled_digest(dataset:ImageDataset) -> str: # 64 hexadecimal digits
 # %% ../nbs/32_supervised.ipynb #4f14522e
 class SupervisedTrainer:
     "The state of one supervised training run."
+    sections = ("supervised", "training")   # of the configuration, on which the weights depend
     def __init__(self, dataset:ImageDataset, config:Config):
         self.config = config = supervised_settings(config); s, t = config.supervised, config.training
         self.device, self.digest, self.n_channels = choose_device(t.device), labelled_digest(dataset), dataset.n_channels
@@ -239,14 +239,7 @@ class SupervisedTrainer:
         self.schedule = TrainingConfig(epochs=s.supervised_epochs, learning_rate=s.supervised_learning_rate)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=s.supervised_learning_rate, weight_decay=s.supervised_weight_decay, fused=self.device.type in ("cpu", "cuda"))
         self.epoch, self.history, self.best, self.best_loss, self.asked_to_stop = 0, [], None, math.inf, []
-        self.fixed = self._fix_validation()
-
-    def _fix_validation(self, most=256):
-        "Places of the validation crops, drawn once: up to four a plane, `most` in all."
-        planes = plane_sizes(self.validation)
-        each = int(np.clip(np.prod([p[2:] for p in planes], axis=1).mean() // np.prod(self.shape), 1, 4))
-        places = draw_places(planes, self.shape, min(each * len(planes), most), np.random.default_rng([self.config.training.seed, 0]))
-        return [(*place, 0) for place in places]
+        self.fixed = [(*place, 0) for place in draw_validation_places(plane_sizes(self.validation), self.shape, 256, np.random.default_rng([t.seed, 0]))]  # not turned
 
     def batches(self, n_epochs:int) -> Iterator[torch.Tensor]:
         "The examples [B,C + 1,h,w] of the next `n_epochs` epochs, batch after batch."
@@ -255,7 +248,7 @@ class SupervisedTrainer:
             for epoch in range(self.epoch, self.epoch + n_epochs):
                 places = draw_examples(self.planes, self.shape, len(self.planes), np.random.default_rng([t.seed, epoch + 1]))
                 for i in range(0, len(places), size): yield places[i:i + size]
-        return iter(torch.utils.data.DataLoader(Examples(self.training, self.shape), batch_sampler=plan(), num_workers=t.num_workers, worker_init_fn=_deaf, generator=torch.Generator()))
+        return iter(torch.utils.data.DataLoader(Examples(self.training, self.shape), batch_sampler=plan(), num_workers=t.num_workers, worker_init_fn=leave_ctrl_c, generator=torch.Generator()))
 
     def scores(self, batch):
         "Scores [B,K,h,w] in float32 and class numbers [B,h,w] of examples [B,C + 1,h,w]."
@@ -307,10 +300,6 @@ class SupervisedTrainer:
         network.load_state_dict({k: v.detach().cpu().clone() for k, v in (self.best or self.network.state_dict()).items()}, assign=True)
         return SupervisedModel(network, self.config, self.n_channels, self.classes, self.history, self.digest, {k: part.names for k, part in self.parts.items()})
 
-def _deaf(worker):
-    "Processes that read images leave Ctrl-C to the one that trains."
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
 # %% ../nbs/32_supervised.ipynb #c8687ce6
 def fit_supervised(dataset:ImageDataset,   # at least three of its images have labels
                    config:Config=Config(), # what to do, see `cuts.config`
@@ -325,33 +314,8 @@ def fit_supervised(dataset:ImageDataset,   # at least three of its images have l
     trainer = SupervisedTrainer(dataset, config)
     s = trainer.config.supervised
     checkpoint = run and run.file(f"{s.supervised_network}_checkpoint.safetensors")
-    if checkpoint and resume and checkpoint.exists(): _resume(trainer, checkpoint)
-    batches, written, state = trainer.batches(s.supervised_epochs - trainer.epoch), time.monotonic(), None
-    bar = tqdm(total=s.supervised_epochs, initial=trainer.epoch, desc=NETWORKS[s.supervised_network], unit="epoch", disable=None if progress else True)
-    try:
-        with stoppable() as trainer.asked_to_stop:
-            while trainer.epoch < s.supervised_epochs and not (s.supervised_patience and _waited(trainer.history) >= s.supervised_patience):
-                trainer.run_epoch(batches)
-                bar.set_postfix({k: f"{trainer.history[-1][k]:.3g}" for k in ("loss", "val_loss", "val_dice")}); bar.update()
-                if checkpoint:
-                    state = snapshot(trainer)
-                    if time.monotonic() - written > every: save_checkpoint(checkpoint, *state); written, state = time.monotonic(), None
-            trainer.check_asked()                               # in the last epoch too
-    finally:
-        bar.close()
-        if state: save_checkpoint(checkpoint, *state)           # also after Ctrl-C: the last whole epoch stays
+    if checkpoint and resume and checkpoint.exists(): restore(trainer, checkpoint)
+    run_epochs(trainer, s.supervised_epochs, s.supervised_patience, checkpoint, every, NETWORKS[s.supervised_network], ("loss", "val_loss", "val_dice"), progress)
     model = trainer.model()
     if run: model.save(run.file(f"{s.supervised_network}.safetensors"))
     return model
-
-def _resume(trainer, path):
-    "Take up the state of a checkpoint; `ValueError` if it belongs to other data or settings."
-    there, now = Config.from_dict(read_tensors(path, "cuts checkpoint 1")[1].get("config", {})), trainer.config
-    if changed := [k for k in there.differences(now) if k in vars(now.supervised)]: raise ValueError(
-        f"{path}: the checkpoint was made with {changed[0]}={there.flat()[changed[0]]!r}, asked for now is {now.flat()[changed[0]]!r}. "
-        "Resume with the same configuration, train anew, or train into a new run folder")
-    restore(trainer, path)
-
-def _waited(history):
-    "Epochs since the best validation loss."
-    return len(history) - 1 - int(np.argmin([h["val_loss"] for h in history])) if history else 0
