@@ -69,7 +69,7 @@ def _allowed(f) -> str:
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", NoneType: "null (None)"}
     def words(k):
         if get_origin(k) is Literal: return ", ".join(get_args(k)[:-1]) + " or " + get_args(k)[-1]
-        return names.get(k) or {2: "two whole numbers such as [7, 3]", 3: "three whole numbers such as [7, 1, 2]"}[len(get_args(k))]
+        return names.get(k) or {(int, int): "two whole numbers such as [7, 3]", (int, int, int): "three whole numbers such as [7, 1, 2]", (float, float): "two numbers such as [-160, 240]"}[get_args(k)]
     said, within = [words(k) for k in kinds], f.metadata["within"]
     said[0] += (", odd" if f.metadata["odd"] else "") + (f", {_range_words(within)}" if within else "")
     return ", or ".join(said)
@@ -117,6 +117,13 @@ class DataConfig(_Section):
     labels:str|None     = _set(None, "folder or file of labels, where they do not lie beside the images")
     channels:Literal["gray", "rgb"]|None = _set(None, "convert every image to gray or rgb; null: as stored")
     is_binary:bool|None = _set(None, "labels are background and foreground; null: as the labels say")
+    window:tuple[float, float]|None = _set(None, "values that become black and white, such as [-160, 240] for a CT; null: what the file declares, else by each image's own values")
+    max_pixels:int      = _set(2**28, "larger images are refused before they are read", "[1, inf)")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.window and not (math.isfinite(self.window[0]) and math.isfinite(self.window[1]) and self.window[0] < self.window[1]):
+            raise ConfigError(f"data.window = {self.window!r}: expected two finite numbers, the lower first.")
 
 # %% ../nbs/02_config.ipynb #154556bd
 @dataclass(frozen=True)

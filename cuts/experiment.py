@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'ONE_IMAGE', 'COLOURS', 'METHODS', 'make_config', 'fit', 'stored_vectors', 'segment', 'load', 'Report',
            'open_checked', 'train_run', 'segment_run', 'baselines_run', 'supervised_run', 'embed_run',
-           'score_segmentation', 'evaluate_run', 'write_scores', 'draw_run', 'figure_run', 'phate_run', 'run', 'demo']
+           'score_segmentation', 'find_segmentations', 'evaluate_run', 'write_scores', 'draw_run', 'figure_run',
+           'phate_run', 'run', 'demo']
 
 # %% ../nbs/50_experiment.ipynb #74a72cee
 import logging, os, warnings
@@ -22,9 +23,10 @@ from .config import Config, TrainingConfig, choose_device, preset
 from .datasets import DATASETS, ImageDataset, open_dataset
 from .diffusion import fixed_threads
 from .encoder import Model, read_reference
-from .images import Image, array_names, read_array, suffix
+from .images import Image, array_names, read_array
 from .metrics import best_level, is_binary_truth, render, score, summarise, table
 from .parallel import first_process, one_world, only_alone
+from .pixels import suffix
 from .runs import Run, digest, file_digest, output_name, write_atomic
 from .segmentation import Segmentation, segment_image, segment_together, segment_vectors
 from .supervised import NETWORKS, SupervisedModel, fit_supervised, labelled_digest, supervised_settings
@@ -51,7 +53,7 @@ def _open(source, config, **how):
     if source is None: source = data.dataset
     if source is None: raise ValueError("source: nothing given and the configuration names no dataset. Pass a folder, a file, a glob or a data set's name")
     inherited = ("root", "channels", "labels") if own else ("root", "channels")
-    dataset = open_dataset(source, **{k: v for k, v in how.items() if v is not None} | {k: getattr(data, k) for k in inherited if how.get(k) is None})
+    dataset = open_dataset(source, window=data.window, max_pixels=data.max_pixels, **{k: v for k, v in how.items() if v is not None} | {k: getattr(data, k) for k in inherited if how.get(k) is None})
     if own and data.is_binary is not None and dataset.has_labels: dataset.is_binary = data.is_binary
     return dataset
 
@@ -460,12 +462,13 @@ def _score_file(path, facts):
     try: return score_segmentation(Segmentation.load(path), *(facts.get(k, default) for k, default in (("seed", 1), ("is_binary", None), ("method", ""), ("oracle", "label"))))
     except Exception as e: return str(e) or type(e).__name__
 
-def _segmentations(folder, only=None):
-    "(file, facts) of all segmentations that the manifests at and below a folder know; `only` those of some names."
-    for manifest in sorted(Path(folder).rglob("manifest")):
-        run = Run(manifest.parent, create=False)
-        for key, entry in run.items().items():
-            if key.startswith("segment/") and (only is None or entry["facts"].get("name") in only): yield from ((run.path / f, entry["facts"]) for f in entry["files"])
+def find_segmentations(folder,    # of a run, or of segmentations
+                       only=None, # names of images; None: all
+                      ) -> list[tuple[Path, dict]]: # files, and what is known of them: name, seed, method, …
+    "All segmentations that the manifests at and below a folder know."
+    runs = [Run(m.parent, create=False) for m in sorted(Path(folder).rglob("manifest"))]
+    return [(run.path / f, entry["facts"]) for run in runs for key, entry in run.items().items()
+            if key.startswith("segment/") and (only is None or entry["facts"].get("name") in only) for f in entry["files"]]
 
 def evaluate_run(*folders,         # of segmentations, or of runs with segmentations
                  only=None,        # names of images; None: all
@@ -479,7 +482,7 @@ def evaluate_run(*folders,         # of segmentations, or of runs with segmentat
     frames, report = [], Report()
     for folder in folders:
         if not Path(folder).is_dir(): raise FileNotFoundError(f"{folder}: no such folder")
-        found, rows = list(_segmentations(folder, only)), []
+        found, rows = find_segmentations(folder, only), []
         if not found and only is None: raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
         scored = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_score_file)(*f) for f in found)
         for (path, facts), new in zip(found, tqdm(scored, "scores", len(found), unit="image", disable=None if progress else True)):
@@ -520,7 +523,7 @@ def draw_run(folder,        # run folder of one seed: a model, and segmentations
     from cuts.figures import save_figure
     model, figures, report = load(folder), Run(out), Report()
     with figures.lock(), fixed_threads():
-        for path, facts in tqdm(list(_segmentations(folder, only)), "figures", unit="image", disable=None if progress else True):
+        for path, facts in tqdm(find_segmentations(folder, only), "figures", unit="image", disable=None if progress else True):
             name = facts.get("name", path.name)
             try:
                 inputs, picture = digest([file_digest(path), _fingerprint(model)]), figures.file(output_name(name, ".png"))
@@ -546,7 +549,7 @@ def figure_run(folder,          # of a run, or of segmentations
     "Rows of images, columns of partitions or methods; a result that is missing leaves a gap and a line in the log."
     from cuts.figures import comparison_figure
     found, report = {}, Report()
-    for path, facts in _segmentations(folder): found.setdefault(facts.get("name", path.name), []).append((path, facts))
+    for path, facts in find_segmentations(folder): found.setdefault(facts.get("name", path.name), []).append((path, facts))
     if not found: raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
     rows = []
     for name in _picked(images, list(found)):
@@ -610,7 +613,7 @@ def phate_run(run,            # run folder of one seed: a model, and segmentatio
     from cuts.figures import embedding_figure
     try: import phate
     except ImportError: raise ImportError("PHATE needs the package phate. pip install 'cuts[phate]'") from None
-    files = {f.get("name", p.name): p for p, f in _segmentations(run) if not f.get("method")}
+    files = {f.get("name", p.name): p for p, f in find_segmentations(run) if not f.get("method")}
     if not files: raise FileNotFoundError(f"{run}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
     seg = Segmentation.load(files[_picked([image], list(files))[0]])
     middle = seg.spatial[0] // 2 if len(seg.spatial) == 3 else 0

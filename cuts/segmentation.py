@@ -21,9 +21,11 @@ from .condensation import PEERS, DiffusionCondensation, peer_tree
 from .config import SegmentationConfig
 from .diffusion import fixed_threads, nearest
 from .encoder import Model
-from .images import Image, array_names, check_labels_match, read_array, suffix, write_labels
+from .images import Image, array_names, check_labels_match, read_array, write_labels
+from .pixels import suffix
 from .runs import write_atomic
 from .spectral import SpectralKMeans
+from .viewers import napari_layers
 from .tree import CondensationTree, fit_marks, fit_outline, lasting_regions, owner, persistent_regions, salient_levels, structures
 
 # %% ../nbs/23_segmentation.ipynb #62a07c8c
@@ -103,14 +105,27 @@ class Segmentation:
         from cuts.figures import trajectory_figure
         return trajectory_figure(**pictures(self, n_levels), reconstruction=reconstruction, **options)
 
-    def save(self, path, what="persistent"):
-        "Write everything (`.npz`), or one label map (PNG, TIFF, NIfTI): \"persistent\", \"kmeans\" or a number of regions."
-        if suffix(path) == ".npz": return write_atomic(path, to_bytes(self))
-        write_labels(path, self._map(what), self.image)
+    def to_napari(self, **maps) -> list[tuple]: # (data, keywords, "image" or "labels"), see `cuts.viewers.napari_layers`
+        "Layers for napari: the image, and label maps by their title; without any, the persistent structures and the salient levels."
+        if self.image is None: raise ValueError(f"{self.name or 'this segmentation'}: the image was not kept, so there is nothing to lay labels over")
+        if not maps: maps = {f"{k} regions": k for k in self.spread_levels(4)} | ({"persistent": "persistent"} if self.tree else {"k-means": "kmeans"})
+        return napari_layers(self.image, {title: self.map(what) for title, what in maps.items()})
 
-    def _map(self, what):
+    def save(self, path, what="persistent"):
+        "Write everything (`.npz`), or one label map in a format of `cuts.images.WRITERS`: \"persistent\", \"kmeans\", a number of regions, or an array such as a mask [*spatial]."
+        if suffix(path) == ".npz": return write_atomic(path, to_bytes(self))
+        write_labels(path, self.map(what), self.image)
+
+    def map(self,
+        what="persistent", # "persistent", "kmeans", a number of regions, or an array [*spatial] that is one already
+    ) -> np.ndarray:       # [*spatial] integers
+        "A label map by its name."
         if isinstance(what, (int, np.integer)): return self.labels(int(what))
-        if what not in ("persistent", "kmeans"): raise ValueError(f'what: {what!r}, expected "persistent", "kmeans" or a number of regions')
+        if isinstance(what, np.ndarray):
+            if what.shape != self.spatial: raise ValueError(f"what: an array {list(what.shape)}, but the image is {list(self.spatial)}")
+            return what.astype(np.uint8) if what.dtype == bool else what
+        if what not in ("persistent", "kmeans"): raise ValueError(f'what: {what!r}, expected "persistent", "kmeans", a number of regions or an array')
+        if what == "persistent": self._tree()
         if (labels := getattr(self, what)) is None: raise ValueError(f'what: "kmeans" was not computed for {self.name or "this image"}. Segment with method="both"')
         return labels
 
@@ -434,7 +449,7 @@ def to_bytes(seg:Segmentation) -> bytes: # of an .npz file
     about = dict(format="cuts segmentation 1", name=seg.name, levels=seg.levels, persistence=seg.persistence)
     if (x := seg.image) is not None:
         arrays |= dict(image=x.data, affine=x.affine)
-        about |= {k: getattr(x, k) for k in ("spacing", "unit", "source", "window", "scaling", "file_axes")}
+        about |= {k: getattr(x, k) for k in ("spacing", "unit", "source", "window", "scaling", "file_axes", "files")}
     np.savez_compressed(file := io.BytesIO(), about=np.frombuffer(json.dumps(about, default=float).encode(), np.uint8), **{k: v for k, v in arrays.items() if v is not None})
     return file.getvalue()
 
@@ -446,7 +461,12 @@ def from_file(path) -> Segmentation:
     try: about = json.loads(read_array(path, "about").tobytes())
     except ValueError as e: raise ValueError(f"{path}: its description is damaged ({e}). Segment the image anew") from None
     if about.get("format") != "cuts segmentation 1": raise ValueError(f"{path}: format {about.get('format')!r}, expected 'cuts segmentation 1'")
-    image = None if "image" not in names else Image(get("image"), tuple(about["spacing"]), about["unit"], get("affine"), about["source"], tuple(about["window"]), about["scaling"], about["file_axes"])
+    try: return _from_arrays(about, names, get)
+    except (ValueError, TypeError, KeyError, AttributeError) as e: raise ValueError(f"{path}: {e if str(path) in str(e) else f'it does not fit together ({type(e).__name__}: {e})'}. Segment the image anew") from None
+
+def _from_arrays(about, names, get):
+    "A segmentation from its description and its arrays."
+    image = None if "image" not in names else Image(get("image"), tuple(about["spacing"]), about["unit"], get("affine"), about["source"], tuple(about["window"]), about["scaling"], about["file_axes"], tuple(about.get("files", ())))
     tree = CondensationTree(get("parent"), get("death"), get("mass")) if {"landmark_map", "parent", "death", "mass"} <= set(names) else None
     return Segmentation(tree, get("landmark_map"), image, about["name"], get("kmeans"), get("truth"), about["levels"], about.get("persistence", "published"))
 

@@ -87,7 +87,7 @@ def test_short_help_is_whole():
     assert "..." not in cuts("-h")[1].split("Commands:")[1]
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "train", "embed", "segment", "evaluate", "baselines", "supervised", "figure", "phate", "ablate", "bench", "info", "download", "config"])
+@pytest.mark.parametrize("command", ["demo", "run", "train", "embed", "segment", "evaluate", "baselines", "supervised", "figure", "export", "phate", "ablate", "bench", "info", "download", "config"])
 def test_every_command_explains_itself(command):
     for flag in ("-h", "--help"):
         status, said = cuts(command, flag)
@@ -268,6 +268,26 @@ def test_methods_side_by_side(here):
     assert status == 1 and "positions from 0 to 3" in text
     status, text = cuts("baselines", "eyes", "--out", "others", "--methods", "slick")
     assert status == 1 and "expected some of random, otsu" in text
+
+
+def test_export_and_info_of_files(here, images):
+    assert cuts("run", images, "--out", "out", *TINY)[0] == 0
+    status, text = cuts("export", "out", "--out", "maps", "--what", "persistent,4", "--to", "png,tif,geojson", "--tables", "--pictures")
+    assert status == 0 and "done" in text
+    made = sorted(p.name for p in Path("maps").rglob("*") if p.is_file() and "manifest" not in p.parts and p.name[0] != ".")
+    n = len([p for p in Path("out").rglob("*.npz")])
+    assert n and len(made) == n * 2 * 6, made
+    again = cuts("export", "out", "--out", "maps", "--what", "persistent,4", "--to", "png,tif,geojson", "--tables", "--pictures")
+    assert again[0] == 0 and "Nothing to do" in again[1]
+    status, text = cuts("export", "out", "--out", "x", "--to", "gif")
+    assert status == 1 and "expected one of .png" in text and not list(Path("x").rglob("*.gif"))
+    status, text = cuts("export", "nothing", "--out", "x")
+    assert status == 1 and "no such folder" in text or "no segmentations" in text
+    picture = next(p for p in Path(images).rglob("*.png"))
+    status, text = cuts("info", picture, "out/metrics.csv")
+    assert status == 1 and "pixels" in text and "unknown ending" in text
+    assert [f["source"] for f in json.loads(cuts("info", picture, "--json")[1])] == [str(picture)]
+    assert cuts("info", picture, "--window", "a,b")[0] == 2
 
 
 def test_phate_of_an_image(here, images):

@@ -28,6 +28,7 @@ text = st.none() | st.text(max_size=30)
 odd = st.integers(1, 20).map(lambda n: 2*n + 1)
 valid = st.fixed_dictionaries({}, optional=dict(
     dataset=text, root=text, labels=text, channels=st.sampled_from(["gray", "rgb", None]), is_binary=st.sampled_from([None, True, False]),
+    window=st.none() | st.tuples(st.floats(-1e5, 0), st.floats(1e-3, 1e5)), max_pixels=positive,
     epochs=positive, batch_size=positive, min_batches=positive, learning_rate=size, min_learning_rate=st.floats(0, 1e9), warmup_epochs=st.integers(0, 99),
     weight_decay=share, lambda_contrastive=share, temperature=size, n_anchors=st.integers(2, 9999), crop=st.none() | st.integers(41, 999), patch_size=st.integers(1, 15).map(lambda n: 2*n + 1),
     num_kernels=positive, n_layers=st.integers(1, 10), kernel_size=odd, ssim_threshold=st.floats(-1, 1), max_tries=positive,

@@ -1,5 +1,5 @@
 "Data sets: folders as people have them, damaged files, the published formats, downloads, and the real sets where they are."
-import hashlib, http.server, logging, os, pickle, stat, subprocess, sys, threading, warnings, zipfile
+import hashlib, http.server, logging, os, pickle, signal, stat, subprocess, sys, threading, warnings, zipfile
 from functools import partial
 from pathlib import Path
 
@@ -362,3 +362,27 @@ def test_real_retina():
 def test_real_berkeley():
     ds = open_dataset("berkeley").check()
     assert ds.n_channels == 3 and ds.is_binary is False and all(s.labels.max() > 1 for s in ds)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux alone")
+def test_a_file_that_kills_its_reader_is_left_out(tmp_path, monkeypatch, caplog):
+    from cuts.images import READERS
+    from cuts.pixels import Pixels
+    def hostile(path, **_):
+        if Path(path).stem == "evil": os.kill(os.getpid(), signal.SIGSEGV)
+        return Pixels(np.arange(400, dtype=np.uint8).reshape(20, 20))
+    monkeypatch.setitem(READERS, ".raw", hostile)
+    for n in ("a", "evil", "z"): (tmp_path / f"{n}.raw").write_bytes(b"x")
+    ds = open_dataset(tmp_path).check(progress=False)
+    assert ds.names == ["a.raw", "z.raw"] and "kills a process by SIGSEGV" in ds.failures["evil.raw"] and "evil.raw is left out" in caplog.text
+    assert ds.check(progress=False).names == ["a.raw", "z.raw"]
+
+
+def test_a_folder_of_different_sizes_and_spacings(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    for i, (shape, spacing) in enumerate([((20, 22, 5), (1, 1, 3)), ((31, 18, 9), (.5, .7, 1))]):
+        nibabel.save(nibabel.Nifti1Image(rng.integers(0, 99, shape).astype(np.int16), np.diag([*spacing, 1.])), tmp_path / f"{i}.nii.gz")
+    ds = open_dataset(tmp_path).check(progress=False)
+    assert [s.image.spatial for s in ds] == [(5, 22, 20), (9, 18, 31)] and np.allclose([s.image.spacing for s in ds], [(3, 1, 1), (1, .7, .5)])
+    picture(tmp_path / "flat.png", (16, 18))
+    with pytest.raises(ValueError, match="flat.png has .*0.nii.gz has|0.nii.gz has .*flat.png has|flat.png.*0.nii.gz"): open_dataset(tmp_path).check(progress=False)

@@ -449,7 +449,7 @@ def test_without_nibabel_the_extra_is_named(tmp_path, monkeypatch):
 
 # ---------- labels
 
-@pytest.mark.parametrize("ending", list(WRITERS))
+@pytest.mark.parametrize("ending", sorted(set(WRITERS) - {".dcm"}))     # DICOM-SEG belongs to a DICOM image: tests/test_dicom.py
 @pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 60000])
 def test_labels_come_back(tmp_path, ending, n):
     plane = (np.arange(250 * 260) % n).reshape(250, 260)

@@ -1,0 +1,74 @@
+"""`cuts run` killed at random moments, and started again: what it ends with is what an undisturbed run gives.
+
+  python tests/test_kill.py 50        more moments than the test has
+"""
+import os, random, signal, subprocess, sys, tempfile, time
+from pathlib import Path
+
+import pytest
+
+SETTINGS = ["--epochs", "6", "--set", "num_kernels=4", "--set", "n_landmarks=100", "--set", "spectral_landmarks=100", "--set", "crop=24", "--seeds", "1,2", "--methods", "otsu,slic,cuts", "-q"]
+
+
+def images(folder):
+    "Three small pictures, one of them with a truth."
+    import numpy as np
+    from cuts.datasets import nested_phantom
+    from cuts.images import write_labels, write_picture
+    (folder / "labels").mkdir(parents=True)
+    for i in range(3):
+        picture, truth = nested_phantom((40, 44), i)
+        write_picture(folder / f"{i}.png", picture)
+        if i: write_labels(folder / "labels" / f"{i}.png", (truth[0] == 1).astype(np.int32))
+    return folder
+
+
+def start(source, out):
+    env = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg"}
+    return subprocess.Popen([sys.executable, "-c", "from cuts.cli import main; main()", "run", str(source), "--out", str(out), *SETTINGS],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env, start_new_session=True)
+
+
+def results(out):
+    "Every file but locks and manifests, whose records tell when they were written."
+    return {p.relative_to(out).as_posix(): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file() and "manifest" not in p.parts and p.name != ".lock"}
+
+
+def temporary(out):
+    return [p for p in out.rglob("*") if p.is_file() and p.name.startswith(".") and p.name != ".lock"]
+
+
+def killed(n, folder, seed=0):
+    "(differing files, deaths that met a running process, seconds of the undisturbed run, files left half-written)."
+    source, moments = images(folder / "in"), random.Random(seed)
+    begin = time.monotonic()
+    process = start(source, folder / "whole"); _, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err.decode()
+    seconds, whole = time.monotonic() - begin, results(folder / "whole")
+    deaths, rounds, differ = 0, 0, set()
+    while deaths < n:
+        out = folder / f"killed-{rounds}"; rounds += 1                       # a run that ends begins anew elsewhere
+        while True:
+            process = start(source, out)
+            if deaths < n:
+                try: process.wait(moments.uniform(0, seconds) if deaths % 2 else moments.uniform(.6, 1) * seconds)
+                except subprocess.TimeoutExpired: os.killpg(process.pid, signal.SIGKILL); process.communicate(); deaths += 1; continue
+            _, err = process.communicate(timeout=600)
+            assert process.returncode == 0, err.decode()
+            break
+        mine = results(out)
+        differ |= {name for name in {*mine, *whole} if mine.get(name) != whole.get(name)}
+    return differ, deaths, seconds, temporary(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path):
+    differ, deaths, _, left = killed(5, tmp_path)
+    assert deaths == 5 and not differ, sorted(differ)
+    assert not left, left                                                     # what a dead writer left is swept away
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as tmp:
+        differ, deaths, seconds, left = killed(int(sys.argv[1]), Path(tmp))
+        print(f"{deaths} deaths; the undisturbed run takes {seconds:.1f} s; {len(differ)} files differ {sorted(differ)[:5]}; {len(left)} left over")
