@@ -147,7 +147,8 @@ def work(folder, kinds, first, last):
             counts["refused"] += 1
         except BaseException as e: print("raised", i, path.name, type(e).__name__, str(e)[:300].replace("\n", " "), flush=True)
         finally: signal.alarm(0)
-    print("memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, json.dumps(counts), flush=True)
+    peak = int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) * 1024    # ru_maxrss would count the process that started it, too
+    print("memory", peak, json.dumps(counts), flush=True)
 
 
 def fuzz(n, kinds=(), workers=1):
@@ -182,7 +183,7 @@ def test_mutants_are_read_or_refused():
     faults, counts, memory, _ = fuzz(500)
     assert not faults, "\n".join(faults)
     assert sum(counts.values()) == 500 and min(counts.values()) > 20, counts      # they are neither all good nor all hopeless
-    assert memory < 2 * MEMORY
+    assert 0 < memory < MEMORY
 
 
 def test_a_mutant_differs():
