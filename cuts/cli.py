@@ -415,15 +415,15 @@ def figure(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder of 
     cuts export runs/slides --out out --to geojson""")
 def export(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, or of segmentations.", show_default=False)], *, out:Out,
            what:Annotated[str|None, typer.Option(metavar="NAME,NAME,…", help="persistent, levels (all salient ones), kmeans, mask, or a number of regions. [default: mask where there are scribbles, else persistent]", show_default=False)]=None,
-           to:Annotated[str|None, typer.Option(metavar="ENDING,…", help="png, tif, npy, npz, nii.gz, nrrd, mha, dcm (DICOM-SEG) or geojson. [default: png; for volumes nii.gz]", show_default=False)]=None,
+           to:Annotated[str|None, typer.Option(metavar="ENDING,…", help="png, tif, npy, npz, nii, nii.gz, nrrd, mha, dcm (DICOM-SEG) or geojson. [default: png; for volumes nii.gz]", show_default=False)]=None,
            scribbles:Annotated[Path|None, typer.Option(help="Label map, or a folder of them: 1 inside the structure that is meant, 2 outside.", show_default=False)]=None,
            connected:Annotated[bool, typer.Option("--connected", help="Of a mask only the pieces that the scribble touches.")]=False,
            tables:Annotated[bool, typer.Option("--tables", help="Colour tables for ITK-SNAP and 3D Slicer beside every map.")]=False,
-           pictures:Annotated[bool, typer.Option("--pictures", help="A picture of every map over its image.")]=False, images:Images=None, progress:bool=True):
+           pictures:Annotated[bool, typer.Option("--pictures", help="A picture of every map over its image.")]=False,
+           images:Annotated[str|None, typer.Option(metavar="N,N,…", help="Images by position from 0, or by name. [default: all]", show_default=False)]=None, progress:bool=True):
     """Label maps and masks in the formats of other programs."""
     from cuts.export import export_run
-    names = _names(images)
-    report = export_run(folder, out, what=_names(what), formats=_names(to), scribbles=scribbles, connected=connected, tables=tables, pictures=pictures, only=names, progress=progress)
+    report = export_run(folder, out, what=_names(what), formats=_names(to), scribbles=scribbles, connected=connected, tables=tables, pictures=pictures, only=_names(images), progress=progress)
     _tell(f"In {out}: {_count(out)} files"); _done(report, "segmentation")
     return report
 
@@ -506,7 +506,7 @@ def _describe(facts:dict) -> str:
     "The same for people."
     m, d = facts["machine"], facts["devices"]
     able = ", ".join([d["cpu_capability"]] + ["bfloat16"] * m["bf16"] + ["AMX"] * m["amx"])
-    extras = [f"  {name:10} " + (", ".join(here) if not missing else f"lacks {', '.join(missing)}: pip install 'cuts[{name}]'") for name, (here, missing) in facts["extras"].items()]
+    extras = [f"  {name:10} " + (", ".join(here) if not missing else f"lacks {', '.join(missing)}: pip install -e '.[{name}]'") for name, (here, missing) in facts["extras"].items()]
     sets = [f"  {'✓' if s['here'] else '–'} {s['name']:24} {s['about']}" for s in facts["datasets"]]
     return "\n".join([f"CUTS {m['cuts']}, Python {m['python']}, {m['system']}", ", ".join(f"{k} {v}" for k, v in facts["versions"].items()), "",
         f"Devices (auto is {d['auto']})", f"  cpu   {m['cpu']}, {m['cores']} cores, {m['ram_gb']} GB, {m['threads']} threads; {able}",
@@ -528,11 +528,14 @@ def info(files:Annotated[list[Path]|None, typer.Argument(metavar="FILE", show_de
     """Versions, devices, extras, data; or what is in image files."""
     if files:
         from cuts.experiment import Report
+        from cuts.datasets import read_ahead
         from cuts.images import read_image
         found, failures, asked = [], {}, _window(window)
-        for file in files:
-            try: found.append(read_image(file, window=asked).facts())
-            except (ValueError, TypeError, OSError, ImportError) as e: failures[str(file)] = _sentence(e)
+        for file, death in read_ahead([str(f) for f in files], read_image):
+            try:
+                if death: raise ValueError(f"{file}: {death}")
+                found.append(read_image(file, window=asked).facts())
+            except (ValueError, TypeError, OSError, ImportError) as e: failures[file] = _sentence(e)
         _tell(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n\n".join(map(_describe_file, found)))
         return Report(done=[str(f["source"]) for f in found], failures=failures)
     facts = _facts(root)

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['DATASETS', 'fundus_phantom', 'brain_phantom', 'nested_phantom', 'read_ahead', 'Sample', 'ImageDataset',
-           'ChannelMismatch', 'match_labels', 'find_root', 'fit_square', 'sample_image', 'mni_slices', 'phantoms',
-           'DatasetInfo', 'open_dataset', 'datasets_table', 'unzip', 'download']
+           'ChannelMismatch', 'list_files', 'match_labels', 'find_root', 'fit_square', 'sample_image', 'mni_slices',
+           'phantoms', 'DatasetInfo', 'open_dataset', 'datasets_table', 'unzip', 'download']
 
 # %% ../nbs/01_datasets.ipynb #b8f25a00
-import difflib, faulthandler, glob, hashlib, logging, os, re, select, signal, stat, sys, tempfile, warnings, zipfile
+import ctypes, difflib, faulthandler, glob, hashlib, logging, os, re, select, signal, stat, sys, tempfile, warnings, zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -352,20 +352,24 @@ _HARMLESS = (".npy", ".npz", ".nii", ".nii.gz")     # no decoder in another lang
 
 def read_ahead(names:Sequence[str],
                read:Callable[[str], object], # reads an item; what it raises is no concern here
-               seconds:float=120.,           # that one item may take
+               seconds:float=600.,           # that one item may take
               ) -> Iterator[tuple[str, str|None]]: # name, and what reading it does to a process, None if it survives
     "Read items in a forked process, in order, to find out which of them would kill this one. Only where a process can safely be forked, on Linux."
     names = list(names)
     while names:
         if not sys.platform.startswith("linux"): yield from ((n, None) for n in names); return
-        child, pipe = _fork_reader(names, read)
+        try: child, pipe = _fork_reader(names, read)
+        except OSError as e:                                     # no room for another process: then without this protection
+            _log.warning("files are read without a trial: no process can be forked (%s)", e); yield from ((n, None) for n in names); return
         try:
+            listening = select.poll(); listening.register(pipe, select.POLLIN | select.POLLHUP)
             for i, name in enumerate(names):
-                ready = select.select([pipe], [], [], seconds)[0]
+                ready = listening.poll(1000 * seconds)
                 if ready and os.read(pipe, 1): yield name, None; continue
                 if not ready: os.kill(child, signal.SIGKILL)
                 status = os.waitpid(child, 0)[1]; child = None
-                yield name, f"reading it {f'kills a process by {signal.Signals(os.WTERMSIG(status)).name}' if ready and os.WIFSIGNALED(status) else 'ends a process' if ready else f'takes longer than {seconds:g} s'}"
+                yield name, f"reading it takes longer than {seconds:g} s. Leave it out, or convert it to another format" if not ready else (
+                    f"reading it {f'kills a process by {signal.Signals(os.WTERMSIG(status)).name}' if os.WIFSIGNALED(status) else 'ends a process'}. The file is damaged, or made to do harm: leave it out")
                 break
             names = names[i + 1:]
         finally:
@@ -378,9 +382,11 @@ def _fork_reader(names, read):
     listen, speak = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)      # of forking beside threads: the child only decodes, and ends without cleaning up
-        child = os.fork()
+        try: child = os.fork()
+        except OSError: os.close(listen); os.close(speak); raise
     if child: os.close(speak); return child, listen
     try:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)               # it does not outlive who asked
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)             # this process says it again
         warnings.simplefilter("ignore"); logging.disable(logging.CRITICAL); faulthandler.disable()
         for name in names:
@@ -432,7 +438,8 @@ class ImageDataset(Dataset):
         self.failures: dict[str, str] = {}
         self._items = {n: (image, labels) for n, image, labels in items}
         self._read = dict(channels=channels, channel_axis=channel_axis, window=window, max_pixels=max_pixels)
-        self._binary, self._first, self._survived = [] if is_binary is None else [is_binary], [], set()  # found out while reading
+        self._binary, self._first = [] if is_binary is None else [is_binary], []            # found out while reading
+        self._survived, self._deadly = set(), set()                                         # by a trial, see `check`
         self._cache, self.cache_bytes = OrderedDict(), cache_bytes
 
     def __len__(self) -> int: return len(self.names)
@@ -512,6 +519,7 @@ class ImageDataset(Dataset):
         if not self._binary:
             values = set()
             for n in self._items:
+                if n in self._deadly: continue
                 try: found = self._labels(n)
                 except Exception as e: _log.debug("%s: labels of %s: %s", self.name, n, e); continue   # `check` records it
                 if found is not None: values |= set(np.unique(found).tolist()) - {0}
@@ -530,21 +538,24 @@ class ImageDataset(Dataset):
               progress:bool=True, # show a progress bar
              ) -> "ImageDataset": # itself
         "Read everything once; unreadable items go from `names` to `failures`. Raises ValueError when nothing is left."
-        bar = tqdm(total=len(self), desc=self.name, leave=False, disable=None if progress else True)
-        for name, death in self._try_all():
-            if death: self._leave_out(name, f"{self.file(name)}: {death}. The file is damaged, or made to do harm: leave it out")
-            else: self._survived.add(name); self._readable(name)
-            bar.update()
-        bar.close()
+        self._try_all()
+        for _ in tqdm(self, self.name, len(self), leave=False, disable=None if progress else True): pass
         self.names = [n for n in self.names if n not in self.failures]
         if not self.names: raise ValueError(self._nothing())
         return self
 
-    def _try_all(self) -> Iterator[tuple[str, str|None]]:
-        "All names, with what reading the item does to a process."
-        files = {n: None for n in self.names if n not in self._survived and (f := self.file(n)) is not None and suffix(f) not in _HARMLESS}
-        ahead = read_ahead(list(files), lambda name: (_to_image(self._items[name][0], self._read, name), self._labels(name)))
-        for name in list(self.names): yield next(ahead) if name in files else (name, None)
+    def _try_all(self):
+        "Leave out the items that kill a process that reads them, before this one reads any."
+        risky = [n for n in self.names if n not in self._survived and any(isinstance(x, (str, os.PathLike, tuple)) and (isinstance(x, tuple) or suffix(x) not in _HARMLESS) for x in self._items[n])]
+        for name, death in read_ahead(risky, lambda name: (self._try_image(name), self._labels(name))):
+            if death: self._deadly.add(name); self._leave_out(name, f"{self.file(name)}: {death}")
+            else: self._survived.add(name)
+        self.names = [n for n in self.names if n not in self._deadly]
+
+    def _try_image(self, name:str):
+        "Read an image, and let what it raises wait until it is read in earnest."
+        try: _to_image(self._items[name][0], self._read, name)
+        except Exception as e: _log.debug("%s: %s", name, e)
 
     def subset(self,
                indices:Iterable[int|str], # positions or names, in the order wanted
@@ -608,7 +619,7 @@ def _stem(name:str) -> str:
     return name[:len(name) - len(suffix(name))]
 
 # %% ../nbs/01_datasets.ipynb #4fd64796
-def _walk(folder:Path) -> list[str]:
+def list_files(folder:Path) -> list[str]: # relative to the folder
     "All visible files below, and folders that are one image (.zarr), as relative POSIX paths in natural order; links are followed, circles not."
     out, seen = [], set()
     for at, folders, files in os.walk(folder, followlinks=True, onerror=lambda e: _log.warning("skipped a folder: %s", e)):
@@ -667,7 +678,7 @@ def _pair(files:Sequence[str], # relative names of all files found
     apart = [f for f in files if any(map(_LABEL_FOLDER.fullmatch, PurePosixPath(f).parts[:-1])) or (prefix and f.startswith(prefix))]
     images = [f for f in files if f not in set(apart) and is_image_file(base/f)]
     apart = [f for f in apart if f.lower().endswith(tuple(LABEL_SUFFIXES))]
-    if labels is not None: paths = {f: labels/f for f in _walk(labels) if f.lower().endswith(tuple(LABEL_SUFFIXES))}
+    if labels is not None: paths = {f: labels/f for f in list_files(labels) if f.lower().endswith(tuple(LABEL_SUFFIXES))}
     else:
         beside = [f for f in files if f not in set(apart) and f.lower().endswith(tuple(LABEL_SUFFIXES)) and _LABEL_NAME.fullmatch(_stem(PurePosixPath(f).name))]
         rest = [f for f in images if f not in set(beside)]
@@ -686,7 +697,9 @@ def _join_series(names:Sequence[str], base:Path) -> dict[str, Path|tuple[str, ..
     found = {n: base/n for n in names if str(base/n) not in dicom}
     for name, files in find_series(list(dicom)):
         if len(files) == 1: found[dicom[files[0]]] = base/dicom[files[0]]
-        else: found[base.resolve().name or "series" if Path(name) == base else Path(name).relative_to(base).as_posix()] = files
+        else:
+            own = base.resolve().name or "series" if Path(name) == base else Path(name).relative_to(base).as_posix()
+            found[own if own not in found else next(f"{own}-{i}" for i in range(2, len(names) + 2) if f"{own}-{i}" not in found)] = files
     return {n: found[n] for n in sorted(found, key=_natural)}
 
 def _holds_labels(path:Path) -> bool:
@@ -704,7 +717,7 @@ def find_root(root:str|os.PathLike|None=None, # None: $CUTS_DATA, else ./data
 
 def _retina(folder:Path) -> list[tuple]:
     "Pairs image_with_GA/image<ID>.png, label_with_GA/label<ID>.npy."
-    return _pair([f for f in _walk(folder) if f.startswith(("image_with_GA/", "label_with_GA/"))], folder, None, "retina")
+    return _pair([f for f in list_files(folder) if f.startswith(("image_with_GA/", "label_with_GA/"))], folder, None, "retina")
 
 @lru_cache(4)
 def _prepared(path:Path, key:str, stamp:tuple) -> np.ndarray:
@@ -759,7 +772,7 @@ def _tumour_image(path:Path) -> Image:
 def _tumour_labels(path:Path) -> np.ndarray: return fit_square((_slice(path, "label") > 0).astype(np.int32), labels=True)
 
 def _tumour_items(folder:Path) -> list[tuple]:
-    return [(f, partial(_tumour_image, folder/f), partial(_tumour_labels, folder/f)) for f in _walk(folder) if f.lower().endswith(".npz")]
+    return [(f, partial(_tumour_image, folder/f), partial(_tumour_labels, folder/f)) for f in list_files(folder) if f.lower().endswith(".npz")]
 
 # %% ../nbs/01_datasets.ipynb #e2520b7b
 _SAMPLES = {"retina": (256, 256), "immunohistochemistry": (256, 256), "cell": (264, 220), "microaneurysms": (102, 102)}
@@ -787,7 +800,7 @@ def mni_slices(step:int=4,      # mm between slices
               ) -> tuple[np.ndarray,np.ndarray]: # T1 float32 [N,H,W] in [0,1] and lateral ventricles int32 [N,H,W], 1 mm pixels, nose up
     "Axial slices of nilearn's MNI152 template through the lateral ventricles. Raises ImportError without nilearn."
     try: from nilearn.datasets import load_mni152_template, load_mni152_gm_template, load_mni152_wm_template
-    except ImportError as e: raise ImportError('The brain template comes with nilearn: pip install "cuts[examples]".') from e
+    except ImportError as e: raise ImportError('The brain template comes with nilearn: pip install -e ".[examples]".') from e
     t1, grey, white = (np.asarray(f(resolution=1).dataobj, np.float32) for f in (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template))
     box = tuple(slice(max(a - margin, 0), b + margin + 1) for a, b in (np.flatnonzero((t1 > 0).any(k))[[0, -1]] for k in ((1, 2), (0, 2))))
     t1, grey, white = (a[box][:, :, 50:122] for a in (t1, grey, white))  # where the ventricles are: from −22 to 50 mm
@@ -968,7 +981,7 @@ def _layout_items(path:Path) -> tuple[str,list[tuple],bool]|None:
 def _open_folder(folder:Path, labels:Path|None, how:dict) -> ImageDataset:
     found = _layout_items(folder) if labels is None else None
     if found: return ImageDataset(found[1], name=found[0], is_binary=found[2], **how)
-    return _open_files([folder/f for f in _walk(folder)], folder, labels, how, str(folder), True)
+    return _open_files([folder/f for f in list_files(folder)], folder, labels, how, str(folder), True)
 
 def _open_files(files:Sequence[Path], base:Path, labels:Path|None, how:dict, name:str, all_labels:bool=False) -> ImageDataset:
     "Those of `files` that are images, named relative to `base`."

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-from .pixels import MAX_PIXELS, ImageError, Pixels, check_size, plane_affine, reading
+from .pixels import BoundedFile, MAX_PIXELS, ImageError, Pixels, check_size, plane_affine, reading
 from .runs import digest
 
 _log = logging.getLogger(__name__)
@@ -36,15 +36,8 @@ def is_dicom(path,  # a path; the file need not exist
 # %% ../nbs/06_dicom.ipynb #659e0c7a
 def _pydicom():
     try: import pydicom, pydicom.pixels
-    except ImportError as e: raise ImportError('DICOM files need pydicom: pip install "cuts[medical]"') from e
+    except ImportError as e: raise ImportError('DICOM files need pydicom: pip install -e ".[medical]"') from e
     return pydicom
-
-class _Bounded(io.BufferedReader):
-    "A file that is never asked for more than it has: a damaged header may claim gigabytes."
-    def __init__(self, path):
-        super().__init__(io.FileIO(path))
-        self.end = os.fstat(self.fileno()).st_size
-    def read(self, n=-1): return super().read(n if n is None or n < 0 else max(0, min(n, self.end - self.tell())))
 
 # %% ../nbs/06_dicom.ipynb #41eaaaac
 _HEADER = 2**24  # more bytes of a deflated header than this are not unpacked
@@ -64,7 +57,7 @@ def _inflated(f, room):
 def _load(path, *, room=None, tags=None):
     "A file's header, or only the fields `tags` of it; with `room`, the number of bytes that its pixels may take, those as well."
     pydicom = _pydicom()
-    with _Bounded(path) as f:
+    with BoundedFile(path) as f:
         f.seek(128)
         marked = f.read(4) == b"DICM"
         stream = _inflated(f, _HEADER + (room or 0)) if marked else f
@@ -326,9 +319,10 @@ def _read_file(path, max_pixels, as_labels):
     "One file: a plane, or its frames as a volume."
     head = _load(path)
     shape = _shape(head, path)
-    check_size(shape[shape[0] == 1:], max_pixels, path)
+    labelled = as_labels and head.get("SOPClassUID") in _SEGMENTATIONS
+    check_size(shape[shape[0] == 1:], max_pixels * (32 if labelled else 1), path)      # each region has frames of its own; the map they make is checked below
     ds = _load(path, room=math.prod(shape) * 8)
-    if as_labels and ds.get("SOPClassUID") in _SEGMENTATIONS: return Pixels(_read_segmentation(ds, path, shape, max_pixels), "none", files=(path,))
+    if labelled: return Pixels(_read_segmentation(ds, path, shape, max_pixels), "none", files=(path,))
     data, window = _tidy(*_values(ds, path, shape, as_labels))
     axis = -1 if data.ndim == 4 else "none"
     if shape[0] == 1:
@@ -674,7 +668,7 @@ def encode_segmentation(labels: np.ndarray,  # [H,W] or [D,H,W] whole numbers; 0
     segments, numbers = _regions(np.asarray(labels), path)
     headers, n_frames = _source_headers(segments, like, path)
     try: import highdicom as hd
-    except ImportError as e: raise ImportError('DICOM segmentations need highdicom: pip install "cuts[medical]"') from e
+    except ImportError as e: raise ImportError('DICOM segmentations need highdicom: pip install -e ".[medical]"') from e
     order = np.arange(len(segments) if segments.ndim == 3 else 1)
     if n_frames > 1 and (stack := _frames(headers[0], n_frames, like.files[0])): order = np.argsort(stack[0])  # the plane of each frame
     planes = segments[order] if segments.ndim == 3 else segments

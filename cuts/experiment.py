@@ -6,7 +6,7 @@
 __all__ = ['log', 'ONE_IMAGE', 'COLOURS', 'METHODS', 'make_config', 'fit', 'stored_vectors', 'segment', 'load', 'Report',
            'open_checked', 'train_run', 'segment_run', 'baselines_run', 'supervised_run', 'embed_run',
            'score_segmentation', 'find_segmentations', 'evaluate_run', 'write_scores', 'draw_run', 'figure_run',
-           'phate_run', 'run', 'demo']
+           'pick_images', 'phate_run', 'run', 'demo']
 
 # %% ../nbs/50_experiment.ipynb #74a72cee
 import logging, os, warnings
@@ -139,6 +139,7 @@ def segment(source,        # one image or many, see `fit`
     if config.segmentation.method in PEERS: peer_class(config.segmentation.method)      # before anything is trained
     if together: return _segment_all(dataset, model, config)
     if _is_one(source, dataset): return _segment_sample(dataset[0], model, config)
+    dataset.check(progress=False)
     return (result for result in _parallel(_segment_sample, dataset, model, config, n_jobs=n_jobs))
 
 # %% ../nbs/50_experiment.ipynb #dac8d1b0
@@ -264,7 +265,8 @@ def _into_folder(dataset, folder, about, facts, results, progress, what):
     report, todo = Report(), {}
     with folder.lock():
         for sample in dataset:
-            inputs = digest([*about, facts, sample.name, sample.image.data, sample.labels, sample.image.spacing])
+            x = sample.image                               # a segmentation keeps all of it
+            inputs = digest([*about, facts, sample.name, x.data, sample.labels, x.spacing, x.unit, x.affine, x.window, x.scaling, x.file_axes, x.files])
             if folder.done(f"segment/{sample.name}", inputs): report.skipped.append(sample.name)
             else: todo[sample.name] = inputs
         part = dataset.subset(todo)
@@ -468,7 +470,8 @@ def find_segmentations(folder,    # of a run, or of segmentations
     "All segmentations that the manifests at and below a folder know."
     runs = [Run(m.parent, create=False) for m in sorted(Path(folder).rglob("manifest"))]
     return [(run.path / f, entry["facts"]) for run in runs for key, entry in run.items().items()
-            if key.startswith("segment/") and (only is None or entry["facts"].get("name") in only) for f in entry["files"]]
+            if key.startswith("segment/") and (only is None or entry["facts"].get("name") in only) for f in entry["files"]
+            if not Path(f).anchor and ".." not in Path(f).parts]      # as a manifest of ours never has
 
 def evaluate_run(*folders,         # of segmentations, or of runs with segmentations
                  only=None,        # names of images; None: all
@@ -552,7 +555,7 @@ def figure_run(folder,          # of a run, or of segmentations
     for path, facts in find_segmentations(folder): found.setdefault(facts.get("name", path.name), []).append((path, facts))
     if not found: raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
     rows = []
-    for name in _picked(images, list(found)):
+    for name in pick_images(images, list(found)):
         row, results, of_method = {}, {}, {}
         for path, facts in sorted(found[name], key=lambda f: _place(f[1])):
             if comparison or not facts.get("method"): of_method.setdefault(facts.get("method"), (path, facts))      # of several seeds the first
@@ -572,7 +575,7 @@ def figure_run(folder,          # of a run, or of segmentations
     for r, stem in zip(rows, stems): r["name"] = stem if stems.count(stem) == 1 else r["name"]
     return comparison_figure(rows, binary=binary and not classes, separate=separate), report
 
-def _picked(images, names):
+def pick_images(images, names):
     "Names of images that were given by position or by name."
     if images is None: return names[:4]
     picked = []
@@ -612,10 +615,10 @@ def phate_run(run,            # run folder of one seed: a model, and segmentatio
     "PHATE of an image's vectors, coloured by level. `ImportError` where the package phate is not installed."
     from cuts.figures import embedding_figure
     try: import phate
-    except ImportError: raise ImportError("PHATE needs the package phate. pip install 'cuts[phate]'") from None
+    except ImportError: raise ImportError("PHATE needs the package phate. pip install -e '.[phate]'") from None
     files = {f.get("name", p.name): p for p, f in find_segmentations(run) if not f.get("method")}
     if not files: raise FileNotFoundError(f"{run}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
-    seg = Segmentation.load(files[_picked([image], list(files))[0]])
+    seg = Segmentation.load(files[pick_images([image], list(files))[0]])
     middle = seg.spatial[0] // 2 if len(seg.spatial) == 3 else 0
     plane, at = seg.image.plane(middle), (middle,) if len(seg.spatial) == 3 else ()
     Z = load(run).embed(plane)
@@ -666,7 +669,7 @@ def _possible(networks, dataset):
     from importlib.util import find_spec
     known = sum(s.labels is not None for s in dataset)
     if known >= 3 and find_spec("monai"): return networks
-    log.warning("no supervised networks: %s", "MONAI is not installed, pip install 'cuts[supervised]'" if known >= 3 else f"they need three images with a truth, there are {known}")
+    log.warning("no supervised networks: %s", "MONAI is not installed, pip install -e '.[supervised]'" if known >= 3 else f"they need three images with a truth, there are {known}")
     return []
 
 def _draw_comparison(out, frame, n=4):

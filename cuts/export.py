@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['MAPS', 'FORMATS', 'read_scribble', 'match_scribbles', 'same_tree', 'Scribbles', 'export_run']
 
-# %% ../nbs/54_export.ipynb #77d7c0cd
+# %% ../nbs/54_export.ipynb #c1490c0a
 import logging
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from .datasets import match_labels
-from .experiment import Report, find_segmentations
-from .images import WRITERS, read_labels, write_labels, write_picture
+from .datasets import list_files, match_labels
+from .experiment import Report, find_segmentations, pick_images
+from .images import LABEL_SUFFIXES, WRITERS, read_labels, write_labels, write_picture
 from .parallel import only_alone
 from .pixels import suffix
 from .runs import Run, digest, file_digest, output_name, write_atomic
@@ -23,24 +23,25 @@ from .viewers import geojson, slicer_colors, snap_labels
 
 _log = logging.getLogger(__name__)
 
-# %% ../nbs/54_export.ipynb #2b93b9ff
+# %% ../nbs/54_export.ipynb #fd4837aa
 def read_scribble(path,  # a label map in a format of `cuts.images`
                  ) -> tuple[np.ndarray, np.ndarray|None]: # bool [*spatial] inside; outside, None if nothing is marked so
     "What a scribble marks; `ValueError` if it marks nothing or has other numbers."
     marks = read_labels(path); numbers = np.unique(marks[marks != 0])
     if not len(numbers): raise ValueError(f"{path}: nothing is marked, all numbers are 0. Draw 1 inside the structure, and 2 outside where it matters")
+    if numbers.tolist() == [2]: raise ValueError(f"{path}: marks only what is outside (2). Draw 1 inside the structure")
     if len(numbers) == 1: return marks != 0, None
     if numbers.tolist() != [1, 2]: raise ValueError(f"{path}: marks {', '.join(map(str, numbers[:6]))}{', …' * (len(numbers) > 6)}, expected 1 inside the structure and 2 outside it. A picture in colours must be saved with a palette")
     return marks == 1, marks == 2
 
-# %% ../nbs/54_export.ipynb #f0303c93
+# %% ../nbs/54_export.ipynb #607728cb
 def match_scribbles(names:Iterable[str], # of images
                     source,              # a file, or a folder of files
                    ) -> dict[str, Path]: # image → scribble
     "Which scribble belongs to which image; one file belongs to the image of its name, or to the only one."
     names, source = list(names), Path(source).expanduser()
     if not source.exists(): raise FileNotFoundError(f"{source}: no such file or folder of scribbles")
-    files = {p.relative_to(source).as_posix(): p for p in sorted(source.rglob("*")) if p.is_file() and not p.name.startswith(".")} if source.is_dir() else {source.name: source}
+    files = {f: source / f for f in list_files(source) if suffix(f) in LABEL_SUFFIXES} if source.is_dir() else {source.name: source}
     found = {image: files[f] for image, f in match_labels(names, list(files)).items()}
     if not found and len(files) == len(names) == 1: found = {names[0]: source if source.is_file() else next(iter(files.values()))}
     if not found: raise ValueError(f"{source}: none of {len(files)} scribbles has the name of an image, such as {names[0]}")
@@ -53,34 +54,36 @@ def same_tree(a:Segmentation, b:Segmentation) -> bool:
 
 class Scribbles:
     "Answers a scribble for every image: its own, or that of another image with the same tree."
-    def __init__(self, files:dict[str, Path], load, connected:bool=False): # load(name) → Segmentation
+    def __init__(self, files:dict[str, Path], load, connected:bool=False): # load(name) → Segmentation; connected: only the pieces that a scribble touches, in its own image
         self.files, self.load, self.connected, self._first = files, load, connected, None
     def digest(self, name) -> list:
         "What the mask of an image depends on."
         return [[n, file_digest(self.files[n])] for n in ([name] if name in self.files else self.files)]
+    def answers(self, seg:Segmentation, name:str) -> bool:
+        "Whether there is a scribble of this image, or of another with the same tree."
+        return name in self.files or bool(self.files) and same_tree(self.load(next(iter(self.files))) if self._first is None else self._first[0], seg)
     def mask(self, seg:Segmentation, name:str) -> np.ndarray: # bool [*spatial]
-        "The structure that is meant; `ValueError` if there is no scribble for this image."
+        "The structure that is meant, where `answers` says that it can be told."
         if name in self.files: return seg.mask(*self._read(name, seg), self.connected, sparse=True)
         if self._first is None:
             first = self.load(next(iter(self.files)))
             self._first = first, first.leaves(*self._read(next(iter(self.files)), first), sparse=True)
-        other, leaves = self._first
-        if not same_tree(other, seg): raise ValueError(f"{name}: no scribble of its name, and its tree is not that of {next(iter(self.files))}. Draw one, or segment with --together")
-        return seg.mask(leaves)
+        return seg.mask(self._first[1])
     def _read(self, name, seg):
         inside, outside = read_scribble(self.files[name])
-        if inside.shape != seg.spatial: raise ValueError(f"{self.files[name]}: a scribble of {list(inside.shape)}, but the image {name} is {list(seg.spatial)}")
+        if inside.shape != seg.spatial: raise ValueError(f"{self.files[name]}: a scribble of {list(inside.shape)}, but the image {name} is {list(seg.spatial)}. Draw it as a label map of that shape{', such as .nii.gz' * (len(seg.spatial) == 3)}")
         return inside, outside
 
-# %% ../nbs/54_export.ipynb #64702119
+# %% ../nbs/54_export.ipynb #81622d0c
 MAPS = ("persistent", "kmeans", "levels", "mask")     # names of maps; a number of regions is one too
 FORMATS = (*WRITERS, ".geojson")                      # endings
 
 def _maps(seg, what, mask):
-    "Name → labels of one choice."
+    "Name → labels of one choice; none where it needs a tree that a method does not make."
+    if seg.tree is None and what != "kmeans": return {}
     if what == "levels": return {f"{k}-regions": seg.labels(k) for k in seg.levels}
     if what == "mask": return {"mask": mask().astype(np.uint8)}
-    return {f"{what}-regions": seg.labels(int(what))} if str(what).isdigit() else {what: seg.map(what)}
+    return {f"{what}-regions": seg.labels(int(what))} if what.isdecimal() else {what: seg.map(what)}
 
 def _write(path, labels, seg, ending):
     "One map in one format."
@@ -91,20 +94,22 @@ def _picture(seg, labels, is_mask):
     "A map over the image; of a volume the middle plane."
     from cuts.figures import overlay
     middle = (seg.spatial[0] // 2,) if len(seg.spatial) == 3 else ()
-    return overlay(seg.image.plane(*middle or (0,)).display(), labels[middle] != 0 if is_mask else labels[middle], unpainted=True)
+    times = lambda x: x.repeat(k, 0).repeat(k, 1)
+    k, shown = max(1, 512 // min(seg.spatial[-2:])), labels[middle]                  # large enough to look at
+    return overlay(times(seg.image.plane(*middle or (0,)).display()), times(shown != 0 if is_mask else shown), unpainted=True)
 
 def _endings(formats, seg):
     "Endings of what is written: as asked, or what suits a picture or a volume."
     if not formats: return (".nii.gz",) if len(seg.spatial) == 3 else (".png",)
     return formats
 
-# %% ../nbs/54_export.ipynb #c31397b4
+# %% ../nbs/54_export.ipynb #18deca9a
 def _checked(what, formats):
     "Choices as tuples; `ValueError` for unknown ones, before anything is written."
     what, formats = [tuple(x.strip() for x in ([v] if isinstance(v, str) else map(str, v))) for v in (what, formats or ())]
     formats = tuple(f if f.startswith(".") else f".{f}" for f in formats)
     for w in what:
-        if w not in MAPS and not (w.isdigit() and int(w)): raise ValueError(f"what: {w!r}, expected {', '.join(MAPS)} or a number of regions")
+        if w not in MAPS and not (w.isdecimal() and int(w)): raise ValueError(f"what: {w!r}, expected {', '.join(MAPS)} or a number of regions")
     for f in formats:
         if f not in FORMATS: raise ValueError(f"to: {f!r}, expected one of {', '.join(FORMATS)}")
     return what, formats
@@ -118,33 +123,57 @@ def export_run(folder,            # of a run, or of segmentations
                connected:bool=False, # of a mask only the pieces that the scribble touches
                tables:bool=False, # colour tables beside every map
                pictures:bool=False, # pictures of every map over its image
-               only=None,         # names of images; None: all
+               only=None,         # images by name or position; None: all
                progress:bool=True,
               ) -> Report:
     "Write the maps of all segmentations of a folder, skipping what is whole."
     from tqdm.auto import tqdm
     only_alone("an export")
     what, formats = _checked(what or (("mask",) if scribbles is not None else ("persistent",)), formats)
-    if "mask" in what and scribbles is None: raise ValueError("what: a mask needs scribbles=… that say which structure is meant")
-    if not (found := find_segmentations(folder, only)): raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
-    hints = None if scribbles is None else _hints(found, scribbles, connected)
-    target, report, common = Run(out), Report(), _common([p.relative_to(folder) for p, _ in found])
+    if ("mask" in what) != (scribbles is not None): raise ValueError("what: a mask needs scribbles=… that say which structure is meant, and scribbles are for masks alone")
+    everything = find_segmentations(folder)
+    if not everything: raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
+    chosen = None if only is None else set(pick_images(only, list(dict.fromkeys(f.get("name", p.name) for p, f in everything))))
+    found = [(p, f) for p, f in everything if chosen is None or f.get("name", p.name) in chosen]
+    hints = {} if scribbles is None else _hints(everything, scribbles, connected)
+    target, report, common = Run(out), Report(), _common([p.relative_to(folder) for p, _ in everything])
     with target.lock():
+        _claim(target, folder)
         for path, facts in tqdm(found, "export", unit="image", disable=None if progress else True):
             name, place = facts.get("name", path.name), path.relative_to(folder).relative_to(common).as_posix().removesuffix(".npz")
             try:
-                about = digest([file_digest(path), what, formats, tables, pictures, [connected, hints.digest(name)] if "mask" in what else []])
+                hint = hints.get(_run_of(path, facts))
+                about = digest([file_digest(path), what, formats, tables, pictures, [connected, hint.digest(name)] if hint else []])
                 if target.done(f"export/{place}", about): report.skipped.append(place); continue
                 seg = Segmentation.load(path)
-                files = _export(seg, target, place, what, _endings(formats, seg), tables, pictures, lambda: hints.mask(seg, name))
+                can = seg.tree is not None and hint is not None and hint.answers(seg, name)
+                files = _export(seg, target, place, [w for w in what if w != "mask" or can], _endings(formats, seg), tables, pictures, lambda: hint.mask(seg, name))
+                if not files and hint and not hint.answers(seg, name): _log.warning("%s: no scribble for it, and none of an image with the same tree; nothing is written of it", place); continue
+                if not files: _log.warning("%s: %s makes no tree of regions, nothing is written of it", place, facts.get("method") or "k-means alone"); continue
                 target.record(f"export/{place}", about, files, name=name); report.done.append(place)
             except Exception as e: _log.warning("%s: %s", place, e); report.failures[place] = str(e) or type(e).__name__
     return report
 
+def _run_of(path, facts):
+    "The folder of the run that a segmentation belongs to."
+    return str(path).removesuffix(output_name(facts["name"], ".npz")) if "name" in facts else str(path.parent)
+
 def _hints(found, scribbles, connected):
-    "The scribbles of what was found."
-    of = {f.get("name", p.name): p for p, f in reversed(found)}
-    return Scribbles(match_scribbles(of, scribbles), lambda name: Segmentation.load(of[name]), connected)
+    "The scribbles of each run that makes trees."
+    runs = {}
+    for p, f in found:
+        if not f.get("method") or f.get("oracle") == "label" and Segmentation.load(p).tree is not None: runs.setdefault(_run_of(p, f), {})[f.get("name", p.name)] = p
+    names = dict.fromkeys(n for of in runs.values() for n in of)
+    if not names: raise ValueError("scribbles: none of these segmentations has a tree of regions, so none can answer them")
+    files = match_scribbles(names, scribbles)
+    return {run: Scribbles({n: files[n] for n in files if n in of}, lambda name, of=of: Segmentation.load(of[name]), connected) for run, of in runs.items()}
+
+def _claim(target, folder):
+    "Files of one folder of segmentations alone: those of another would take the places of these."
+    whose = str(Path(folder).resolve())
+    entry = target.items().get("source")
+    if entry and entry["facts"].get("folder") != whose: raise ValueError(f"{target.path}: holds files made of {entry['facts'].get('folder')}. Export {folder} into another folder")
+    if not entry: target.record("source", digest(whose), [], folder=whose)
 
 def _common(paths):
     "The folder below which all paths lie."
@@ -154,13 +183,16 @@ def _common(paths):
 
 def _export(seg, target, place, what, endings, tables, pictures, mask):
     "Write everything that is asked for of one segmentation; the files."
-    files = []
+    files, problems = [], []
     def into(name, write):
-        path = target.file(output_name(place, f".{name}")); write(path); files.append(path)
+        path = target.file(output_name(place, f".{name}"))
+        try: write(path); files.append(path)
+        except (ValueError, TypeError, OSError, ImportError) as e: problems.append(str(e))           # the other formats are written all the same
     for choice in what:
         for name, labels in _maps(seg, choice, mask).items():
             for ending in endings: into(f"{name}{ending}", lambda path: _write(path, labels, seg, ending))
             numbers = np.unique(labels[labels > 0]).tolist()
             if tables: into(f"{name}.label.txt", lambda path: write_atomic(path, snap_labels(numbers))); into(f"{name}.ctbl", lambda path: write_atomic(path, slicer_colors(numbers)))
             if pictures and seg.image is not None: into(f"{name}.picture.png", lambda path: write_picture(path, _picture(seg, labels, choice == "mask")))
+    if problems: raise ValueError("; ".join(problems))
     return files

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from .dicom import DICOM_SUFFIXES, encode_segmentation, is_dicom, read_dicom
-from .pixels import (MAX_CHANNELS, MAX_PIXELS, VOLUME_AXES, ImageError, ImageTypeError, Pixels, check_finite, check_size, check_type,
+from .volumes import ITK_SUFFIXES, encode_itk, is_zarr, read_itk, read_zarr
+from .pixels import (BoundedFile, MAX_CHANNELS, MAX_PIXELS, VOLUME_AXES, ImageError, ImageTypeError, Pixels, check_finite, check_size, check_type,
                          plane_affine, reading, reorient, suffix)
 from .runs import write_atomic
 
@@ -189,7 +190,7 @@ def _to_image(pixels, channels, window, source):
     if (data == data.reshape(len(data), -1)[:, :1].reshape(-1, *[1] * (data.ndim - 1))).all():
         where = " inside the window" if scaling == "declared" else ""
         warnings.warn(f"{source}: constant{where}, there is nothing to segment but one region.", stacklevel=4)
-    image = Image(np.ascontiguousarray(data), pixels.spacing, pixels.unit, pixels.affine, source, window, scaling, pixels.file_axes, pixels.files)
+    image = Image(np.ascontiguousarray(data), pixels.spacing, pixels.unit, pixels.affine, source, window, scaling, pixels.file_axes, tuple(map(os.path.abspath, pixels.files)))
     return image if channels is None else image.convert(channels)
 
 # %% ../nbs/00_images.ipynb #4bb8a9ac
@@ -235,10 +236,11 @@ def _place(image, spacing, affine):
 def _open_picture(path):
     "The picture's header; nothing is decoded yet."
     from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin
-    with open(path, "rb") as f: start = f.read(8)
-    if start == b"\x89PNG\r\n\x1a\n": return PngImagePlugin.PngImageFile(path)
-    if start[:2] == b"\xff\xd8": return JpegImagePlugin.JpegImageFile(path)
-    if start[:2] == b"BM": return BmpImagePlugin.BmpImageFile(path)
+    f = BoundedFile(path); start = f.read(8); f.seek(0)
+    if start == b"\x89PNG\r\n\x1a\n": return PngImagePlugin.PngImageFile(f)
+    if start[:2] == b"\xff\xd8": return JpegImagePlugin.JpegImageFile(f)
+    if start[:2] == b"BM": return BmpImagePlugin.BmpImageFile(f)
+    f.close()
     raise ImageError(f"{path}: neither PNG, JPEG nor BMP, whatever its name says (it begins with {start!r}). Save it anew in one of these.")
 
 def _picture_mode(im, as_labels):
@@ -257,7 +259,7 @@ def _read_picture(path, *, max_pixels=MAX_PIXELS, as_labels=False, **_):
     "PNG, JPEG, BMP: turned as its EXIF note says; palettes become colours, or stay numbers in a label map."
     from PIL import ImageOps
     with reading(path, "a PNG, JPEG or BMP picture"):
-        with _open_picture(path) as im:
+        with _open_picture(path) as im, im.fp:
             check_size(im.size[::-1], max_pixels, path)
             mode = _picture_mode(im, as_labels)
             turned = ImageOps.exif_transpose(im)
@@ -391,9 +393,25 @@ def _strict_tiff():
     if heard.messages: raise OSError(heard.messages[0])
 
 # %% ../nbs/00_images.ipynb #9eaaeab6
+def _check_pages(path):
+    "Refuse pages that follow each other in a circle, in which tifffile would go round for ever."
+    with open(path, "rb") as f:
+        head, seen = f.read(16), set()
+        order = {b"II": "<", b"MM": ">"}.get(head[:2])
+        if order is None or len(head) < 16: return                      # tifffile says it better
+        big = struct.unpack(order + "H", head[2:4])[0] == 43
+        count, offset, entry = (("Q", "Q", 20) if big else ("H", "I", 12))
+        at, = struct.unpack(order + offset, head[8:16] if big else head[4:8])
+        while at:
+            if at in seen: raise ImageError(f"{path}: its pages follow each other in a circle. The file is damaged: copy or export it anew.")
+            seen.add(at); f.seek(at)
+            n, = struct.unpack(order + count, f.read(struct.calcsize(order + count)))
+            f.seek(n * entry, 1); at, = struct.unpack(order + offset, f.read(struct.calcsize(order + offset)))
+
 def _read_tiff(path, *, max_pixels=MAX_PIXELS, channel_axis=None, as_labels=False, **_):
     "The first series of a TIFF: an image, or its pages as a volume."
     import tifffile
+    with reading(path, "a TIFF"): _check_pages(path)
     with reading(path, "a TIFF"), _strict_tiff(), tifffile.TiffFile(path, _multifile=False) as tif:
         if len(tif.series) > 1: warnings.warn(f"{path}: {len(tif.series)} series of images, the first is read.", stacklevel=4)
         series = tif.series[0]
@@ -409,7 +427,7 @@ def _read_tiff(path, *, max_pixels=MAX_PIXELS, channel_axis=None, as_labels=Fals
 # %% ../nbs/00_images.ipynb #4a93a129
 def _nibabel():
     try: import nibabel
-    except ImportError as e: raise ImportError('NIfTI files need nibabel: pip install "cuts[medical]"') from e
+    except ImportError as e: raise ImportError('NIfTI files need nibabel: pip install -e ".[medical]"') from e
     return nibabel
 
 def _open_stream(path):
@@ -482,7 +500,8 @@ def _read_nifti(path, *, max_pixels=MAX_PIXELS, channel_axis=None, **_):
 # %% ../nbs/00_images.ipynb #50533cd0
 READERS: dict[str, Callable[..., Pixels]] = {  # ending → reader; a new format is one line here
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_picture), **dict.fromkeys((".tif", ".tiff"), _read_tiff),
-    **dict.fromkeys((".npy", ".npz"), _read_npy), **dict.fromkeys((".nii", ".nii.gz"), _read_nifti), **dict.fromkeys(DICOM_SUFFIXES, read_dicom)}
+    **dict.fromkeys((".npy", ".npz"), _read_npy), **dict.fromkeys((".nii", ".nii.gz"), _read_nifti), **dict.fromkeys(DICOM_SUFFIXES, read_dicom),
+    **dict.fromkeys(ITK_SUFFIXES, read_itk), ".zarr": read_zarr}
 IMAGE_SUFFIXES: tuple[str, ...] = tuple(READERS)
 LABEL_SUFFIXES: tuple[str, ...] = tuple(s for s in READERS if s not in (".jpg", ".jpeg"))  # JPEG blurs numbers
 
@@ -495,15 +514,16 @@ def is_image_file(path,  # a path or a name
 def _read(path, *, max_pixels, **options):
     "Find the reader and let it read."
     if isinstance(path, (tuple, list)): return read_dicom(path, max_pixels=max_pixels, **options)
-    ending, there = suffix(path), os.path.exists(path)
-    if ending not in READERS and not (there and (os.path.isdir(path) or is_dicom(path))): raise ImageError(f"{path}: unknown ending {ending!r}, expected one of {', '.join(READERS)}.")
-    if not there: raise FileNotFoundError(f"{path}: no such file.")
-    if os.path.isdir(path) and any(is_dicom(p) for p in Path(path).iterdir()): return read_dicom(os.fspath(path), max_pixels=max_pixels, **options)
+    ending, folder = suffix(path), os.path.isdir(path)
+    if not os.path.exists(path): raise FileNotFoundError(f"{path}: no such file.")
+    if ending not in READERS and not folder and not is_dicom(path): raise ImageError(f"{path}: unknown ending {ending!r}, expected one of {', '.join(READERS)}.")
+    if folder and is_zarr(path): return read_zarr(os.fspath(path), max_pixels=max_pixels, **options)
+    if folder and any(is_dicom(p) for p in Path(path).iterdir()): return read_dicom(os.fspath(path), max_pixels=max_pixels, **options)
     if not os.path.isfile(path): raise ImageError(f"{path}: no file but a folder or a device; give the files in it.")
     return READERS.get(ending, read_dicom)(os.fspath(path), max_pixels=max_pixels, **options)
 
 # %% ../nbs/00_images.ipynb #56b0aa48
-def read_image(path,  # PNG, JPEG, BMP, TIFF, .npy, .npz, NIfTI, DICOM; a folder with a DICOM series, or its files
+def read_image(path,  # PNG, JPEG, BMP, TIFF, .npy, .npz, NIfTI, NRRD, MetaImage, OME-Zarr, DICOM; a folder with a DICOM series, or its files
                *,
                channels: str | None = None,  # "gray" or "rgb": convert; None: leave
                channel_axis: int | str | None = None,  # for arrays and TIFFs that do not tell; of NIfTI 3: a series as channels
@@ -661,9 +681,9 @@ def _encode_nifti(labels, like, path):
 # %% ../nbs/00_images.ipynb #289c7464
 WRITERS: dict[str, Callable[..., bytes]] = {  # ending → encoder of labels
     ".png": _encode_png, ".tif": _encode_tiff, ".tiff": _encode_tiff, ".npy": _encode_npy, ".npz": _encode_npz, ".nii": _encode_nifti, ".nii.gz": _encode_nifti,
-    ".dcm": lambda labels, like, path: encode_segmentation(labels, like, path, colors=label_palette())}
+    ".nrrd": encode_itk, ".mha": encode_itk, ".dcm": lambda labels, like, path: encode_segmentation(labels, like, path, colors=label_palette())}
 
-def write_labels(path,  # .png, .tif, .tiff, .npy, .npz, .nii, .nii.gz; .dcm for images that came from DICOM
+def write_labels(path,  # .png, .tif, .tiff, .npy, .npz, .nii, .nii.gz, .nrrd, .mha; .dcm for images that came from DICOM
                  labels: np.ndarray,  # [*spatial] whole numbers
                  like: Image | None = None,  # the image they belong to: gives spacing, affine and the file's axes
                 ) -> None:

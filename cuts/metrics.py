@@ -122,7 +122,7 @@ def surface_distances(pred, # predicted mask, any shape, not empty
 def _deepmind(pred, true, spacing):
     "The same by the library of this convention."
     try: from surface_distance import compute_surface_distances
-    except ImportError: raise ImportError("convention=\"deepmind\" needs the package surface-distance. pip install 'cuts[metrics]'") from None
+    except ImportError: raise ImportError("convention=\"deepmind\" needs the package surface-distance. pip install -e '.[metrics]'") from None
     if true.ndim not in (2, 3): raise ValueError(f"true has {true.ndim} axes, convention \"deepmind\" knows images and volumes alone.")
     found = compute_surface_distances(true, pred, spacing or (1.,) * true.ndim)
     return found["distances_pred_to_gt"], found["distances_gt_to_pred"], found["surfel_areas_pred"], found["surfel_areas_gt"]

@@ -8,7 +8,7 @@ __all__ = ['PERSISTENCE', 'Tiles', 'Segmentation', 'sample_vectors', 'unit', 'pi
            'leaf_statistics', 'region_table', 'to_bytes', 'from_file', 'segment_together']
 
 # %% ../nbs/23_segmentation.ipynb #b4b0c74b
-import io, json, warnings
+import io, json, os, warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +22,7 @@ from .config import SegmentationConfig
 from .diffusion import fixed_threads, nearest
 from .encoder import Model
 from .images import Image, array_names, check_labels_match, read_array, write_labels
-from .pixels import suffix
+from .pixels import MAX_PIXELS, suffix
 from .runs import write_atomic
 from .spectral import SpectralKMeans
 from .viewers import napari_layers
@@ -111,10 +111,10 @@ class Segmentation:
         if not maps: maps = {f"{k} regions": k for k in self.spread_levels(4)} | ({"persistent": "persistent"} if self.tree else {"k-means": "kmeans"})
         return napari_layers(self.image, {title: self.map(what) for title, what in maps.items()})
 
-    def save(self, path, what="persistent"):
-        "Write everything (`.npz`), or one label map in a format of `cuts.images.WRITERS`: \"persistent\", \"kmeans\", a number of regions, or an array such as a mask [*spatial]."
-        if suffix(path) == ".npz": return write_atomic(path, to_bytes(self))
-        write_labels(path, self.map(what), self.image)
+    def save(self, path, what=None):
+        "Write everything (`.npz`, `what` not given), or one label map in a format of `cuts.images.WRITERS`: \"persistent\" (what else is meant), \"kmeans\", a number of regions, or an array such as a mask [*spatial]."
+        if what is None and suffix(path) == ".npz": return write_atomic(path, to_bytes(self))
+        write_labels(path, self.map("persistent" if what is None else what), self.image)
 
     def map(self,
         what="persistent", # "persistent", "kmeans", a number of regions, or an array [*spatial] that is one already
@@ -457,8 +457,11 @@ def from_file(path) -> Segmentation:
     "Read and check a segmentation; `ValueError` for any other file."
     names = array_names(path)
     if not {"about"} < set(names): raise ValueError(f"{path}: no segmentation; it holds {', '.join(names) or 'nothing'}. Expected a file written by Segmentation.save")
-    get = lambda k: read_array(path, k) if k in names else None
-    try: about = json.loads(read_array(path, "about").tobytes())
+    most = max(MAX_PIXELS, 1100 * os.path.getsize(path))              # what a file of this size can hold: deflate packs a thousand to one
+    get = lambda k: read_array(path, k, max_pixels=most) if k in names else None
+    try:
+        about = json.loads(get("about").tobytes())
+        if not isinstance(about, dict): raise ValueError(f"it is a {type(about).__name__}")
     except ValueError as e: raise ValueError(f"{path}: its description is damaged ({e}). Segment the image anew") from None
     if about.get("format") != "cuts segmentation 1": raise ValueError(f"{path}: format {about.get('format')!r}, expected 'cuts segmentation 1'")
     try: return _from_arrays(about, names, get)
@@ -468,7 +471,11 @@ def _from_arrays(about, names, get):
     "A segmentation from its description and its arrays."
     image = None if "image" not in names else Image(get("image"), tuple(about["spacing"]), about["unit"], get("affine"), about["source"], tuple(about["window"]), about["scaling"], about["file_axes"], tuple(about.get("files", ())))
     tree = CondensationTree(get("parent"), get("death"), get("mass")) if {"landmark_map", "parent", "death", "mass"} <= set(names) else None
-    return Segmentation(tree, get("landmark_map"), image, about["name"], get("kmeans"), get("truth"), about["levels"], about.get("persistence", "published"))
+    maps = {k: get(k) for k in ("landmark_map", "kmeans", "truth")}
+    for k, x in maps.items():
+        if x is not None and (x.dtype.kind not in "iu" or x.min(initial=0) < 0 and k == "landmark_map"): raise ValueError(f"{k}: numbers of type {x.dtype} from {x.min()}, expected whole numbers" + " from 0" * (k == "landmark_map"))
+    if len(shapes := {x.shape for x in maps.values() if x is not None} | ({image.spatial} if image else set())) > 1: raise ValueError(f"maps and image of different shapes: {', '.join(str(list(s)) for s in sorted(shapes))}")
+    return Segmentation(tree, maps["landmark_map"], image, about["name"], maps["kmeans"], maps["truth"], about["levels"], about.get("persistence", "published"))
 
 # %% ../nbs/23_segmentation.ipynb #aadd8331
 def segment_together(images:Sequence[Image],

@@ -40,7 +40,7 @@ def make_network(name:str,        # one of NETWORKS
                 ) -> nn.Module:   # [B,C,H,W] → scores [B,K,H,W]
     "A network of MONAI; `ImportError` says how to install it."
     try: from monai.networks.nets import DynUNet, UNet
-    except ImportError as e: raise ImportError(f'{NETWORKS[name]} comes with MONAI ({e}): pip install "cuts[supervised]"') from None
+    except ImportError as e: raise ImportError(f'{NETWORKS[name]} comes with MONAI ({e}): pip install -e ".[supervised]"') from None
     widths = [features * 2**i for i in range(5)]
     if name == "unet": return nn.Sequential(UNet(2, n_channels, features, channels=widths, strides=[2] * 4, num_res_units=2), nn.Conv2d(features, n_outputs, 1))
     return DynUNet(2, n_channels, n_outputs, kernel_size=[5] * 4, strides=[1] * 4, upsample_kernel_size=[1] * 3, filters=widths[:4])

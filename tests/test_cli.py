@@ -270,6 +270,12 @@ def test_methods_side_by_side(here):
     assert status == 1 and "expected some of random, otsu" in text
 
 
+def test_export_offers_what_there_is():
+    from cuts.export import FORMATS, MAPS
+    text = " ".join(cuts("export", "-h")[1].split())
+    assert all(f" {f[1:]}" in text for f in FORMATS if f != ".tiff") and all(m in text for m in MAPS)
+
+
 def test_export_and_info_of_files(here, images):
     assert cuts("run", images, "--out", "out", *TINY)[0] == 0
     status, text = cuts("export", "out", "--out", "maps", "--what", "persistent,4", "--to", "png,tif,geojson", "--tables", "--pictures")
@@ -282,7 +288,11 @@ def test_export_and_info_of_files(here, images):
     status, text = cuts("export", "out", "--out", "x", "--to", "gif")
     assert status == 1 and "expected one of .png" in text and not list(Path("x").rglob("*.gif"))
     status, text = cuts("export", "nothing", "--out", "x")
-    assert status == 1 and "no such folder" in text or "no segmentations" in text
+    assert status == 1 and "no segmentations" in text
+    status, text = cuts("export", "out", "--out", "one", "--images", "0")
+    assert status == 0 and len([p for p in Path("one").rglob("*.png")]) == 1
+    status, text = cuts("export", "out", "--out", "one", "--images", "99")
+    assert status == 1 and "expected names such as" in text
     picture = next(p for p in Path(images).rglob("*.png"))
     status, text = cuts("info", picture, "out/metrics.csv")
     assert status == 1 and "pixels" in text and "unknown ending" in text

@@ -998,7 +998,7 @@ def test_missing_libraries_are_named(tmp_path, name, monkeypatch):
     path = make(tmp_path / "a.dcm", volume(1)[0])
     pixels = read_dicom(path)
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r'pip install "cuts\[medical\]"'):
+    with pytest.raises(ImportError, match=r'pip install -e "\.\[medical\]"'):
         if name == "pydicom": read_dicom(path)
         else: encode_segmentation(regions((6, 7)), pixels, "a.dcm")
     assert is_dicom(path)
