@@ -147,9 +147,10 @@ def export_run(folder,            # of a run, or of segmentations
                 if target.done(f"export/{place}", about): report.skipped.append(place); continue
                 seg = Segmentation.load(path)
                 can = seg.tree is not None and hint is not None and hint.answers(seg, name)
+                if seg.tree is not None and "mask" in what and not can: _log.warning("%s: no scribble for it, and none of an image with the same tree; no mask is written of it", place)
                 files = _export(seg, target, place, [w for w in what if w != "mask" or can], _endings(formats, seg), tables, pictures, lambda: hint.mask(seg, name))
-                if not files and hint and not hint.answers(seg, name): _log.warning("%s: no scribble for it, and none of an image with the same tree; nothing is written of it", place); continue
-                if not files: _log.warning("%s: %s makes no tree of regions, nothing is written of it", place, facts.get("method") or "k-means alone"); continue
+                if seg.tree is None and not files: _log.warning("%s: %s makes no tree of regions, nothing is written of it", place, facts.get("method") or "k-means alone")
+                if not files: continue
                 target.record(f"export/{place}", about, files, name=name); report.done.append(place)
             except Exception as e: _log.warning("%s: %s", place, e); report.failures[place] = str(e) or type(e).__name__
     return report
