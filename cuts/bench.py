@@ -174,10 +174,21 @@ def large(size:int=1024) -> dict:
     return dict(seconds_per_image=round(total - spent[0], 4), runs=[round(total - spent[0], 4)], seconds_embedding=round(spent[0], 4),
                 shape=list(image.spatial), vectors_mb=round(4 * model.dim * size**2 / 2**20))
 
-def large_256() -> dict: return large(256)
-def large_512() -> dict: return large(512)
-def large_1024() -> dict: return large(1024)
-def large_2048() -> dict: return large(2048)
+def large_256() -> dict:
+    "`large` of 256 × 256 pixels."
+    return large(256)
+
+def large_512() -> dict:
+    "`large` of 512 × 512 pixels."
+    return large(512)
+
+def large_1024() -> dict:
+    "`large` of 1024 × 1024 pixels."
+    return large(1024)
+
+def large_2048() -> dict:
+    "`large` of 2048 × 2048 pixels."
+    return large(2048)
 
 def embedding_2048(size:int=2048) -> dict:
     "Seconds to embed a large image tile by tile, smoothed and with what is drawn, as stage 2 asks for it; nothing is kept."

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PRESETS', 'ConfigError', 'DataConfig', 'TrainingConfig', 'SegmentationConfig', 'SupervisedConfig', 'Config', 'preset',
-           'describe', 'read_reference_yaml', 'choose_device']
+           'describe', 'read_reference_yaml', 'choose_device', 'stored_device']
 
 # %% ../nbs/02_config.ipynb #ee9ef337
 import difflib, hashlib, json, logging, math, os, re, reprlib, uuid
@@ -117,6 +117,7 @@ class DataConfig(_Section):
     labels:str|None     = _set(None, "folder or file of labels, where they do not lie beside the images")
     channels:Literal["gray", "rgb"]|None = _set(None, "convert every image to gray or rgb; null: as stored")
     is_binary:bool|None = _set(None, "labels are background and foreground; null: as the labels say")
+    channel_axis:int|None = _set(None, "axis that holds the channels, where arrays and TIFFs do not tell; 3 or -1: the volumes of a four-dimensional NIfTI are channels; null: as the file says", "[-4, 3]")
     window:tuple[float, float]|None = _set(None, "values that become black and white, such as [-160, 240] for a CT; null: what the file declares, else by each image's own values")
     max_pixels:int      = _set(2**28, "larger images are refused before they are read", "[1, inf)")
 
@@ -447,6 +448,15 @@ def choose_device(device="auto",    # "auto" or what torch calls it
     "The device to compute on; ValueError for one that this machine does not have."
     import torch
     if str(device) == "auto": return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
-    try: return torch.empty(0, device=device).device
+    try: found = torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, TypeError) as e:
-        raise ValueError(f'device: {str(device)!r} is not available here ({str(e).splitlines()[0]}). Choose "auto" or "cpu".') from None
+        why = str(e).splitlines()[0].split(". ")[0][:200] if str(e) else type(e).__name__
+        raise ValueError(f'device: {str(device)!r} is not available here ({why}). Choose "auto" or "cpu".') from None
+    if found.type == "meta": raise ValueError(f'device: {str(device)!r} holds no numbers. Choose "auto" or "cpu".')
+    return found
+
+def stored_device(device, # that a model was made with
+                 ) -> "torch.device":
+    "The device of a stored configuration, or the best there is where this machine does not have it."
+    try: return choose_device(device)
+    except ValueError: _log.info("%s, the device of the model, is not here; the best there is instead", device); return choose_device()

@@ -322,7 +322,9 @@ def _read_file(path, max_pixels, as_labels):
     labelled = as_labels and head.get("SOPClassUID") in _SEGMENTATIONS
     check_size(shape[shape[0] == 1:], max_pixels * (32 if labelled else 1), path)      # each region has frames of its own; the map they make is checked below
     ds = _load(path, room=math.prod(shape) * 8)
-    if labelled: return Pixels(_read_segmentation(ds, path, shape, max_pixels), "none", files=(path,))
+    if labelled:
+        labels, affine, spacing = _read_segmentation(ds, path, shape, max_pixels)
+        return Pixels(labels, "none", None, spacing, "mm" if spacing else "px", affine, files=(path,))
     data, window = _tidy(*_values(ds, path, shape, as_labels))
     axis = -1 if data.ndim == 4 else "none"
     if shape[0] == 1:
@@ -565,9 +567,26 @@ def _segment_planes(ds, n, path):
     planes = np.rint(steps).astype(int) if np.allclose(steps, np.rint(steps), atol=0.1) else rank
     return int(planes.max()) + 1, planes
 
+# %% ../nbs/06_dicom.ipynb #03d8c203
+def _segment_place(ds, planes):
+    "Affine and spacing of the planes, of which some may have no frame; None and () where positions or distances are not known."
+    found = [_plane(ds, k) for k in range(len(planes))]
+    directions, _, spacing = found[0]
+    if spacing is None or any(d is None or p is None for d, p, _ in found): return None, ()
+    positions, normal = np.array([p for _, p, _ in found]), np.cross(*directions)
+    if np.ptp(planes):                                       # a line through the positions
+        (origin, step), *_ = np.linalg.lstsq(np.column_stack([np.ones(len(planes)), planes]), positions, rcond=None)
+        if np.abs(origin + np.outer(planes, step) - positions).max() > 0.1 * np.linalg.norm(step): return None, ()
+    else:
+        across = _numbers(_item(ds, "PixelMeasuresSequence").get("SpacingBetweenSlices"), 1)
+        step = normal * (float(across[0]) if across is not None and across[0] > 0 else min(spacing))
+        if planes[0] and across is None: return None, ()
+        origin = positions[0] - planes[0] * step
+    return _affine(directions, origin, spacing, step), (float(np.linalg.norm(step)), *map(float, spacing))
+
 # %% ../nbs/06_dicom.ipynb #042729f0
 def _read_segmentation(ds, path, shape, max_pixels):
-    "The label map [D,H,W] of a DICOM-SEG, or [H,W] of one plane."
+    "The label map [D,H,W] of a DICOM-SEG, or [H,W] of one plane; its affine, or None, and spacing, or ()."
     frames, numbers, kind = _decode(ds, path, shape)[0], _region_numbers(ds), ds.get("SegmentationType", "BINARY")
     depth, planes = _segment_planes(ds, len(frames), path)
     check_size((depth, *shape[1:]), max_pixels, path)
@@ -582,7 +601,8 @@ def _read_segmentation(ds, path, shape, max_pixels):
         overlap |= bool((old[inside] > 0).any())
         old[inside] = np.maximum(old[inside], new)
     if overlap: warnings.warn(f"{path}: segments overlap; where they do, the one with the higher number is taken.", stacklevel=5)
-    return labels[0] if depth == 1 else labels
+    affine, spacing = _segment_place(ds, planes)
+    return (labels, affine, spacing) if depth > 1 else (labels[0], None if affine is None else plane_affine(affine, 0, 0), spacing[1:])
 
 # %% ../nbs/06_dicom.ipynb #66d7065f
 _INSTEAD = "Write .nii.gz or .tif instead."

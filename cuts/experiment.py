@@ -19,7 +19,7 @@ import numpy as np
 
 from .baselines import BASELINES, baseline_parameters, segment_baseline, segment_colours
 from .condensation import PEERS, peer_class
-from .config import Config, TrainingConfig, choose_device, preset
+from .config import Config, TrainingConfig, choose_device, preset, stored_device
 from .datasets import DATASETS, ImageDataset, open_dataset
 from .diffusion import fixed_threads
 from .encoder import Model, read_reference
@@ -53,9 +53,17 @@ def _open(source, config, **how):
     if source is None: source = data.dataset
     if source is None: raise ValueError("source: nothing given and the configuration names no dataset. Pass a folder, a file, a glob or a data set's name")
     inherited = ("root", "channels", "labels") if own else ("root", "channels")
-    dataset = open_dataset(source, window=data.window, max_pixels=data.max_pixels, **{k: v for k, v in how.items() if v is not None} | {k: getattr(data, k) for k in inherited if how.get(k) is None})
+    dataset = open_dataset(source, window=data.window, channel_axis=data.channel_axis, max_pixels=data.max_pixels, **{k: v for k, v in how.items() if v is not None} | {k: getattr(data, k) for k in inherited if how.get(k) is None})
     if own and data.is_binary is not None and dataset.has_labels: dataset.is_binary = data.is_binary
     return dataset
+
+def _converting(config, channels):
+    "The configuration of who converts images to these channels, so that its model says to what."
+    return config if channels is None else config.replace(channels=channels)
+
+def _seen_as(config, model):
+    "The configuration of stage 2, whose images are converted and scaled as those the model was trained on."
+    return config.replace(**{k: getattr(model.config.data, k) for k in ("channels", "channel_axis", "window") if getattr(config.data, k) is None}) if model else config
 
 def fit(source,           # what to learn from
         config=None,      # see `make_config`
@@ -66,9 +74,9 @@ def fit(source,           # what to learn from
         **settings,       # such as epochs=50
        ) -> Model:
     "Stage 1: learn an embedding from images, without labels."
-    config = make_config(config, **settings)
-    if out is not None: return train_run(source, out, config, root=root, labels=labels, channels=channels, resume=True, progress=progress)[0]
-    return train(_open(source, config, root=root, labels=labels, channels=channels).check(progress and first_process()), config, progress=progress)
+    config = _converting(make_config(config, **settings), channels)
+    if out is not None: return train_run(source, out, config, root=root, labels=labels, resume=True, progress=progress)[0]
+    return train(_open(source, config, root=root, labels=labels).check(progress and first_process()), config, progress=progress)
 
 # %% ../nbs/50_experiment.ipynb #6e7aebad
 ONE_IMAGE = dict(epochs=40, batch_size=8, min_batches=8)     # training on the image itself: some hundred small steps
@@ -135,7 +143,7 @@ def segment(source,        # one image or many, see `fit`
     if "device" in settings and model is not None: model.to(choose_device(settings["device"]))
     if config is None and model is not None: config = model.config.replace(**settings)
     else: config = make_config(config, **((ONE_IMAGE if model is None and config is None else {}) | settings))
-    dataset = _open(source, config, root=root, labels=labels, channels=channels)
+    dataset = _open(source, _seen_as(config, model), root=root, labels=labels, channels=channels)
     if config.segmentation.method in PEERS: peer_class(config.segmentation.method)      # before anything is trained
     if together: return _segment_all(dataset, model, config)
     if _is_one(source, dataset): return _segment_sample(dataset[0], model, config)
@@ -153,6 +161,7 @@ def load(path,  # a model, a segmentation, or a run folder
         ) -> Model | Segmentation:
     "Load what was saved: a model (`.safetensors`, its run folder, the folder of a run of one seed, or `.pty` of the published code) or a segmentation (`.npz`)."
     path = Path(path).expanduser()
+    if not path.exists(): raise FileNotFoundError(f"{path}: no such file or folder. Expected a model (.safetensors), a segmentation (.npz), or the folder of a run")
     if path.is_dir():
         models = [m] if (m := path / "model.safetensors").is_file() else sorted(path.glob("seed-*/model.safetensors"))
         if len(models) != 1: raise FileNotFoundError(f"{path}: " + (
@@ -191,7 +200,8 @@ def train_run(source,
               progress:bool=True,
              ) -> tuple[Model, Report]:
     "Stage 1 into a run folder: config.yaml, model.safetensors, checkpoint.safetensors, history.csv, loss.png."
-    dataset, report = open_checked(source, config, progress, root=root, labels=labels, channels=channels)
+    config = _converting(config, channels)
+    dataset, report = open_checked(source, config, progress, root=root, labels=labels)
     run, inputs = Run(out), digest([config.digest("training"), dataset.digest()])
     world = one_world(config.training.device)
     with ExitStack() as held:
@@ -294,12 +304,12 @@ def segment_run(source,
     model = None if run is None else load(run)
     config = config or (model.config if model else Config() if stored else make_config(**ONE_IMAGE))
     if config.segmentation.method in PEERS: peer_class(config.segmentation.method)
-    dataset, report = open_checked(source, config, progress, root=root, labels=labels, channels=channels)
+    dataset, report = open_checked(source, _seen_as(config, model), progress, root=root, labels=labels, channels=channels)
     spacings = [(s.name, s.image.spacing) for s in dataset] if together else []
     folder, about = Run(out), [["together", dataset.digest(), spacings] if together else [], config.digest("segmentation"), _fingerprint(model) if model else config.digest("training")]
     if stored: about = ["stored", config.digest("segmentation"), [file_digest(f) for n in dataset.names if (f := dataset.file(n))]]
     facts = dict(seed=config.training.seed, is_binary=dataset.is_binary)
-    if model: model.to(choose_device(config.training.device))
+    if model: model.to((stored_device if config.training.device == model.config.training.device else choose_device)(config.training.device))
     def results(part, todo):
         if together: return _segment_all_into(dataset, folder, todo, model, config, facts)
         make = (lambda sample: _segment_stored(sample, dataset.file(sample.name), config)) if stored else lambda sample: _segment_sample(sample, model, config)
@@ -390,6 +400,7 @@ def supervised_run(source,
             except (ValueError, ImportError, FloatingPointError) as e:              # the other networks, and the table, are made all the same
                 log.warning("%s, seed %d: %s", NETWORKS[name], seed, e); report.failures[f"{NETWORKS[name]}, seed {seed}"] = str(e); continue
             report += trained
+            model.to(choose_device(mine.training.device))
             facts = dict(seed=seed, is_binary=dataset.is_binary, method=f"{model.name} (supervised)", oracle="none")
             results = lambda part, todo: (_segment_into(s, folder, todo[s.name], lambda: Segmentation(None, None, s.image, s.name, model.segment(s.image), s.labels), facts) for s in part)
             folder = Run(run.path / "segmentations")
@@ -421,7 +432,7 @@ def embed_run(source,
     import pandas as pd
     from tqdm.auto import tqdm
     model, folder, rows = load(run), Run(out), []
-    model.to(choose_device(model.config.training.device))
+    model.to(stored_device(model.config.training.device))
     dataset, report = open_checked(source, model.config, progress, root=root, labels=labels, channels=channels)
     with folder.lock(), fixed_threads():
         for sample in tqdm(dataset, "embed", len(dataset), unit="image", disable=None if progress else True):
@@ -515,6 +526,11 @@ def write_scores(frame,   # of `evaluate_run`
     save_figure(boxes_figure(frame), made["boxes.png"])
 
 # %% ../nbs/50_experiment.ipynb #88fbdb64
+def _picture_name(name, names):
+    "Where the figure of an image goes: a.png for a.png, unless an image is called a; a.tif.png for a.tif."
+    plain = name.removesuffix(".png")
+    return output_name(plain if plain and plain not in names else name, ".png")
+
 def draw_run(folder,        # run folder of one seed: a model, and segmentations/ beside it
              out,           # folder for the figures
              *,
@@ -525,11 +541,12 @@ def draw_run(folder,        # run folder of one seed: a model, and segmentations
     from tqdm.auto import tqdm
     from cuts.figures import save_figure
     model, figures, report = load(folder), Run(out), Report()
+    names = {f.get("name", p.name) for p, f in find_segmentations(folder)}
     with figures.lock(), fixed_threads():
         for path, facts in tqdm(find_segmentations(folder, only), "figures", unit="image", disable=None if progress else True):
             name = facts.get("name", path.name)
             try:
-                inputs, picture = digest([file_digest(path), _fingerprint(model)]), figures.file(output_name(name, ".png"))
+                inputs, picture = digest([file_digest(path), _fingerprint(model)]), figures.file(_picture_name(name, names))
                 if figures.done(f"figure/{name}", inputs): report.skipped.append(name); continue
                 seg = Segmentation.load(path)
                 middle = seg.image.plane(seg.spatial[0] // 2) if seg.image.is_volume else seg.image
@@ -602,7 +619,9 @@ def _partitions(seg, facts, comparison, n_levels):
     if comparison:
         if seg.truth is not None: shown["best level"] = seg.labels(best_level(seg.cuts(), seg.truth, method="", image="", is_binary=facts.get("is_binary"))["level"])
         return shown
-    return shown | {f"{i}. level": seg.labels(k) for i, k in enumerate(seg.spread_levels(n_levels), 1)}
+    levels = seg.spread_levels(n_levels)
+    places = {1: " (finest)", len(levels): " (coarsest)"} if len(levels) > 1 else {}
+    return shown | {f"level {i}{places.get(i, '')}": seg.labels(k) for i, k in enumerate(levels, 1)}
 
 # %% ../nbs/50_experiment.ipynb #39c82f5a
 def phate_run(run,            # run folder of one seed: a model, and segmentations/ beside it
@@ -640,11 +659,12 @@ def run(source,
         n_jobs:int=1,       # processes, of everything but training
         progress:bool=True,
        ):                   # (pandas.DataFrame of scores, Report)
-    "Train, segment, score and draw: OUT/seed-1/…, OUT/metrics.csv, OUT/summary.md, OUT/scores.png, OUT/figures/. Resumable."
+    "Train, segment, score and draw: OUT/seed-1/…, OUT/metrics.csv, OUT/summary.md, OUT/scores.png, OUT/figures/. Resumable; other methods that an earlier run left there stay in the table."
     only_alone("a whole run")
+    config = _converting(config, channels)
     names = _chosen(methods, METHODS)
     if config.segmentation.method in PEERS: peer_class(config.segmentation.method)      # before anything is trained
-    dataset, report = open_checked(source, config, progress, root=root, labels=labels, channels=channels)
+    dataset, report = open_checked(source, config, progress, root=root, labels=labels)
     out = Path(out)
     by_seed = _by_seed(config, seeds)
     others, networks = ([m for m in names if m in of] for of in ((*BASELINES, *COLOURS), NETWORKS))
@@ -656,13 +676,32 @@ def run(source,
         report += segment_run(dataset, folder / "segmentations", run=folder, config=mine, together=together, n_jobs=n_jobs, progress=progress)
     if networks: report += supervised_run(dataset, out / "supervised", config, networks=networks, seeds=seeds, progress=progress)
     folders = [out / "baselines" / n / f"seed-{s}" for n in others for s in _seeds_of(n, by_seed)]
-    folders += [out / f"seed-{s}" / "segmentations" for s in by_seed if "cuts" in names] + [out / "supervised" / n / f"seed-{s}" for n in networks for s in by_seed]
+    kept = _left_there(out, names, dataset)
+    folders += [f for n, f in kept if n not in ("cuts", *NETWORKS)]
+    folders += [out / f"seed-{s}" / "segmentations" for s in by_seed if "cuts" in names] + [f for n, f in kept if n == "cuts"] + [out / "supervised" / n / f"seed-{s}" for n in networks for s in by_seed]
+    folders += [f for n, f in kept if n in NETWORKS]
     frame, scored = evaluate_run(*folders, only=set(dataset.names), n_jobs=n_jobs, progress=progress)
     report.failures |= scored.failures
     write_scores(frame, out)
     if "cuts" in names: report += draw_run(out / f"seed-{next(iter(by_seed))}", out / "figures", only=set(dataset.names), progress=progress)
-    if len(names) > 1 and len(frame): _draw_comparison(out, frame)
+    if len(names) + len(kept) > 1 and len(frame): _draw_comparison(out, frame)
     return frame, report
+
+def _left_there(out, names, dataset):
+    "Methods that are not asked for now, with their folders of an earlier run: those of these very images and truths."
+    places = [("cuts", f) for f in sorted(out.glob("seed-*/segmentations"))] + [(f.parent.name, f) for kind in ("baselines", "supervised") for f in sorted(out.glob(f"{kind}/*/seed-*"))]
+    kept = []
+    for name, folder in places:
+        if name in names or name not in METHODS: continue
+        if all(_is_of(path, dataset[facts["name"]]) for path, facts in find_segmentations(folder, set(dataset.names))): kept.append((name, folder))
+        else: log.warning("%s: made of other images or labels than there are now, and left out of the table. With %s among the methods it is made anew", folder, name)
+    return kept
+
+def _is_of(path, sample):
+    "Whether a segmentation is of this image and truth."
+    try: seg = Segmentation.load(path)
+    except (OSError, ValueError): return True                         # damaged: the scores say so
+    return seg.image is not None and np.array_equal(seg.image.data, sample.image.data) and np.array_equal(seg.truth, sample.labels)
 
 def _possible(networks, dataset):
     "The supervised networks, or none, with a line in the log, where they cannot be trained."

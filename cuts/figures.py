@@ -8,8 +8,8 @@ __all__ = ['deuteranopia', 'label_colors', 'color_labels', 'overlay', 'trajector
            'embedding_figure', 'weight_figure', 'loss_figure', 'save_figure']
 
 # %% ../nbs/40_figures.ipynb #c604806c
-import io, textwrap
-import threading
+import io, textwrap, threading, warnings
+from functools import cache
 from pathlib import Path
 import numpy as np
 import matplotlib
@@ -17,8 +17,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from .images import label_palette
 from .metrics import TITLES, binarize, dice
@@ -105,11 +108,27 @@ def overlay(image, # [H,W] or [H,W,3] in [0,1]
 _TEXT = 7.5 # points
 _MASK, _TRUE, _HINT = "#56B4E9", "#F0E442", "#D55E00"
 
+_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback",
+            "PingFang SC", "Hiragino Sans", "Heiti TC", "Apple SD Gothic Neo", "Microsoft YaHei", "Yu Gothic", "MS Gothic", "Malgun Gothic", "IPAexGothic", "NanumGothic",
+            "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI", "Leelawadee UI", "Arial Unicode MS", "Unifont") # fonts for what matplotlib's own cannot write
+
+@cache
+def _families() -> list[str]:
+    "matplotlib's own font, then those of the list that are installed."
+    return ["sans-serif", *(name for name in _SCRIPTS if name in {f.name for f in fontManager.ttflist})]
+
 class _Figure(Figure):
     "A figure that draws without pyplot and shows itself in any notebook."
     def __init__(self, *args, dpi=120, **kwargs):
         super().__init__(*args, dpi=dpi, **kwargs)
         FigureCanvasAgg(self)
+
+    def draw(self, renderer):
+        for text in self.findobj(Text):
+            if not text.get_text().isascii(): text.set_fontfamily(_families())
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "(?s)Glyph .* missing from")           # no font here has it: a box in its place says so
+            super().draw(renderer)
 
     def _repr_png_(self):
         out = io.BytesIO()
@@ -355,20 +374,32 @@ def flow_animation(frames, # positions [N,2] of all points at each time
     return Film(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" style="max-width:100%;height:auto;background:#fff"><title>{title}</title>{dots}</svg>')
 
 # %% ../nbs/40_figures.ipynb #bd43c82a
-def _cell(ax, labels, rgb, true, binary, separate, stroke=.9):
+def _corner(ax, text, stroke):
+    "A few characters at the lower right."
+    ax.text(.97, .03, text, color="w", fontsize=_TEXT - (stroke < .9), ha="right", va="bottom", transform=ax.transAxes, path_effects=[withStroke(linewidth=2, foreground="k")])
+
+def _cell(ax, labels, rgb, true, binary, separate, stroke=.9, unpainted=False):
     "One result of one image: a mask, or regions."
     if labels is None:
         ax.set(facecolor=".94", box_aspect=rgb.shape[0] / rgb.shape[1]); ax.text(.5, .5, "missing", color=".5", fontsize=_TEXT, ha="center", va="center", transform=ax.transAxes); return
     labels = _labels(labels, shape=rgb.shape[:2])
     if not binary:
-        _picture(ax, color_labels(labels if true is None else _recolor(labels, true))); return
+        _picture(ax, color_labels(labels if true is None else _recolor(labels, true)))
+        return _corner(ax, _count(_n_regions(labels, unpainted)), stroke)
     mask = labels if labels.dtype == bool else labels != 0 if true is None else binarize(labels, true != 0)
     _picture(ax, np.repeat(mask[..., None] * 1., 3, -1) if separate else rgb)
     if not separate:
         if (speckled := len(_edges(mask)) > mask.sum()): ax.images[0].set_data(overlay(rgb, mask, outline=False))     # its outlines would cover everything
         if true is not None: _outline(ax, true != 0, _TRUE, stroke)
         if not speckled: _outline(ax, mask, _MASK, stroke)
-    if true is not None: ax.text(.97, .03, f"{dice(mask, true != 0):.2f}", color="w", fontsize=_TEXT - (stroke < .9), ha="right", va="bottom", transform=ax.transAxes, path_effects=[withStroke(linewidth=2, foreground="k")])
+    if true is not None: _corner(ax, f"{dice(mask, true != 0):.2f}", stroke)
+
+def _legend(fig, binary, separate, has_truth):
+    "Below the pictures: what the outlines and the numbers are."
+    line = lambda color: Line2D([], [], color=color, lw=1.6, path_effects=[withStroke(linewidth=3, foreground=".35")])
+    shown = [] if separate or not binary else [(line(_MASK), "what a method found")] + [(line(_TRUE), "truth")] * has_truth
+    if binary and has_truth: shown.append((Line2D([], [], ls="none"), "number: Dice, 1 where both agree"))
+    if shown: fig.legend(*zip(*shown), loc="outside lower center", ncols=3, fontsize=_TEXT - .5, frameon=False, handlelength=1.4, borderpad=.1)
 
 def comparison_figure(rows, # list of dicts: image [H,W] or [H,W,3] in [0,1]; results: title → mask (bool), region numbers [H,W], or None; and, if known, true [H,W] and name
                       binary:bool=True, # regions become a mask by the oracle label; without a truth all but 0
@@ -385,8 +416,9 @@ def comparison_figure(rows, # list of dicts: image [H,W] or [H,W,3] in [0,1]; re
     heights = [min(max(np.shape(row["image"])[0] / np.shape(row["image"])[1], .25), 4) for row in rows]
     headings = [textwrap.fill(title.replace(" = ", "\u00a0=\u00a0"), max(int(105 * panel / text), 6), break_long_words=False) for title in shown]
     above = (max(h.count("\n") for h in headings) + 1) * text / 60
-    fig = _Figure(figsize=(width, lines * panel * sum(heights) + (lines * len(rows) if lines > 1 else 1) * above + .06 * len(rows)), layout="constrained")
+    fig = _Figure(figsize=(width, lines * panel * sum(heights) + (lines * len(rows) if lines > 1 else 1) * above + .06 * len(rows) + .22 * binary), layout="constrained")
     fig.get_layout_engine().set(w_pad=.012, h_pad=.012, wspace=.01, hspace=.01)
+    _legend(fig, binary, separate, "truth" in shown)
     blocks = fig.subplots(len(rows) * lines, columns, squeeze=False, height_ratios=np.repeat(heights, lines)).reshape(len(rows), -1)
     for number, (row, axes) in enumerate(zip(rows, blocks)):
         rgb, true = _rgb(row["image"]), row.get("true")
@@ -397,7 +429,7 @@ def comparison_figure(rows, # list of dicts: image [H,W] or [H,W,3] in [0,1]; re
             if title == "image": _picture(ax, rgb)
             elif title == "truth" and true is None: _cell(ax, None, rgb, None, binary, separate)
             elif title == "truth": _picture(ax, color_labels(true) if not binary else np.repeat((true != 0)[..., None] * 1., 3, -1) if separate else rgb)
-            else: _cell(ax, row["results"].get(title), rgb, true, binary, separate, stroke)
+            else: _cell(ax, row["results"].get(title), rgb, true, binary, separate, stroke, title.endswith("persistent"))
             if title == "truth" and true is not None and binary and not separate: _outline(ax, true != 0, _TRUE, stroke)
             ax.set(xlim=(-.5, rgb.shape[1] - .5), ylim=(rgb.shape[0] - .5, -.5))
             if number == 0 or lines > 1: ax.set_title(heading, fontsize=text, pad=2)

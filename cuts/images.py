@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['READERS', 'IMAGE_SUFFIXES', 'LABEL_SUFFIXES', 'WRITERS', 'Image', 'choose_window', 'as_image', 'array_names',
-           'read_array', 'is_image_file', 'read_image', 'read_labels', 'check_labels_match', 'label_palette',
-           'write_labels', 'write_picture']
+           'read_array', 'is_image_file', 'read_image', 'read_placed_labels', 'read_labels', 'check_labels_match',
+           'check_place', 'find_plane', 'label_palette', 'write_labels', 'write_picture']
 
 # %% ../nbs/00_images.ipynb #a3d3e431
 import gzip, io, logging, math, os, struct, threading, warnings, zipfile
@@ -255,6 +255,14 @@ def _sixteen_bit_colour(path):
     with open(path, "rb") as f: head = f.read(26)
     return head[:4] == b"\x89PNG" and head[24] == 16 and head[25] in (2, 4, 6)
 
+_SPACING = "spacing (mm)"  # what the note in a PNG and in a TIFF is called
+
+def _noted_spacing(text, ndim):
+    "The spacing in a note of ours, such as 0.5 × 0.25, or ()."
+    try: found = tuple(float(part) for part in str(text or "").split("×"))
+    except ValueError: return ()
+    return found if len(found) == ndim and all(0 < s < math.inf for s in found) else ()
+
 def _read_picture(path, *, max_pixels=MAX_PIXELS, as_labels=False, **_):
     "PNG, JPEG, BMP: turned as its EXIF note says; palettes become colours, or stay numbers in a label map."
     from PIL import ImageOps
@@ -264,11 +272,12 @@ def _read_picture(path, *, max_pixels=MAX_PIXELS, as_labels=False, **_):
             mode = _picture_mode(im, as_labels)
             turned = ImageOps.exif_transpose(im)
             data = np.asarray(turned if turned.mode == mode else turned.convert(mode))
+            spacing = _noted_spacing(im.info.get(_SPACING), 2)
     if _sixteen_bit_colour(path):
         warnings.warn(f"{path}: sixteen bits a colour, of which eight are read. Save it as TIFF to keep all.", stacklevel=4)
     if data.dtype == np.int32 and 0 <= data.min() and data.max() < 2**16: data = data.astype(np.uint16)
     if data.dtype == bool: data = data.astype(np.uint8)
-    return Pixels(data, -1 if data.ndim == 3 else "none", alpha=mode in ("LA", "RGBA"))
+    return Pixels(data, -1 if data.ndim == 3 else "none", alpha=mode in ("LA", "RGBA"), spacing=spacing, unit="mm" if spacing else "px")
 
 # %% ../nbs/00_images.ipynb #c0bdac82
 def _npy_header(f, source):
@@ -297,6 +306,7 @@ _GEOMETRY = ("spacing", "affine")  # arrays of an .npz that say where its image 
 def array_names(path,  # an .npz file
                ) -> list[str]: # the names of its arrays
     "What an .npz file holds, without reading it."
+    if not os.path.exists(path): raise FileNotFoundError(f"{path}: no such file.")
     with reading(path, "an .npz archive"), zipfile.ZipFile(path) as z:
         return [n[:-4] for n in z.namelist() if n.endswith(".npy")]
 
@@ -315,7 +325,7 @@ def read_array(path,  # an .npy or .npz file
         if key is None: key = choice[0] if len(choice) == 1 else next((n for n in prefer if n in choice), None)
         if key not in names:
             problem = "which array?" if key is None else f"no array {key!r}."
-            raise ImageError(f"{path}: {problem} It holds {', '.join(names[:20]) or 'none'}. Pass key=….")
+            raise ImageError(f"{path}: {problem} It holds {', '.join(names[:20]) or 'none'}. Pass key=…, or save one array alone.")
         with zipfile.ZipFile(path) as z, z.open(f"{key}.npy") as f: return _read_npy_stream(f, max_pixels, f"{path}[{key}]")
 
 # %% ../nbs/00_images.ipynb #de12f8c7
@@ -324,16 +334,17 @@ _LABEL_KEYS = ("labels", "label", "mask", "arr_0")
 def _read_npy(path, *, max_pixels=MAX_PIXELS, key=None, channel_axis=None, as_labels=False, **_):
     "`.npy` and `.npz`; arrays called `spacing` (mm) and `affine` beside the image are its geometry."
     data = read_array(path, key, max_pixels=max_pixels, **({"prefer": _LABEL_KEYS} if as_labels else {}))
-    names = array_names(path) if suffix(path) == ".npz" and not as_labels else []
+    names = array_names(path) if suffix(path) == ".npz" else []
     spacing, affine = (read_array(path, n, max_pixels=16) if n in names else None for n in _GEOMETRY)
     return Pixels(data, channel_axis, spacing=() if spacing is None else tuple(spacing.ravel()), unit="px" if spacing is None else "mm", affine=affine)
 
 # %% ../nbs/00_images.ipynb #5469da84
 _MM = {"mm": 1.0, "millimeter": 1.0, "cm": 10.0, "µm": 1e-3, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "\\u00b5m": 1e-3, "nm": 1e-6}
 
-def _imagej_spacing(tif, ndim):
-    "Spacing in mm of an ImageJ file, or () if it has none."
-    meta = tif.imagej_metadata or {}
+def _tiff_spacing(tif, ndim):
+    "Spacing in mm of an ImageJ file, or of one of ours; () if it has none."
+    meta, noted = tif.imagej_metadata or {}, (tif.shaped_metadata or ({},))[0]
+    if _SPACING in noted: return _noted_spacing(noted[_SPACING], ndim)
     scale, tags = _MM.get(str(meta.get("unit", "")).lower()), tif.pages[0].tags
     if scale is None or "XResolution" not in tags or "YResolution" not in tags: return ()
     per_pixel = [t.value[1] / t.value[0] if t.value[0] else 0 for t in (tags["YResolution"], tags["XResolution"])]
@@ -421,7 +432,7 @@ def _read_tiff(path, *, max_pixels=MAX_PIXELS, channel_axis=None, as_labels=Fals
         colours = data.ndim > len(series.shape)  # a palette has added an axis
         axis = -1 if colours else _tiff_axes(series.axes, series.shape, channel_axis, path)
         alpha = page.photometric == 2 and page.samplesperpixel == 4 or any(e in (1, 2) for e in page.extrasamples)
-        spacing = _imagej_spacing(tif, len(series.axes) - any(a in "SC" for a in series.axes))
+        spacing = _tiff_spacing(tif, len(series.axes) - any(a in "SC" for a in series.axes))
     return Pixels(data, axis, alpha=bool(alpha) and axis is not None and axis != "none", spacing=spacing, unit="mm" if spacing else "px")
 
 # %% ../nbs/00_images.ipynb #4a93a129
@@ -566,16 +577,25 @@ def _flatten_channels(pixels, source):
     return x
 
 # %% ../nbs/00_images.ipynb #55fcfd87
-def read_labels(path,  # PNG or BMP (grey or palette), TIFF, .npy, .npz, NIfTI, DICOM-SEG
+def read_placed_labels(path,  # see `read_labels`
+                       *,
+                       max_pixels: int = MAX_PIXELS,  # refuse larger ones, before they are unpacked
+                       key: str | None = None,  # which array of an .npz; None: labels, label or mask
+                      ) -> tuple[np.ndarray, tuple[float, ...], np.ndarray | None]: # [*spatial] int32 (int64 if needed); spacing in mm, () if the file has none; affine [4,4], None if it has none
+    "A label map, and where its file says that it lies."
+    if suffix(path) in (".jpg", ".jpeg"): raise ImageError(f"{path}: JPEG changes numbers, labels cannot be kept in it. Use {', '.join(LABEL_SUFFIXES)}.")
+    pixels = _read(path, max_pixels=max_pixels, key=key, as_labels=True)
+    labels = _flatten_channels(pixels, str(path))
+    if labels.ndim not in (2, 3): raise ImageError(f"{path}: labels with {labels.ndim} axes {list(labels.shape)}, expected [H,W] or [D,H,W].")
+    return _as_integers(labels, str(path)), tuple(map(float, pixels.spacing)) if pixels.unit == "mm" else (), pixels.affine
+
+def read_labels(path,  # PNG or BMP (grey or palette), TIFF, .npy, .npz, NIfTI, NRRD, MetaImage, OME-Zarr, DICOM-SEG
                 *,
                 max_pixels: int = MAX_PIXELS,  # refuse larger ones, before they are unpacked
                 key: str | None = None,  # which array of an .npz; None: labels, label or mask
                ) -> np.ndarray: # [*spatial] int32 (int64 if needed)
     "Read a label map in the axis order of `read_image`. Fractions are refused, whole numbers stored as floats accepted."
-    if suffix(path) in (".jpg", ".jpeg"): raise ImageError(f"{path}: JPEG changes numbers, labels cannot be kept in it. Use {', '.join(LABEL_SUFFIXES)}.")
-    labels = _flatten_channels(_read(path, max_pixels=max_pixels, key=key, as_labels=True), str(path))
-    if labels.ndim not in (2, 3): raise ImageError(f"{path}: labels with {labels.ndim} axes {list(labels.shape)}, expected [H,W] or [D,H,W].")
-    return _as_integers(labels, str(path))
+    return read_placed_labels(path, max_pixels=max_pixels, key=key)[0]
 
 # %% ../nbs/00_images.ipynb #83505c34
 def check_labels_match(labels: np.ndarray,  # [*spatial]
@@ -586,6 +606,31 @@ def check_labels_match(labels: np.ndarray,  # [*spatial]
     if tuple(labels.shape) != image.spatial:
         raise ImageError(f"{name}: labels {list(labels.shape)}, but the image {image.source} is {list(image.spatial)}. "
                          "They must have the same pixels; resample one of them (labels by nearest neighbour).")
+
+# %% ../nbs/00_images.ipynb #612d0116
+def _apart(a, b, shape):
+    "The largest distance in mm of a corner of a grid of this shape under two affines."
+    corners = np.array([[*(i * (n - 1) for i, n in zip(c, (*shape, 1))), 1] for c in np.ndindex(2, 2, 2)], float)
+    return float(np.linalg.norm((corners @ (np.asarray(a) - b).T)[:, :3], axis=1).max())
+
+def check_place(affine: np.ndarray | None,  # [4,4] of a label map that has the image's shape; None: not known
+                image: Image,
+                name: str,  # what the message calls the labels
+               ) -> None:
+    "Raise `ValueError` if labels and image lie at different places."
+    if affine is None or image.affine is None or (gap := _apart(affine, image.affine, image.spatial)) <= .1 * min(image.spacing): return
+    place = lambda a: f"from ({', '.join(f'{x:.4g}' for x in a[:3, 3])}) mm in steps of {' × '.join(f'{x:.4g}' for x in np.linalg.norm(a[:3, :image.ndim], axis=0))} mm"
+    raise ImageError(f"{name}: lies {place(affine)}, but the image {image.source} {place(image.affine)}; up to {gap:.3g} mm apart. Draw it on that image, or resample it onto the image by nearest neighbour.")
+
+def find_plane(affine: np.ndarray,  # [4,4] of a plane
+               shape: tuple[int, int],  # its rows and columns
+               image: Image,  # a volume with an affine
+              ) -> tuple[int, int] | None: # axis and number, for `Image.plane`; None: it is no plane of this volume
+    "Which plane of a volume lies where another plane does."
+    at = np.linalg.inv(image.affine) @ affine[:, 3]
+    for axis in range(3):
+        i, of_plane = int(np.rint(at[axis])), tuple(n for a, n in enumerate(image.spatial) if a != axis)
+        if of_plane == tuple(shape) and 0 <= i < image.spatial[axis] and _apart(affine, plane_affine(image.affine, axis, i), shape) <= .1 * min(image.spacing): return axis, i
 
 # %% ../nbs/00_images.ipynb #fd7fe1b6
 def _write_bytes(path, data):
@@ -626,23 +671,31 @@ def _smallest(labels):
     low, high = int(labels.min()), int(labels.max())
     return labels.astype(next((t for t in (np.uint8, np.uint16, np.int16, np.int32) if np.iinfo(t).min <= low and high <= np.iinfo(t).max), np.int64))
 
+def _note(spacing): return " × ".join(map(repr, map(float, spacing)))
+
 def _encode_png(labels, like, path):
     "A palette PNG, or sixteen bits beyond 256 regions."
     from PIL import Image as Picture
+    from PIL.PngImagePlugin import PngInfo
     if labels.ndim != 2: raise ImageError(f"{path}: a PNG holds one plane, the labels are {list(labels.shape)}. Use .nii.gz, .tif or .npz.")
     if labels.min() < 0 or labels.max() >= 2**16:
         raise ImageError(f"{path}: labels from {labels.min()} to {labels.max()}, a PNG holds 0 to 65535. Use .tif or .npz.")
     picture = Picture.fromarray(_smallest(labels))
     if labels.max() < 256: picture.putpalette(label_palette().tobytes())
-    out = io.BytesIO(); picture.save(out, "PNG", optimize=False)
+    out, more = io.BytesIO(), {}
+    if like is not None and like.unit == "mm":
+        more = dict(pnginfo=PngInfo(), dpi=tuple(25.4 / s for s in like.spacing[::-1]))
+        more["pnginfo"].add_itxt(_SPACING, _note(like.spacing))
+    picture.save(out, "PNG", optimize=False, **more)
     return out.getvalue()
 
 # %% ../nbs/00_images.ipynb #1964641a
 def _encode_tiff(labels, like, path):
     "A compressed TIFF, one page a plane."
     import tifffile
-    out = io.BytesIO()
-    tifffile.imwrite(out, _smallest(labels), photometric="minisblack", compression="zlib", metadata={"axes": "YX" if labels.ndim == 2 else "ZYX"})
+    out, note, size = io.BytesIO(), {}, {}
+    if like is not None and like.unit == "mm": note, size = {_SPACING: _note(like.spacing)}, dict(resolution=tuple(10 / s for s in like.spacing[:-3:-1]), resolutionunit="CENTIMETER")
+    tifffile.imwrite(out, _smallest(labels), photometric="minisblack", compression="zlib", metadata={"axes": "YX" if labels.ndim == 2 else "ZYX"} | note, **size)
     return out.getvalue()
 
 def _encode_npy(labels, like, path):
@@ -658,7 +711,9 @@ def _encode_npz(labels, like, path):
     return out.getvalue()
 
 # %% ../nbs/00_images.ipynb #2b4dbaff
-def _assumed_affine(ndim, like):
+def assumed_affine(ndim:int,        # of the image, 2 or 3
+                   like:Image|None, # whose spacing it gets; None: 1
+                  ) -> np.ndarray:  # [4,4] index → RAS+ mm
     "Planes towards S, rows towards P, columns towards L, for an image that has no affine."
     spacing = np.array(like.spacing if like is not None else (1.0,) * ndim)
     affine = np.zeros((4, 4)); affine[3, 3] = 1
@@ -671,7 +726,7 @@ def _encode_nifti(labels, like, path):
     nibabel = _nibabel()
     data = _smallest(labels)[..., None] if labels.ndim == 2 else _smallest(labels)
     affine, axes = (like.affine, like.file_axes) if like is not None else (None, None)
-    if affine is None: affine, axes = _assumed_affine(labels.ndim, like), "LPS"
+    if affine is None: affine, axes = assumed_affine(labels.ndim, like), "LPS"
     if axes: data, affine, _ = reorient(data, affine, tuple(axes))
     image = (nibabel.Nifti1Image if max(data.shape) < 2**15 else nibabel.Nifti2Image)(data, affine, dtype=data.dtype)
     image.set_sform(affine, 1); image.set_qform(affine, 1)

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 __all__ = ['CONVENTIONS', 'ORACLES', 'METHODS', 'COLUMNS', 'TITLES', 'dice', 'iou', 'hausdorff', 'surface_distances', 'hd95',
            'average_surface_distance', 'surface_dice', 'rmse', 'ssim', 'ergas', 'hint_label', 'binarize',
            'match_labels', 'covering', 'adjusted_rand', 'variation_of_information', 'class_scores', 'is_binary_truth',
-           'score', 'score_levels', 'best_level', 'table', 'summarise', 'render']
+           'score', 'score_levels', 'best_level', 'table', 'summarise', 'render', 'explain']
 
 # %% ../nbs/30_metrics.ipynb #a7ec4e9f
 def _mask(x, name):
@@ -494,17 +494,39 @@ def _latex(cells):
     line = lambda row: " & ".join("".join(marks.get(c, c) for c in cell) for cell in row) + r" \\"
     return "\n".join([r"\begin{tabular}{ll" + "r" * (len(cells[0]) - 2) + "}", r"\toprule", line(cells[0]), r"\midrule", *map(line, cells[1:]), r"\bottomrule", r"\end{tabular}"])
 
+_SPARE = ("RMSE", "ERGAS", "SSIM", "its own best", "candidates", "seeds", "images", "regions") # columns that a narrow terminal can do without, the first ones first
+
+def _narrowed(cells, width):
+    "The columns that fit."
+    keep = list(range(len(cells[0])))
+    for title in _SPARE:
+        if sum(max(len(line[i]) for line in cells) + 2 for i in keep) - 2 <= width: break
+        keep = [i for i in keep if not cells[0][i].startswith(title)]
+    return [[line[i] for i in keep] for line in cells]
+
 def render(summary:pd.DataFrame, # of `summarise`
            style:str="console",  # "console", "markdown" or "latex"
            scores=("dice", "hausdorff", "hausdorff_best", "ssim", "ergas", "rmse"), # columns, names of TITLES
+           width:int|None=None,  # characters of a console's line, into which the columns that matter most must fit; None: any number
           ) -> str:              # lines of text
     "A summary as text: mean, and ± standard deviation over seeds where there are several."
     if style not in ("console", "markdown", "latex"): raise ValueError(f"style: {style!r}, expected \"console\", \"markdown\" or \"latex\".")
     if unknown := [s for s in scores if s not in TITLES]: raise ValueError(f"scores: {unknown[0]!r}, expected some of {', '.join(TITLES)}.")
     cells = _cells(summary, scores)
     if style == "latex": return _latex(cells)
-    width = [max(map(len, column)) for column in zip(*cells)]
-    lines = [[c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, width))] for line in cells]
-    if style == "console": return "\n".join("  ".join(line).rstrip() for line in [lines[0], ["─" * w for w in width], *lines[1:]])
-    rule = ["-" * w if i < 2 else "-" * (w - 1) + ":" for i, w in enumerate(width)]
+    if style == "console" and width: cells = _narrowed(cells, width)
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    lines = [[c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))] for line in cells]
+    if style == "console": return "\n".join("  ".join(line).rstrip() for line in [lines[0], ["─" * w for w in widths], *lines[1:]])
+    rule = ["-" * w if i < 2 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
     return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])
+
+# %% ../nbs/30_metrics.ipynb #5d2955b0
+ORACLES = {"none": "nothing: the method names its classes itself", "label": "which of its regions are meant", "label and level": "which of its regions are meant, and at which granularity"} # what a method was told of the truth
+
+def explain(summary:pd.DataFrame, # of `summarise`
+           ) -> str:              # lines of text
+    "What the columns of a rendered summary mean."
+    lines = ["oracle: what a method is told of the truth before it is scored", *(f"  {name:15}  {text}" for name, text in ORACLES.items() if name in set(summary.oracle)),
+             "Dice: overlap with the truth, 1 is best. Hausdorff: how far outlines are apart, 0 is best."]
+    return "\n".join(lines + ["±: standard deviation over seeds"] * bool((summary.seeds > 1).any()))

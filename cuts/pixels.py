@@ -4,15 +4,18 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'MAX_CHANNELS', 'VOLUME_AXES', 'ImageError', 'ImageTypeError', 'BoundedFile', 'suffix', 'check_size',
-           'check_type', 'check_finite', 'Pixels', 'reorient', 'plane_affine']
+           'check_type', 'check_finite', 'Pixels', 'reorient', 'plane_affine', 'read_ahead']
 
 # %% ../nbs/05_pixels.ipynb #5970ae37
-import io, math, os
+import ctypes, faulthandler, io, logging, math, os, select, signal, sys, warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+_log = logging.getLogger(__name__)
 
 # %% ../nbs/05_pixels.ipynb #b2fff92f
 MAX_PIXELS = 2**28  # the most pixels an image may have unless told otherwise: 1 GiB a channel
@@ -113,3 +116,49 @@ def plane_affine(affine, axis, i):
     moved[:3, 3] += i * affine[:3, axis]
     order = [a for a in range(3) if a != axis] + [axis]
     return moved[:, order + [3]]
+
+# %% ../nbs/05_pixels.ipynb #d59d347f
+def read_ahead(names:Sequence[str],
+               read:Callable[[str], object], # reads an item; what it raises is no concern here
+               seconds:float=600.,           # that one item may take
+              ) -> Iterator[tuple[str, str|None]]: # name, and what reading it does to a process, None if it survives
+    "Read items in a forked process, in order, to find out which of them would kill this one. Only where a process can safely be forked, on Linux."
+    names = list(names)
+    while names:
+        if not sys.platform.startswith("linux"): yield from ((n, None) for n in names); return
+        try: child, pipe = _fork_reader(names, read)
+        except OSError as e:                                     # no room for another process: then without this protection
+            _log.warning("files are read without a trial: no process can be forked (%s)", e); yield from ((n, None) for n in names); return
+        try:
+            listening = select.poll(); listening.register(pipe, select.POLLIN | select.POLLHUP)
+            for i, name in enumerate(names):
+                ready = listening.poll(1000 * seconds)
+                if ready and os.read(pipe, 1): yield name, None; continue
+                if not ready: os.kill(child, signal.SIGKILL)
+                status = os.waitpid(child, 0)[1]; child = None
+                yield name, f"reading it takes longer than {seconds:g} s. Leave it out, or convert it to another format" if not ready else (
+                    f"reading it {f'kills a process by {signal.Signals(os.WTERMSIG(status)).name}' if os.WIFSIGNALED(status) else 'ends a process'}. The file is damaged, or made to do harm: leave it out")
+                break
+            names = names[i + 1:]
+        finally:
+            os.close(pipe)
+            if child:
+                os.kill(child, signal.SIGKILL); os.waitpid(child, 0)
+
+def _fork_reader(names, read):
+    "A process that reads items and writes a byte after each; its number, and where to listen."
+    listen, speak = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)      # of forking beside threads: the child only decodes, and ends without cleaning up
+        try: child = os.fork()
+        except OSError: os.close(listen); os.close(speak); raise
+    if child: os.close(speak); return child, listen
+    try:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)               # it does not outlive who asked
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)             # this process says it again
+        warnings.simplefilter("ignore"); logging.disable(logging.CRITICAL); faulthandler.disable()
+        for name in names:
+            try: read(name)
+            except BaseException: pass
+            os.write(speak, b".")
+    finally: os._exit(0)

@@ -10,7 +10,7 @@ __all__ = ['learning_rate', 'plane_sizes', 'fitting', 'crop_shape', 'draw_places
 # %% ../nbs/13_training.ipynb #20cfd9bc
 import inspect, json, logging, math, signal, threading, time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from .config import Config, choose_device
 from .datasets import ImageDataset
-from .encoder import Model, Network, check_tensors, read_tensors
+from .encoder import Model, Network, check_tensors, full_precision, read_tensors
 from .losses import mixed_loss, nt_xent, reconstruction_loss
 from .parallel import World, one_world
 from .patches import check_fits, extract_patches, sample_anchors, sample_positives, window
@@ -89,7 +89,7 @@ def _has_fast_bfloat16(device):
 def mixed_precision(device:torch.device, precision:str="auto"):
     "The context in which the network is computed: bfloat16 where the processor has it (`auto`) or where it is asked for."
     wanted = precision == "bfloat16" or precision == "auto" and _has_fast_bfloat16(device)
-    return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()
+    return torch.autocast(device.type, torch.bfloat16) if wanted else full_precision()
 
 # %% ../nbs/13_training.ipynb #ac9125e3
 def losses(network,              # `Network`

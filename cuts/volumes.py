@@ -108,7 +108,8 @@ def _nrrd_fields(head, path):
         if not line.strip() or line.startswith("#") or re.match(r"[^:]*:=", line): continue
         m = re.fullmatch(r"([^:]*):(?:\s(.*))?", line)
         name = m[1].lower().replace(" ", "") if m else line
-        if name in fields or name not in _NRRD_FIELDS: raise ImageError(f"{path}: its header has {line[:80]!r}, {'twice' if name in fields else 'which is no field'}. It is damaged: export it anew.")
+        if not m or name in fields or name not in _NRRD_FIELDS:
+            raise ImageError(f"{path}: its header has {line[:80]!r}, {'twice' if m and name in fields else 'which is no field'}. It is damaged: export it anew.")
         fields[name] = (m[2] or "").strip()
     return fields, end and end.end()
 
@@ -132,9 +133,11 @@ _MM = {name: mm for mm, names in {1.0: "mm millimeter millimetre", 1e-3: "um µm
 _TO_RAS = {"right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
            **dict.fromkeys(("left-posterior-superior", "lps", "scanner-xyz", "3d-right-handed", "3d-left-handed", ""), (-1, -1, 1))}  # those without a patient as ITK takes them
 
-def _vectors(text):
+def _vectors(text, path):
     "The vectors of a field such as `(1,0,0) none (0,2,0)`."
-    return [None if v == "none" else [float(w) for w in v[1:-1].split(",")] for v in re.findall(r"none|\([^()]*\)", text.lower())]
+    found = re.findall(r"none|\([^()]*\)", text.lower())
+    if sum(map(len, found)) != len(text) - text.count(" ") + "".join(found).count(" "): raise ImageError(f"{path}: its header has {text[:80]!r}, expected vectors. It is damaged: export it anew.")
+    return [None if v == "none" else [float(w) for w in v[1:-1].split(",")] for v in found]
 
 def _in_ras(vectors, fields, path):
     "Vectors of `space` as columns [3,n], mm, RAS+."
@@ -148,7 +151,7 @@ def _in_ras(vectors, fields, path):
 def _nrrd_place(fields, kinds, directions, path):
     "Steps and origin, or nothing."
     space = [i for i, k in enumerate(kinds) if k == "space"]
-    origin = _in_ras(_vectors(fields.get("spaceorigin", "")) or [[0.0] * 3], fields, path)[:, 0]
+    origin = _in_ras(_vectors(fields.get("spaceorigin", ""), path) or [[0.0] * 3], fields, path)[:, 0]
     if directions: return _in_ras([directions[i] for i in space], fields, path), origin
     if "spacings" not in fields: return (None, None) if not origin.any() else (np.diag([-1.0, -1, 1])[:, :len(space)], origin)
     apart = _floats(fields["spacings"], path, len(kinds))[space]
@@ -160,19 +163,20 @@ def _nrrd_place(fields, kinds, directions, path):
 def _read_nrrd_header(head, path):
     "What the header of an NRRD says."
     fields, start = _nrrd_fields(head, path)
-    packing, kind = fields["encoding"].lower(), fields["type"].lower()
+    packing, kind, endian = fields["encoding"].lower(), fields["type"].lower(), fields.get("endian", "little").lower()
     if packing not in _NRRD_PACKINGS: raise ImageError(f"{path}: encoding {packing!r}, expected raw, gzip or ascii. Save it as one of them.")
     if kind not in _NRRD_TYPES: raise ImageTypeError(f"{path}: values of type {kind!r}, expected integers or floats. Convert them to numbers.")
+    if endian not in ("little", "big"): raise ImageError(f"{path}: its header has the endian {endian[:80]!r}, expected little or big. It is damaged: export it anew.")
     if fields.get("lineskip", "0") != "0": raise ImageError(f"{path}: its numbers follow lines of another format (line skip). Save it anew.")
     sizes = _counts(fields["sizes"], path, *_counts(fields["dimension"], path, 1))
-    directions = _vectors(fields.get("spacedirections", ""))
+    directions = _vectors(fields.get("spacedirections", ""), path)
     if directions and len(directions) != len(sizes): raise ImageError(f"{path}: {len(directions)} directions of {len(sizes)} axes in its header. It is damaged: export it anew.")
     kinds, (skip,) = _nrrd_kinds(fields, sizes, directions, path), _counts(fields.get("byteskip", "0"), path, 1)
     name = fields.get("datafile")
     if name is None and start is None: raise EOFError("the header has no end")
     if not (-1 <= skip if packing == "raw" else 0 <= skip <= _HEADER): raise ImageError(f"{path}: byte skip {skip} in its header. It is damaged: export it anew.")
     steps, origin = _nrrd_place(fields, kinds, directions, path)
-    return _Stored(sizes, kinds, np.dtype(("<", ">")[fields.get("endian", "").lower() == "big"] + _NRRD_TYPES[kind]), _NRRD_PACKINGS[packing],
+    return _Stored(sizes, kinds, np.dtype(("<", ">")[endian == "big"] + _NRRD_TYPES[kind]), _NRRD_PACKINGS[packing],
                    path if name is None else _beside(path, name), -1 if skip < 0 else start if name is None else 0, max(skip, 0), steps, origin,
                    "kinds" in fields or steps is not None or len(sizes) > 3)
 
@@ -232,7 +236,7 @@ def _read_header(path):
     if not os.path.exists(path): raise FileNotFoundError(f"{path}: no such file.")
     if not os.path.isfile(path): raise ImageError(f"{path}: no file but a folder or a device; give the header or the file.")
     with open(path, "rb") as f: head = f.read(_HEADER)
-    nrrd, meta = head.startswith(b"NRRD000"), re.match(rb"[\t\n\r -~]*?^[ \t]*(ObjectType|NDims)[ \t]*[=:]", head[:4096], re.M)
+    nrrd, meta = re.match(rb"NRRD000[1-9]\r?\n", head), re.match(rb"[\t\n\r -~]*?^[ \t]*(ObjectType|NDims)[ \t]*[=:]", head[:4096], re.M)
     if not nrrd and not meta: raise ImageError(f"{path}: neither NRRD nor MetaImage, whatever its name says (it begins with {head[:8]!r}). Save it anew in one of these.")
     s = (_read_nrrd_header if nrrd else _read_meta_header)(head, path)
     if any(n < 0 for n in s.sizes): raise ImageError(f"{path}: impossible sizes {list(s.sizes)} in its header. It is damaged: export it anew.")
@@ -386,6 +390,7 @@ def _name(root, said):
         raise ImageError(f"{root}: its metadata name the path {str(said)[:80]!r}, expected one within the folder.")
     return said
 
+# %% ../nbs/07_volumes.ipynb #bca1f2f7
 def _bytes(root, most, *parts):
     "What is in a file of the folder; None if it is not there."
     name = "/".join(filter(None, parts))
@@ -439,7 +444,7 @@ def _chain(said, n, path):
     "The chain of codecs of chunks with `n` axes, from their metadata."
     codecs = [(c, {}) if isinstance(c, str) else (c["name"].removeprefix("numcodecs."), c.get("configuration") or {}) for c in said]
     names, known = [name for name, _ in codecs], ("transpose", "bytes", "sharding_indexed", "crc32c", *_PACKERS)
-    if any("pickle" in k.lower() for k in names): raise ImageTypeError(f"{path}: packed as Python objects ({', '.join(names)}), which are never unpickled. Save the array as numbers.")
+    if any("pickle" in k.lower() for k in names): raise ImageTypeError(f"{path}: packed as Python objects ({', '.join(names)[:200]}), which are never unpickled. Save the array as numbers.")
     if unknown := [k for k in names if k not in known]: raise ImageError(f"{path}: packed by {unknown[0][:80]!r}, expected one of {', '.join(_PACKERS)}. Save it anew with one of them.")
     at = next((i for i, k in enumerate(names) if k != "transpose"), len(names) - 1)
     turns = [{"C": list(range(n)), "F": list(range(n))[::-1]}.get(str(c["order"]), c["order"]) for _, c in codecs[:at]]
@@ -493,21 +498,30 @@ def _words2(root, meta):
     codecs = [dict(name="transpose", configuration=dict(order="F"))] * (meta.get("order") == "F") + [dict(name="bytes", configuration=dict(endian="big" if str(meta["dtype"])[:1] == ">" else "little"))]
     return meta["dtype"], meta["chunks"], ("", meta.get("dimension_separator", ".")), codecs + [{"name": p["id"]} for p in packers]
 
-# %% ../nbs/07_volumes.ipynb #b76dfae5
+# %% ../nbs/07_volumes.ipynb #47b80bcf
 def _zstd_size(raw):
-    "The unpacked size that the frame of a zstd says, or None."
-    single, kind = raw[4] >> 5 & 1, raw[4] >> 6
-    if not kind and not single: return None
-    at = 6 - single + (0, 1, 2, 4)[raw[4] & 3]
-    return int.from_bytes(raw[at:at + 2**kind], "little") + 256 * (kind == 1)
+    "The unpacked size that a zstd frame says, or None; and the most that its blocks can unpack to."
+    single, kind, most, last = raw[4] >> 5 & 1, raw[4] >> 6, 0, False
+    at, wide = 6 - single + (0, 1, 2, 4)[raw[4] & 3], 2**kind if kind or single else 0
+    size = int.from_bytes(raw[at:at + wide], "little") + 256 * (kind == 1) if wide else None
+    at += wide
+    while not last:
+        if at + 3 > len(raw): raise EOFError(f"a chunk of {len(raw)} bytes that should have more")
+        head = int.from_bytes(raw[at:at + 3], "little")
+        last, kind = head & 1, head >> 1 & 3  # as it is, one byte many times, or compressed: then a block is of 128 KiB or fewer
+        at, most = at + 3 + (1 if kind == 1 else head >> 3), most + (head >> 3 if kind < 2 else 2**17)
+    if at + 4 * (raw[4] >> 2 & 1) != len(raw): raise EOFError(f"a chunk of {len(raw)} bytes that should have more, or fewer")
+    return size, most
 
+# %% ../nbs/07_volumes.ipynb #fdaf6d52
 def _unpack(raw, name, n):
     "What is packed in a chunk: `n` bytes, or it is damaged."
     if name in ("gzip", "zlib"): return bytes(_inflate(io.BytesIO(raw), n))
     try: import numcodecs
     except ImportError as e: raise ImportError(f'Chunks packed by {name} need zarr: pip install -e ".[medical]"') from e
     if len(raw) < 9 or name == "blosc" and (len(raw) < 16 or int.from_bytes(raw[12:16], "little") != len(raw)): raise EOFError(f"a chunk of {len(raw)} bytes that should have more, or fewer")
-    size = _zstd_size(raw) if name == "zstd" else int.from_bytes(raw[4:8] if name == "blosc" else raw[:4], "little")
+    size, most = _zstd_size(raw) if name == "zstd" else (int.from_bytes(raw[4:8] if name == "blosc" else raw[:4], "little"), 0)
+    if size is None and most > 4 * n + 2**24: size = most
     if size not in (None, n): raise ValueError(f"a chunk that unpacks to {size} bytes, not {n}")
     return bytes(numcodecs.get_codec({"id": name}).decode(raw))
 
@@ -530,6 +544,7 @@ def _decoded(raw, chain, shape, dtype, fill):
     for turn in chain.turns[::-1]: out = out.transpose(np.argsort(turn))
     return out
 
+# %% ../nbs/07_volumes.ipynb #ce4ea81c
 def _put(out, chunks, chain, fetch):
     "Decode chunks and put them where they belong, into what is full of the fill value; `fetch` gives the bytes of one, or None."
     fill = out.flat[0]
@@ -558,8 +573,9 @@ _CHUNKS = 2**20  # more chunks than this are not read
 def _check_chunks(a, max_pixels):
     "Refuse chunks that are more or larger than an image can need."
     if math.prod(a.chunks) > max(MAX_CHANNELS * max_pixels, 2**24): raise ImageError(f"{a.root}: chunks {list(a.chunks)}, more than the cap of {max_pixels:,} pixels. Save it with smaller ones.")
-    count, outer, chain = math.prod(-(-n // c) for n, c in zip(a.shape, a.chunks)), a.chunks, a.chain
+    count, outer, chain, depth = math.prod(-(-n // c) for n, c in zip(a.shape, a.chunks)), a.chunks, a.chain, 0
     while chain.inner:
+        if (depth := depth + 1) > 3: raise ImageError(f"{a.root}: shards in shards in shards in shards. Save it anew with chunks alone.")
         for turn in chain.turns: outer = tuple(outer[i] for i in turn)
         if len(outer) != len(chain.chunks) or any(type(c) is not int or c < 1 or n % c for n, c in zip(outer, chain.chunks)):
             raise ImageError(f"{a.root}: shards {list(outer)} of chunks {str(chain.chunks)[:80]}. It is damaged: copy or export it anew.")
@@ -594,6 +610,7 @@ def _axes_of(pyramid, ndim, root):
     if len(axes) != ndim: raise ImageError(f"{root}: {len(axes)} axes are named and {ndim} are there. It is damaged: copy or export it anew.")
     return axes
 
+# %% ../nbs/07_volumes.ipynb #174283da
 def _scale_of(pyramid, level, ndim, root):
     "The distance of pixels along each axis of a level, in the unit of the axis."
     scale = np.ones(ndim)
@@ -650,7 +667,7 @@ def read_zarr(path,  # a folder that is an OME-Zarr (0.4, 0.5), or a zarr array
               as_labels: bool = False,  # makes no difference: numbers are as they are stored
               **_) -> Pixels: # [H,W] or [D,H,W], with channels first
     "Read one level of an OME-Zarr, or a plain array of which nothing is known. Raises `ImageError` or `ImageTypeError` naming the folder."
-    root = os.path.normpath(os.fspath(path))
+    root = os.fspath(Path(path))
     with reading(root, "a zarr"):
         if not os.path.exists(root): raise FileNotFoundError(f"{root}: no such folder.")
         if not os.path.isdir(root): raise ImageError(f"{root}: no folder, and a zarr is one. Unpack it.")

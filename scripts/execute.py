@@ -67,6 +67,11 @@ def modules_used(source: str) -> list[str]:
         todo = set().union(*(imported(module_source(n)) for n in new)) - seen if new else set()
     return sorted(seen)
 
+def scripts_used(source: str) -> list[str]:
+    "The files of the package whose text stands in the outputs: the scripts of elements, and what these have in common."
+    named = {*re.findall(r'"(\w+\.js)"', source), *({"explorer.js"} if ".element()" in source else ())}
+    return [n for n in sorted({*named, "elements.js", "elements.css"} if named else ()) if (lib/n).is_file()]
+
 def short_hash(*texts: str) -> str: return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 def stamp(nb: dict) -> dict[str, str]:
@@ -74,7 +79,8 @@ def stamp(nb: dict) -> dict[str, str]:
     cells = ["".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "code" and not is_slow(c) and not is_off(c)]
     slow = ["".join(c["source"]) for c in nb["cells"] if is_slow(c)]
     source = "\n".join(cells)
-    marks = {"code": short_hash(*map(code_lines, cells), *(code_lines(module_source(m)) for m in modules_used(source)))}
+    marks = {"code": short_hash(*map(code_lines, cells), *(code_lines(module_source(m)) for m in modules_used(source)),
+                                *((lib/n).read_text(encoding="utf-8") for n in scripts_used(source)))}
     return marks | ({"slow": short_hash(*map(code_lines, slow))} if slow else {})
 
 def is_stale(path: Path) -> bool:

@@ -87,7 +87,7 @@ def test_empty_folder_and_missing_things(tmp_path):
     with pytest.raises(ValueError, match=r"endings \.docx"): open_dataset(tmp_path)
     picture(tmp_path / "labels/1.png")
     with pytest.raises(ValueError, match="folders called label"), pytest.warns(UserWarning, match="labels/1.png"): open_dataset(tmp_path)
-    with pytest.raises(ValueError, match="no image among 0"): open_dataset(f"{tmp_path}/*.png")
+    with pytest.raises(FileNotFoundError, match="no file matches this pattern"): open_dataset(f"{tmp_path}/*.png")
     with pytest.raises(FileNotFoundError, match="Data sets: demo"): open_dataset(tmp_path / "zzz")
     with pytest.raises(FileNotFoundError, match="did you mean 'brain_tumor'"): open_dataset("brain_tumour")
     with pytest.raises(FileNotFoundError, match="labels="): open_dataset(tmp_path, labels=tmp_path / "zzz")

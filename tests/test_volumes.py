@@ -210,6 +210,13 @@ def test_channels_of_nrrd_go_last(tmp_path, kinds, sizes, said):
     assert got.data.shape == (5, 6, 3) and got.spacing == (2, 1) and (got.data == sitk.GetArrayFromImage(theirs)).all()
 
 
+def test_transparency_is_known(tmp_path):
+    for kind, alpha in (("RGBA-color", True), ("4-color", False), ("vector", False)):
+        path = nrrd(tmp_path / "a.nrrd", ["type: uint8", "dimension: 3", "sizes: 4 6 5", f"kinds: {kind} domain domain", "encoding: raw"], bytes(range(120)))
+        got = read_itk(path)
+        assert got.alpha is alpha and got.channel_axis == -1 and got.data.shape == (5, 6, 4)
+
+
 def test_byte_skip(tmp_path):
     data = bytes(range(24)); common = ["type: uint8", "dimension: 3", "sizes: 4 3 2", "kinds: domain domain domain"]
     for skip, encoding, content in ((5, "raw", b"12345" + data), (-1, "raw", b"junk" + data), (5, "gzip", gzip.compress(b"12345" + data)), (0, "raw", data + b"more")):
@@ -701,6 +708,8 @@ def test_a_trailing_slash_and_odd_names(tmp_path, monkeypatch):
         for path in (folder, f"{folder}/", name, f"./{name}/"): assert (read_zarr(path).data == array).all()
     os.symlink(folder, tmp_path / "link.zarr")
     assert (read_zarr(tmp_path / "link.zarr").data == array).all()  # the folder itself may be a link
+    (tmp_path / "far" / "in").mkdir(parents=True); os.symlink(tmp_path / "far" / "in", tmp_path / "there"); by_hand(tmp_path / "far" / "c.zarr", array)
+    assert (read_zarr(tmp_path / "there" / ".." / "c.zarr").data == array).all()
 
 
 # ---------- zarr: what must not be read
@@ -792,6 +801,40 @@ def test_bombs_in_chunks(tmp_path):
             with pytest.raises(ImageError, match="larger than|unpacks to 100000000 bytes, not 900"): read_zarr(folder)
     assert tracemalloc.get_traced_memory()[1] < 2e7
     tracemalloc.stop()
+
+
+def frame(*blocks, flags=0):
+    "A zstd frame that does not say how much it holds, of blocks (kind, size, content)."
+    return b"\x28\xb5\x2f\xfd" + bytes([flags, 0x58]) + b"".join((size << 3 | kind << 1 | (k == len(blocks) - 1)).to_bytes(3, "little") + content for k, (kind, size, content) in enumerate(blocks))
+
+
+def test_zstd_frames_of_unknown_size(tmp_path):
+    array = rng.integers(0, 99, (30, 30)).astype(np.uint8)
+    folder = by_hand(tmp_path / "a.zarr", array, 30, packer=None, compressor={"id": "zstd"})
+    whole = array.tobytes()
+    for good in (frame((0, 900, whole)), frame((0, 400, whole[:400]), (0, 500, whole[400:])), frame((0, 0, b""), (0, 900, whole))):
+        (folder / "0.0").write_bytes(good); assert (read_zarr(folder).data == array).all()
+    (folder / "0.0").write_bytes(frame((1, 900, b"\7"))); assert (read_zarr(folder).data == 7).all()
+    tracemalloc.start()
+    for bad in (frame(*[(1, 2**17, b"\7")] * 2000), frame(*[(2, 9, b"123456789")] * 2000), frame((0, 900, whole)) + frame((1, 900, b"\7")), frame((0, 900, whole[:-1])), frame((0, 899, whole[:-1])), b"\x28\xb5\x2f\xfd" + bytes(20), frame((0, 900, whole), flags=4)):
+        (folder / "0.0").write_bytes(bad)
+        with pytest.raises(ImageError, match="a.zarr"): read_zarr(folder)
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
+
+
+def test_shards_too_deep(tmp_path):
+    b = [dict(name="bytes", configuration=dict(endian="little"))]
+    for depth in (3, 4, 60):
+        codecs = b
+        for _ in range(depth): codecs = [dict(name="sharding_indexed", configuration=dict(chunk_shape=[3, 3], codecs=codecs, index_codecs=b))]
+        folder = by_hand(tmp_path / f"{depth}.zarr", np.zeros((3, 3), np.uint8), version=3, packer=None, codecs=codecs)
+        raw = bytes(range(9))
+        for _ in range(depth): raw += (0).to_bytes(8, "little") + len(raw).to_bytes(8, "little")
+        (folder / "c/0/0").write_bytes(raw)
+        if depth == 3: assert (read_zarr(folder).data.ravel() == np.arange(9)).all()
+        else:
+            with pytest.raises(ImageError, match="shards in shards|RecursionError"): read_zarr(folder)
 
 
 @pytest.mark.parametrize("how", [ARRAYS[i] for i in (0, 2, 4, 6, 8, 10, 16)] + ARRAYS[-14:], ids=lambda h: " ".join(sorted(h)))
