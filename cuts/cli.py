@@ -125,7 +125,7 @@ def _finish(report,  # `Report` of a command, or None
 
 # %% ../nbs/59_cli.ipynb #440b1684
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, show_default=False, metavar="", help="Say more; -vv says all.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages but errors and the result.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 def _framed(f:Callable # a command; `progress` is whether it may show its progress

@@ -112,7 +112,7 @@ class Model:
         if image.n_channels != self.n_channels:
             kind = {1: "gray", 3: "rgb"}.get(self.n_channels)
             remedy = f'Pass channels="{kind}" when reading it' if kind and image.n_channels in (1, 3) else "Use images like those of the training"
-            raise ValueError(f"{image.source}: {image.n_channels} channels, but the model was trained on {self.n_channels}. {remedy} or train on such images")
+            raise ValueError(f"{image.source}: {image.n_channels} channel{'s' * (image.n_channels != 1)}, but the model was trained on {self.n_channels}. {remedy} or train on such images")
         try: check_fits(*image.spatial[-2:], self.network.patch_size)
         except ValueError as e: raise ValueError(f"{image.source}: {e}") from None
 

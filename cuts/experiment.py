@@ -168,6 +168,7 @@ def load(path,  # a model, a segmentation, or a run folder
             f"it holds {len(models)} runs. Name one of them: {', '.join(str(m.parent) for m in models)}" if models else "no model.safetensors in it. Train into it first"))
         path = models[0]
     if path.suffix == ".npz": return Segmentation.load(path)
+    if path.suffix == ".html": raise ValueError(f"{path}: a page for a browser. Expected a segmentation (.npz) or a model (.safetensors)")
     return read_reference(path) if path.suffix == ".pty" else Model.load(path)
 
 # %% ../nbs/50_experiment.ipynb #af00183d

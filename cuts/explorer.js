@@ -2,9 +2,12 @@
 // (`export default`), and a page or a site without a kernel (`mount`). It is handed the tree and the landmark map once and cuts the
 // tree itself. Notebook 41 says what is handed over, and checks that this file and Python answer alike.
 
+// Numbers of 64 bits, which travel as twice as many of 32.
+const doubles = x => x instanceof Uint32Array ? new Float64Array(x.buffer, x.byteOffset, x.length / 2) : x;
+
 // The tree -------------------------------------------------------------------------------------------------------------------------
 export class Tree {
-  constructor({ parent, death, mass }) { Object.assign(this, { parent, death, mass, n: parent.length }); }
+  constructor({ parent, death, mass }) { Object.assign(this, { parent, death: doubles(death), mass: doubles(mass), n: parent.length }); }
 
   // The region of each leaf, from 0, in the finest partition of at most k regions.
   labels(k) {
@@ -99,7 +102,7 @@ export function selected(tree, marks, { auto = false, persistent = null } = {}) 
   const hit = new Uint8Array(tree.n);
   if (!marks.length) return hit;
   if (auto) {
-    const count = sign => { const x = new Float64Array(tree.n); for (const m of marks) if (m.sign === sign) m.leaves.forEach(([i, c]) => { x[i] += c; }); return x; };
+    const count = sign => { const x = new Float64Array(tree.n); for (const m of marks) if (m.sign === sign) (m.node === undefined ? m.leaves : Array.from(tree.leavesIn([m.node]), (y, i) => [i, y * tree.mass[i]])).forEach(([i, c]) => { x[i] += c; }); return x; };
     const positive = count(1), negative = count(-1);
     if (!positive.some(x => x)) return hit;
     return tree.leavesIn(tree.fitMarks(positive, negative.some(x => x) ? negative : null));
@@ -116,6 +119,14 @@ export function selected(tree, marks, { auto = false, persistent = null } = {}) 
 
 // The connected pieces of a mask that hold a marked pixel; the largest piece if none does.
 export function touchedPieces(mask, H, W, seeds) {
+  const { piece, size } = pieces(mask, H, W);
+  let keep = new Set(seeds.filter(i => mask[i]).map(i => piece[i]));
+  if (!keep.size) keep = new Set([size.reduce((best, x, i) => i && x > size[best] ? i : best, 0)]);
+  return mask.map((x, i) => x && keep.has(piece[i]) ? 1 : 0);
+}
+
+// The number of each pixel's piece, from 1, and the pieces' sizes; pixels that share a side are connected.
+function pieces(mask, H, W) {
   const piece = new Int32Array(H * W), size = [0], stack = [];
   for (let s = 0; s < H * W; s++) {
     if (!mask[s] || piece[s]) continue;
@@ -127,9 +138,7 @@ export function touchedPieces(mask, H, W, seeds) {
     }
     size.push(area);
   }
-  let keep = new Set(seeds.filter(i => mask[i]).map(i => piece[i]));
-  if (!keep.size) keep = new Set([size.indexOf(Math.max(...size.slice(1)))]);
-  return mask.map((x, i) => x && keep.has(piece[i]) ? 1 : 0);
+  return { piece, size };
 }
 
 // Files ----------------------------------------------------------------------------------------------------------------------------
@@ -142,20 +151,20 @@ const packed = (type, values, shape) => {
 };
 const squeezed = (blob, kind) => new Response(blob.stream().pipeThrough(new CompressionStream(kind))).blob();
 
-async function nifti(values, shape, affine, unit) {               // values: Uint8Array or Uint16Array in the order of the array [*spatial]
-  const view = new DataView(new ArrayBuffer(352)), bits = 8 * values.BYTES_PER_ELEMENT, axes = shape.length;
+// `grid`: for each axis of the file the axis of the array and whether it runs the other way, so that the file lies as the source does.
+async function nifti(values, shape, { axes, flips, affine, unit }) {
+  const view = new DataView(new ArrayBuffer(352)), bits = 8 * values.BYTES_PER_ELEMENT, whole = [...shape, 1].slice(0, 3), dims = axes.map(a => whole[a]);
+  const stride = axes.map(a => whole.slice(a + 1).reduce((x, y) => x * y, 1)), out = new values.constructor(values.length);
+  const at = (i, x) => stride[i] * (flips[i] ? dims[i] - 1 - x : x);
+  for (let z = 0, n = 0; z < dims[2]; z++) for (let y = 0; y < dims[1]; y++) for (let x = 0; x < dims[0]; x++) out[n++] = values[at(0, x) + at(1, y) + at(2, z)];
   view.setInt32(0, 348, true);
-  [3, ...[...shape].reverse(), ...Array(3 - axes).fill(1), 1, 1, 1, 1].forEach((x, i) => view.setInt16(40 + 2 * i, x, true));
+  [3, ...dims, 1, 1, 1, 1].forEach((x, i) => view.setInt16(40 + 2 * i, x, true));
   view.setInt16(70, bits === 8 ? 2 : 512, true); view.setInt16(72, bits, true);
-  const columns = (axes === 2 ? [1, 0, 2] : [2, 1, 0]).map(a => [0, 1, 2].map(i => affine[i][a]));   // the last axis is the fastest
-  [1, ...columns.map(c => Math.hypot(c[0], c[1], c[2]) || 1)].forEach((x, i) => view.setFloat32(76 + 4 * i, x, true));
+  [1, ...[0, 1, 2].map(j => Math.hypot(affine[0][j], affine[1][j], affine[2][j]) || 1)].forEach((x, i) => view.setFloat32(76 + 4 * i, x, true));
   view.setFloat32(108, 352, true); view.setFloat32(112, 1, true); view.setInt8(123, unit === "mm" ? 2 : 0); view.setInt16(254, 1, true);
-  for (let i = 0; i < 3; i++) {
-    for (let j = 0; j < 3; j++) view.setFloat32(280 + 16 * i + 4 * j, columns[j][i], true);
-    view.setFloat32(292 + 16 * i, affine[i][3], true);
-  }
+  for (let i = 0; i < 3; i++) for (let j = 0; j < 4; j++) view.setFloat32(280 + 16 * i + 4 * j, affine[i][j], true);
   [0x6e, 0x2b, 0x31, 0].forEach((x, i) => view.setUint8(344 + i, x));
-  return squeezed(new Blob([view.buffer, values]), "gzip");
+  return squeezed(new Blob([view.buffer, out]), "gzip");
 }
 
 async function png(values, H, W, palette) {                       // of eight bits, with the colours of the regions
@@ -182,26 +191,22 @@ function download(blob, name) {
 }
 
 // What is drawn --------------------------------------------------------------------------------------------------------------------
-const SELECTION = [255, 212, 0], NEGATIVE = "#ff5a5f";
+const SELECTION = [255, 212, 0], NEGATIVE = "#ff5a5f", KEPT = 2 ** 28;  // bytes of planes that stay
 const short = x => x >= 1000 ? Math.round(x).toLocaleString("en") : x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x >= 0.1 || x === 0 ? x.toFixed(2) : x.toPrecision(2);
 
-// The borders between regions as one path, in pixels of the image; null where that would be too much to stroke.
-function borders(at, H, W) {
+// The borders between the numbers of a grid as one path, in its cells; null where that would be too much to stroke.
+function borders(x, h, w) {
   const path = new Path2D();
   let n = 0;
-  for (let r = 0; r < H; r++) {                                   // lines below a row, joined as far as they go
-    for (let c = 0; c < W && r < H - 1; c++) {
-      if (at(r * W + c) === at((r + 1) * W + c)) continue;
-      const from = c; while (c < W && at(r * W + c) !== at((r + 1) * W + c)) c++;
-      path.moveTo(from, r + 1); path.lineTo(c, r + 1); if (++n > 300000) return null;
-    }
+  for (let r = 0; r < h - 1; r++) for (let c = 0, i = r * w; c < w; c++) {        // lines below a row, joined as far as they go
+    if (x[i + c] === x[i + c + w]) continue;
+    const from = c; while (c < w && x[i + c] !== x[i + c + w]) c++;
+    path.moveTo(from, r + 1); path.lineTo(c, r + 1); if (++n > 300000) return null;
   }
-  for (let c = 0; c < W - 1; c++) {
-    for (let r = 0; r < H; r++) {
-      if (at(r * W + c) === at(r * W + c + 1)) continue;
-      const from = r; while (r < H && at(r * W + c) !== at(r * W + c + 1)) r++;
-      path.moveTo(c + 1, from); path.lineTo(c + 1, r); if (++n > 300000) return null;
-    }
+  for (let c = 0; c < w - 1; c++) for (let r = 0; r < h; r++) {
+    if (x[r * w + c] === x[r * w + c + 1]) continue;
+    const from = r; while (r < h && x[r * w + c] !== x[r * w + c + 1]) r++;
+    path.moveTo(c + 1, from); path.lineTo(c + 1, r); if (++n > 300000) return null;
   }
   return path;
 }
@@ -211,6 +216,7 @@ const paint = (size, fill) => {
   fill(new Uint32Array(data.data.buffer)); context.putImageData(data, 0, 0);
   return canvas;
 };
+const words = e => /^Cannot send|disposed|disconnected/i.test(e.message) ? "The kernel was restarted or is gone. Run the cell again." : String(e.message || e);
 const rgba = (r, g, b, a = 255) => ((a << 24) | (b << 16) | (g << 8) | r) >>> 0;
 
 // The element ----------------------------------------------------------------------------------------------------------------------
@@ -227,7 +233,7 @@ const HTML = `
       <button data-do="clear" title="Start anew (Esc)">Clear</button>
     </span>
     <span class="group" role="group" aria-label="How the structure is found">
-      <button data-do="auto" aria-pressed="false" title="Let the marks choose the level at which the structure is most itself (F)">Fit level</button>
+      <button data-do="auto" aria-pressed="false" title="Let the marks choose the level at which the structure is most itself, as seg.mask does (F)">Fit level</button>
       <button data-do="connected" aria-pressed="false" title="Only what hangs together with the marks (C)">Connected</button>
     </span>
     <label class="choice">Show <select data-set="show" aria-label="What is laid over the image">
@@ -236,7 +242,7 @@ const HTML = `
     <button data-do="outlines" aria-pressed="true" title="Outlines of the regions (O)">Outlines</button>
     <label class="choice">Opacity <input type="range" data-set="opacity" min="0" max="1" step="0.05" aria-label="Opacity of the overlay"></label>
     <span class="group zoom" role="group" aria-label="Zoom">
-      <button data-do="in" title="Nearer (Ctrl and wheel)" aria-label="Zoom in">+</button><button data-do="out" title="Farther" aria-label="Zoom out">−</button><button data-do="fit" title="All of the image">Fit</button>
+      <button data-do="in" title="Nearer (Ctrl and wheel; Shift and drag moves the image)" aria-label="Zoom in">+</button><button data-do="out" title="Farther" aria-label="Zoom out">−</button><button data-do="fit" title="All of the image">Whole</button>
     </span>
   </div>
   <div class="strip" role="listbox" aria-label="Images" hidden></div>
@@ -245,13 +251,13 @@ const HTML = `
       <canvas class="picture" tabindex="0" role="application" aria-roledescription="image to click on"></canvas>
       <div class="row level">
         <label for="level">Granularity</label>
-        <div class="track"><input id="level" type="range" min="0" max="1000" step="1" data-set="level" aria-label="Granularity, from coarse to fine"><svg class="ticks" aria-hidden="true"></svg></div>
+        <span class="end">coarse</span><div class="track"><input id="level" type="range" min="0" max="1000" step="1" data-set="level" aria-label="Granularity, from coarse to fine"><svg class="ticks" aria-hidden="true"></svg></div><span class="end">fine</span>
         <output class="count"></output>
       </div>
       <div class="row slice" hidden><label for="plane">Slice</label><input id="plane" type="range" min="0" step="1" data-set="plane" aria-label="Slice"><output class="at"></output></div>
     </div>
     <div class="right">
-      <figure><figcaption>Embedding <button class="small" data-do="phate" hidden title="Coordinates that keep near and far (PHATE); a few seconds">PHATE</button></figcaption>
+      <figure><figcaption>Embedding <button class="small" data-do="phate" hidden aria-pressed="false" title="Coordinates that keep near and far (PHATE, a few seconds), or principal coordinates">PHATE</button></figcaption>
         <canvas class="embedding" role="img" aria-label="The landmarks, coloured as their regions"></canvas></figure>
       <figure><figcaption>Barcode <span class="hint">a bar for each structure, as long as it lives</span></figcaption>
         <svg class="barcode" role="group" aria-label="Life of each structure"></svg></figure>
@@ -265,15 +271,15 @@ const HTML = `
       <button data-do="export" title="Write a file">Export</button>
     </span>
   </div>
-  <p class="where" hidden></p>
+  <p class="where" role="status" aria-live="polite" hidden></p>
 </div>`;
 
 const CSS = `
 :host { display: block; contain: inline-size; }
-.root { --fg: #1d2733; --dim: #56616d; --bg: #fff; --soft: #eef1f4; --line: #c4cbd3; --accent: #0b62a4; --on: #dcebf8;
+.root { --fg: #1d2733; --dim: #56616d; --bg: #fff; --soft: #eef1f4; --line: #c4cbd3; --edge: #7d8791; --bad: #b3261e; --accent: #0b62a4; --on: #dcebf8;
   color: var(--fg); background: var(--bg); font: 13px/1.35 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
   border: 1px solid var(--line); border-radius: 8px; padding: 8px; outline: none; container-type: inline-size; max-width: 1100px; box-sizing: border-box; }
-.root.dark { --fg: #e8ecf1; --dim: #a9b4c0; --bg: #14191f; --soft: #222a33; --line: #434e5a; --accent: #7cc0f5; --on: #1f3d57; }
+.root.dark { --fg: #e8ecf1; --dim: #a9b4c0; --bg: #14191f; --soft: #222a33; --line: #434e5a; --edge: #76828f; --bad: #ff8a80; --accent: #7cc0f5; --on: #1f3d57; }
 *, *::before { box-sizing: border-box; }
 [hidden] { display: none !important; }
 .bar, .row, .group { display: flex; align-items: center; gap: 6px; flex-wrap: wrap; }
@@ -281,7 +287,7 @@ const CSS = `
 .group { gap: 0; flex-wrap: nowrap; }
 .group > * { border-radius: 0; margin-left: -1px; }
 .group > :first-child { border-radius: 5px 0 0 5px; margin-left: 0; } .group > :last-child { border-radius: 0 5px 5px 0; }
-button, select { font: inherit; color: var(--fg); background: var(--soft); border: 1px solid var(--line); border-radius: 5px; padding: 3px 8px; min-height: 28px; cursor: pointer; white-space: nowrap; }
+button, select { font: inherit; color: var(--fg); background: var(--soft); border: 1px solid var(--edge); border-radius: 5px; padding: 3px 8px; min-height: 28px; cursor: pointer; white-space: nowrap; }
 button:hover:not(:disabled) { border-color: var(--accent); z-index: 1; } button:disabled { color: var(--dim); cursor: default; opacity: .6; }
 button[aria-pressed=true] { background: var(--on); border-color: var(--accent); z-index: 1; }
 button.small { min-height: 20px; padding: 0 6px; font-size: 11px; }
@@ -289,18 +295,18 @@ button:focus-visible, select:focus-visible, input:focus-visible, canvas:focus-vi
 input[type=range] { accent-color: var(--accent); margin: 0; } .choice { display: inline-flex; align-items: center; gap: 5px; } .choice input { width: 80px; }
 .main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; }
 @container (min-width: 620px) { .main { grid-template-columns: minmax(0, 5fr) minmax(200px, 3fr); } }
-.picture { display: block; width: 100%; background: var(--soft); border-radius: 5px; cursor: crosshair; touch-action: pan-y; }
+.picture { display: block; width: 100%; background: var(--soft); border-radius: 5px; cursor: crosshair; touch-action: pinch-zoom; }
 .row { padding-top: 6px; flex-wrap: nowrap; } .row label { color: var(--dim); flex: none; width: 76px; } .row input[type=range] { flex: 1; width: 100%; } .track { flex: 1; position: relative; padding-bottom: 7px; display: flex; }
 .ticks { position: absolute; left: 8px; right: 8px; bottom: -3px; height: 9px; width: calc(100% - 16px); overflow: visible; }
 .ticks line { stroke: var(--dim); stroke-width: 1.5; } .ticks line.on { stroke: var(--accent); stroke-width: 3; }
-.count, .at { flex: none; min-width: 84px; text-align: right; font-variant-numeric: tabular-nums; }
+.end { color: var(--dim); font-size: 12px; flex: none; } .count, .at { flex: none; min-width: 84px; text-align: right; font-variant-numeric: tabular-nums; }
 .right { display: grid; gap: 10px; align-content: start; } figure { margin: 0; } figcaption { font-weight: 600; padding-bottom: 3px; display: flex; gap: 8px; align-items: baseline; } .hint { font-weight: 400; color: var(--dim); font-size: 12px; }
 @container (max-width: 619px) { .right { grid-template-columns: 1fr 1fr; } } @container (max-width: 420px) { .right { grid-template-columns: 1fr; } .hint { display: none; } }
 .embedding { display: block; width: 100%; aspect-ratio: 4 / 3; background: var(--soft); border-radius: 5px; }
 .barcode { display: block; width: 100%; height: 170px; background: var(--soft); border-radius: 5px; } .barcode rect { cursor: pointer; } .barcode rect.chosen { stroke: var(--fg); stroke-width: 1.5; } .barcode .now { fill: var(--accent); opacity: .25; } .barcode text { fill: var(--dim); font-size: 10px; }
 .strip { display: flex; gap: 6px; overflow-x: auto; padding-bottom: 8px; } .strip button { flex: none; width: 76px; padding: 3px; display: grid; gap: 2px; justify-items: center; min-height: 0; } .strip canvas { width: 64px; height: 64px; object-fit: contain; background: var(--bg); border-radius: 3px; } .strip span { max-width: 68px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 11px; }
 .strip [aria-selected=true] { border-color: var(--accent); background: var(--on); }
-.foot { flex-wrap: wrap; justify-content: space-between; } .status { flex: 1 1 260px; min-height: 2.7em; font-variant-numeric: tabular-nums; } .where { margin: 4px 0 0; color: var(--dim); overflow-wrap: anywhere; }
+.foot { flex-wrap: wrap; justify-content: space-between; } .status { flex: 1 1 260px; min-height: 2.7em; font-variant-numeric: tabular-nums; } .where { margin: 4px 0 0; color: var(--dim); overflow-wrap: anywhere; } .where.bad { color: var(--bad); }
 .export button { background: var(--accent); color: var(--bg); border-color: var(--accent); }
 @media (prefers-reduced-motion: no-preference) { button { transition: background .12s, border-color .12s; } }`;
 
@@ -309,13 +315,14 @@ const START = { image: 0, plane: null, level: null, show: "level", marks: [], au
 class Explorer {
   constructor(el, host) {
     this.el = el; el.explorer = this; this.host = host; this.state = { ...START, ...host.state() }; this.past = []; this.future = [];
-    this.images = new Map(); this.planes = new Map(); this.sign = 1; this.off = new AbortController(); this.view = null;
-    el.dataset.lmSuppressShortcuts = "true"; el.style.maxWidth = "1100px";      // JupyterLab sees no keys that are pressed in here
+    this.known = []; this.images = new Map(); this.planes = new Map(); this.sign = 1; this.off = new AbortController(); this.view = null;
+    el.dataset.lmSuppressShortcuts = "true"; Object.assign(el.style, { maxWidth: "1100px", marginInline: "auto" });      // JupyterLab sees no keys that are pressed in here
     const shadow = el.shadowRoot || el.attachShadow({ mode: "open" });
     shadow.innerHTML = `<style>${CSS}</style>${HTML}`;
     this.root = shadow.querySelector(".root"); this.$ = s => this.root.querySelector(s);
     this.canvas = this.$(".picture"); this.dots = this.$(".embedding");
-    if (host.cohort) this.$('[data-set="what"]').add(new Option("masks of all", "masks"), 1);
+    if (host.names.length > 1) this.$('[data-set="what"]').add(new Option("masks of all", "masks"), 1);
+    if (host.pages) this.$('[data-set="what"]').add(new Option("this page", "page"));
     this.$('[data-set="format"]').replaceChildren(...host.formats.map(f => new Option(f, f)));
     this.listen(); this.adapt(); this.strip(); this.open(this.state.image);
   }
@@ -343,10 +350,9 @@ class Explorer {
   // Images and planes, fetched when they are first looked at.
   async image(i) {
     if (!this.images.has(i)) this.images.set(i, Promise.resolve(this.host.image(i)).then(x => {
-      const same = [...this.trees || []].find(t => t.n === x.tree.parent.length && t.parent.every((p, j) => p === x.tree.parent[j]) && t.death.every((d, j) => d === x.tree.death[j]));
-      x.tree = same || new Tree(x.tree); (this.trees ||= []).push(x.tree);
-      x.spatial = x.shape.slice(-2); x.depth = x.shape.length === 3 ? x.shape[0] : 1;
-      return x;
+      const tree = new Tree(x.tree), same = this.known.find(y => y && y.tree.n === tree.n && y.tree.parent.every((p, j) => p === tree.parent[j]) && y.tree.death.every((d, j) => d === tree.death[j]));
+      const s = x.structures, structures = { ...s, born: doubles(s.born), ended: doubles(s.ended) };
+      return this.known[i] = { ...x, structures, tree: same ? same.tree : tree, spatial: x.shape.slice(-2), depth: x.shape.length === 3 ? x.shape[0] : 1 };
     }).catch(e => { this.images.delete(i); throw e; }));
     return this.images.get(i);
   }
@@ -354,28 +360,30 @@ class Explorer {
   async plane(i, z) {
     const key = `${i}/${z}`;
     if (!this.planes.has(key)) {
-      if (this.planes.size > 64) this.planes.delete(this.planes.keys().next().value);
-      this.planes.set(key, Promise.all([this.image(i), this.host.plane(i, z)]).then(([x, p]) => ({ ...p, base: paint(x.spatial, out => {
+      for (const old of this.planes.keys()) if (this.planes.size * this.bytes > KEPT) this.planes.delete(old);
+      this.planes.set(key, Promise.all([this.image(i), this.host.plane(i, z)]).then(([x, p]) => { this.bytes = 11 * p.map.length; return { ...p, base: paint(x.spatial, out => {
         const v = p.image, colour = v.length === 3 * out.length;
         for (let j = 0; j < out.length; j++) out[j] = colour ? rgba(v[3 * j], v[3 * j + 1], v[3 * j + 2]) : rgba(v[j], v[j], v[j]);
-      }) })).catch(e => { this.planes.delete(key); throw e; }));
+      }) }; }).catch(e => { this.planes.delete(key); throw e; }));
     }
     return this.planes.get(key);
   }
 
   async open(i, z = null) {
-    const wanted = this.wanted = {};
+    const wanted = this.wanted = { image: i, plane: z };
     try {
-      const now = await this.image(i);
+      const [now] = await Promise.all([i, ...this.state.marks.map(m => m.image)].map(j => this.image(j)));      // marks of others may mean something here
       if (wanted !== this.wanted) return;
       z = Math.min(z ?? (this.now === now ? this.state.plane : null) ?? now.depth >> 1, now.depth - 1);
       const flat = await this.plane(i, z);
       if (wanted !== this.wanted) return;                       // something else was asked for meanwhile
       if (this.now !== now) this.view = null;
-      this.now = now; this.flat = flat; Object.assign(this.state, { image: i, plane: z });
+      this.now = now; this.flat = flat; this.wanted = null; Object.assign(this.state, { image: i, plane: z });
       this.fill(); this.changed();
-    } catch (e) { this.say(String(e.message || e), true); }
+    } catch (e) { if (wanted === this.wanted) { this.wanted = null; this.say(words(e), true); } }
   }
+
+  get k() { return Math.max(1, Math.min(this.state.level ?? this.now.start, this.now.tree.n)); }   // the level of this image
 
   // Controls that depend on the image.
   fill() {
@@ -383,12 +391,17 @@ class Explorer {
     show.replaceChildren(...Object.entries(options).map(([k, v]) => new Option(v, k)));
     if (!options[this.state.show]) this.state.show = "level";
     this.$(".slice").hidden = now.depth === 1; this.$("#plane").max = now.depth - 1;
-    this.$(".ticks").innerHTML = now.levels.filter(k => k <= now.tree.n).map(k => `<line data-k="${k}" x1="${100 * this.position(k) / 1000}%" x2="${100 * this.position(k) / 1000}%" y1="0" y2="7"></line>`).join("");
-    this.$('[data-do="phate"]').hidden = !this.host.phate || !!now.phate;
+    this.$(".ticks").innerHTML = "<title>Ticks: levels that last (Shift and an arrow key goes to the next)</title>" + now.levels.filter(k => k <= now.tree.n).map(k => `<line data-k="${k}" x1="${100 * this.position(k) / 1000}%" x2="${100 * this.position(k) / 1000}%" y1="0" y2="7"></line>`).join("");
+    this.$('[data-do="phate"]').hidden = !this.host.phate || now.tree.n < 10 || !now.coordinates;
+    this.$('[data-do="phate"]').setAttribute("aria-pressed", !!now.spread);
     this.$('[data-do="connected"]').disabled = now.depth > 1;
     this.canvas.setAttribute("aria-label", `${now.name || "image"}: ${now.shape.join(" × ")} pixels. Alt and arrows move the cursor, Enter marks.`);
     this.bars();
-    for (const b of this.$(".strip").children) b.setAttribute("aria-selected", +b.dataset.image === this.state.image);
+    for (const b of this.$(".strip").children) {
+      const on = +b.dataset.image === this.state.image;
+      b.setAttribute("aria-selected", on); b.tabIndex = on ? 0 : -1;
+      if (on) b.parentNode.scrollLeft = Math.max(0, b.offsetLeft - b.parentNode.offsetLeft - 120);
+    }
   }
 
   position(k) { return this.now.tree.n > 1 ? 1000 * Math.log(k) / Math.log(this.now.tree.n) : 0; }
@@ -400,25 +413,34 @@ class Explorer {
       const b = document.createElement("button"); b.setAttribute("role", "option"); b.dataset.image = i; b.title = name;
       b.append(document.createElement("canvas"), Object.assign(document.createElement("span"), { textContent: name })); return b;
     }));
-    for (let i = 0; i < Math.min(this.host.names.length, 100) && !this.off.signal.aborted; i++) {
-      try {
-        const { thumb } = await this.image(i), c = strip.children[i].firstChild, [h, w] = thumb.shape;
-        Object.assign(c, { width: w, height: h });
-        c.getContext("2d").drawImage(paint([h, w], out => out.forEach((_, j) => { const t = thumb, k = t.length / out.length; out[j] = rgba(t[k * j], t[k * j + (k > 1)], t[k * j + 2 * (k > 1)]); })), 0, 0);
-      } catch (e) { strip.children[i].title = `${this.host.names[i]}: ${e.message || e}`; }
-    }
+    const seen = new IntersectionObserver(entries => { for (const e of entries) if (e.isIntersecting) { seen.unobserve(e.target); this.thumb(e.target); } }, { root: strip, rootMargin: "200px" });
+    for (const b of strip.children) seen.observe(b);
+    this.off.signal.addEventListener("abort", () => seen.disconnect());
+  }
+
+  async thumb(b) {
+    try {
+      const { thumb: t } = await this.image(+b.dataset.image), [h, w] = t.shape, k = t.length / (h * w);
+      Object.assign(b.firstChild, { width: w, height: h });
+      b.firstChild.getContext("2d").drawImage(paint([h, w], out => { for (let j = 0; j < out.length; j++) out[j] = rgba(t[k * j], t[k * j + (k > 1)], t[k * j + 2 * (k > 1)]); }), 0, 0);
+    } catch (e) { b.title += `: ${words(e)}`; }
   }
 
   // Changes of what is meant, which can be undone.
   change(more) {
     this.past.push(this.meant()); this.future = []; Object.assign(this.state, more); this.changed();
   }
-  meant() { const { marks, auto, connected } = this.state; return { marks: marks.map(m => ({ ...m })), auto, connected }; }
-  step(from, to) { if (from.length) { to.push(this.meant()); Object.assign(this.state, from.pop()); this.changed(); } }
+  meant() { const { marks, auto, connected, level, image } = this.state; return { marks: marks.map(m => ({ ...m })), auto, connected, level, image }; }
+  step(from, to) {                                                // where the change was made
+    if (!from.length) return;
+    to.push({ ...this.meant(), image: from[from.length - 1].image });
+    const { image, ...rest } = from.pop(); Object.assign(this.state, rest);
+    if (image === this.state.image || this.known[image]?.tree === this.now.tree) this.changed(); else this.open(image);
+  }
 
   level(k) {
     k = Math.max(1, Math.min(Math.round(k), this.now.tree.n));
-    const { marks } = this.state, last = marks[marks.length - 1];
+    const last = this.marks().pop();
     if (last && last.node === undefined && last.level !== "persistent") last.level = k;       // the mark made last grows and shrinks with the slider
     this.state.level = k; if (this.state.show !== "level") this.state.show = "level";
     this.changed();
@@ -427,24 +449,34 @@ class Explorer {
   mark(pixels, sign) {
     const { state, flat } = this, [, W] = this.now.spatial, count = new Map();
     for (const [r, c] of pixels) { const leaf = flat.map[r * W + c]; count.set(leaf, (count.get(leaf) || 0) + 1); }
-    const level = state.show === "persistent" ? "persistent" : state.level;
+    const level = state.show === "persistent" ? "persistent" : this.k;
     this.change({ marks: [...state.marks, { sign, level, image: state.image, plane: state.plane, path: pixels, leaves: [...count] }] });
   }
 
   // Marks of this image, and those of others with the same tree.
   marks() { return this.state.marks.filter(m => m.image === this.state.image || this.sameTree(m.image)); }
-  sameTree(i) { const other = this.seen?.get(i); return other === undefined ? false : other === this.now.tree; }
+  sameTree(i) { return this.known[i]?.tree === this.now.tree; }
+
+  // The pixels that a mark speaks of, for `connected`.
+  seeds(m) {
+    const { map } = this.flat, W = this.now.spatial[1];
+    if (m.image === this.state.image && m.path) return m.path.map(([r, c]) => r * W + c);
+    if (m.image === this.state.image && m.pixels) return m.pixels;
+    if (m.path || m.pixels) return [];
+    const of = new Set(m.node === undefined ? m.leaves.map(([i]) => i) : this.now.tree.leavesIn([m.node]).reduce((a, x, i) => x ? [...a, i] : a, [])), found = [];
+    map.forEach((leaf, i) => { if (of.has(leaf)) found.push(i); });
+    return found;
+  }
 
   changed() {
-    (this.seen ||= new Map()).set(this.state.image, this.now.tree);
     const { now, state, flat } = this, mine = this.marks();
-    state.level = Math.min(state.level ?? now.start, now.tree.n);
-    this.region = now.tree.labels(state.level);
+    state.level ??= now.start;
+    this.region = now.tree.labels(this.k);
     this.hit = selected(now.tree, mine, { auto: state.auto, persistent: now.persistent });
     this.any = this.hit.some(x => x);
     const mask = flat.map, hit = this.hit; this.mask = null;
     if (this.any && state.connected && now.depth === 1) {
-      const [H, W] = now.spatial, own = mine.filter(m => m.sign > 0 && m.image === state.image && m.path).flatMap(m => m.path.map(([r, c]) => r * W + c));
+      const [H, W] = now.spatial, own = mine.filter(m => m.sign > 0).flatMap(m => this.seeds(m));
       this.mask = touchedPieces(Uint8Array.from(mask, i => hit[i]), H, W, own);
     }
     this.layers = null;
@@ -454,23 +486,40 @@ class Explorer {
   controls() {
     const { state, now } = this, press = (name, on) => this.$(`[data-do="${name}"]`).setAttribute("aria-pressed", on);
     press("add", this.sign > 0); press("subtract", this.sign < 0); press("auto", state.auto); press("connected", state.connected); press("outlines", state.outlines); press("persistent", state.show === "persistent");
-    this.$('[data-do="undo"]').disabled = !this.past.length; this.$('[data-do="redo"]').disabled = !this.future.length; this.$('[data-do="clear"]').disabled = !state.marks.length;
+    this.$('[data-do="undo"]').disabled = !this.past.length; this.$('[data-do="redo"]').disabled = !this.future.length; this.$('[data-do="clear"]').disabled = !this.marks().length;
     this.$('[data-set="show"]').value = state.show; this.$('[data-set="opacity"]').value = state.opacity;
-    const slider = this.$("#level"), k = state.level, words = `${k} region${k === 1 ? "" : "s"}${now.levels.includes(k) ? ", salient" : ""}`;
+    const slider = this.$("#level"), k = this.k, words = `${k} region${k === 1 ? "" : "s"}${now.levels.includes(k) ? ", salient" : ""}`;
     if (this.dragging !== slider) slider.value = this.position(k);
     slider.setAttribute("aria-valuetext", words); this.$(".count").textContent = `${k} region${k === 1 ? "" : "s"}`;
-    for (const line of this.$(".ticks").children) line.classList.toggle("on", +line.dataset.k === k);
-    this.$("#plane").value = state.plane; this.$(".at").textContent = `${state.plane + 1} of ${now.depth}`;
+    for (const line of this.$(".ticks").querySelectorAll("line")) line.classList.toggle("on", +line.dataset.k === k);
+    this.$("#plane").value = this.wanted?.plane ?? state.plane; this.$(".at").textContent = `${state.plane + 1} of ${now.depth}`;
   }
 
-  // The numbers under the pixels of what is shown: a function of the pixel, 0 for nothing.
+  // The number of each leaf in what is shown, 0 for nothing; or a map of its own.
   shown() {
-    const { state, flat, now, region } = this, map = flat.map;
-    if (state.show === "level") return i => region[map[i]] + 1;
-    if (state.show === "persistent") return i => now.persistent[map[i]] + 1;
-    if (state.show === "kmeans" && flat.kmeans) return i => flat.kmeans[i];
-    if (state.show === "truth" && flat.truth) return i => flat.truth[i];
-    return () => 0;
+    const { state, flat, now, region } = this, next = x => Int32Array.from(x, y => y + 1);
+    if (state.show === "level") return { leaves: next(region) };
+    if (state.show === "persistent") return { leaves: next(now.persistent) };
+    return { pixels: { kmeans: flat.kmeans, truth: flat.truth }[state.show], leaves: new Int32Array(now.tree.n) };
+  }
+
+  // What is laid over the part of the image that is in sight, in no more cells than there are points on the screen.
+  layer(dpr) {
+    const { state, flat, now, view: v } = this, [H, W] = now.spatial, step = (s, n) => Math.max(1, Math.min(Math.floor(1 / (s * dpr)), n));
+    const fy = step(v.sy, H), fx = step(v.sx, W), clip = (x, n) => Math.max(0, Math.min(x, n));
+    const c0 = fx * Math.floor(clip(-v.x / v.sx, W) / fx), r0 = fy * Math.floor(clip(-v.y / v.sy, H) / fy);
+    const w = Math.ceil((clip((v.width - v.x) / v.sx, W) - c0) / fx), h = Math.ceil((clip((v.height - v.y) / v.sy, H) - r0) / fy), key = [c0, r0, w, h, fx, fy].join();
+    if (this.layers?.key === key) return this.layers;
+    if (w < 1 || h < 1) return null;
+    const { leaves, pixels } = this.shown(), { hit, mask } = this, { map } = flat, number = new Int32Array(h * w), inside = new Uint8Array(h * w);
+    for (let r = 0, n = 0; r < h; r++) for (let c = 0, i = Math.min(r0 + r * fy, H - 1) * W; c < w; c++, n++) {
+      const at = i + Math.min(c0 + c * fx, W - 1);
+      number[n] = pixels ? pixels[at] : leaves[map[at]]; inside[n] = mask ? mask[at] : hit[map[at]];
+    }
+    const p = now.palette, alpha = Math.round(255 * state.opacity), dim = this.any ? alpha >> 1 : alpha, colour = new Uint32Array(256), chosen = rgba(...SELECTION, Math.max(alpha >> 1, 40));
+    for (let i = 0; i < 256; i++) colour[i] = rgba(p[3 * i], p[3 * i + 1], p[3 * i + 2], dim);
+    const fill = paint([h, w], out => { for (let n = 0; n < out.length; n++) out[n] = inside[n] ? chosen : number[n] ? colour[number[n] & 255] : 0; });
+    return this.layers = { key, fill, x: c0, y: r0, fx, fy, regions: state.outlines && state.show !== "nothing" ? borders(number, h, w) : null, mask: this.any ? borders(inside, h, w) : null };
   }
 
   draw() {
@@ -500,23 +549,27 @@ class Explorer {
     this.draw();
   }
 
+  // The image stays in sight.
+  hold() {
+    const v = this.view, [H, W] = this.now.spatial, keep = (at, size, room, whole) => size <= room ? whole : Math.max(room - size, Math.min(at, 0));
+    v.x = keep(v.x, W * v.sx, v.width, (v.width - W * v.sx) / 2); v.y = keep(v.y, H * v.sy, v.height, (v.height - H * v.sy) / 2);
+  }
+
   picture() {
-    this.fit();
+    this.fit(); this.hold();
     const { canvas, state, flat, now, view: v } = this, [H, W] = now.spatial, dpr = devicePixelRatio || 1, g = canvas.getContext("2d");
     if (canvas.width !== Math.round(v.width * dpr) || canvas.height !== Math.round(v.height * dpr)) { canvas.width = Math.round(v.width * dpr); canvas.height = Math.round(v.height * dpr); }
     g.setTransform(1, 0, 0, 1, 0, 0); g.clearRect(0, 0, canvas.width, canvas.height);
     g.setTransform(v.sx * dpr, 0, 0, v.sy * dpr, v.x * dpr, v.y * dpr); g.imageSmoothingEnabled = v.sx * dpr < 1;
     g.drawImage(flat.base, 0, 0);
-    const number = this.shown(), p = now.palette, colour = new Uint32Array(256), alpha = Math.round(255 * state.opacity);
-    for (let i = 0; i < 256; i++) colour[i] = rgba(p[3 * i], p[3 * i + 1], p[3 * i + 2], alpha);
-    const inside = this.mask ? i => this.mask[i] : this.any ? i => this.hit[flat.map[i]] : () => 0, chosen = rgba(...SELECTION, Math.max(alpha >> 1, 40));
-    this.layers ||= {};
-    this.layers.fill ||= paint([H, W], out => { for (let i = 0; i < out.length; i++) { const k = number(i); out[i] = inside(i) ? chosen : k ? (this.any ? (colour[k & 255] & 0xffffff | (alpha >> 1) << 24) >>> 0 : colour[k & 255]) : 0; } });
-    g.drawImage(this.layers.fill, 0, 0);
-    const stroke = (path, style, width) => { if (!path) return; g.save(); g.setTransform(v.sx * dpr, 0, 0, v.sy * dpr, v.x * dpr, v.y * dpr); g.lineWidth = width / Math.sqrt(v.sx * v.sy); g.strokeStyle = style; g.lineCap = "square"; g.stroke(path); g.restore(); };
-    this.layers.lines ||= { regions: state.outlines && state.show !== "nothing" ? borders(number, H, W) : null, mask: this.any ? borders(inside, H, W) : null };
-    stroke(this.layers.lines.regions, "rgba(255,255,255,.75)", 1);
-    stroke(this.layers.lines.mask, "rgba(0,0,0,.8)", 4); stroke(this.layers.lines.mask, `rgb(${SELECTION})`, 2);
+    const layer = this.layer(dpr);
+    if (layer) {
+      const { x, y, fx, fy } = layer, sx = v.sx * fx, sy = v.sy * fy;
+      g.setTransform(sx * dpr, 0, 0, sy * dpr, (v.x + x * v.sx) * dpr, (v.y + y * v.sy) * dpr);
+      g.drawImage(layer.fill, 0, 0); g.lineCap = "square";
+      for (const [path, style, width] of [[layer.regions, "rgba(255,255,255,.75)", 1], [layer.mask, "rgba(0,0,0,.8)", 4], [layer.mask, `rgb(${SELECTION})`, 2]])
+        if (path) { g.strokeStyle = style; g.lineWidth = width / Math.sqrt(sx * sy); g.stroke(path); }
+    }
     for (const m of state.marks) if (m.path && m.image === state.image && m.plane === state.plane) this.drawMark(g, m.path, m.sign, dpr);
     if (this.stroke) this.drawMark(g, this.stroke.pixels, this.stroke.sign, dpr);
     if (this.cursor) { const [r, c] = this.cursor, x = (c + .5) * v.sx + v.x, y = (r + .5) * v.sy + v.y; g.setTransform(dpr, 0, 0, dpr, 0, 0); for (const [style, w] of [["#000", 3], ["#fff", 1]]) { g.strokeStyle = style; g.lineWidth = w; g.beginPath(); g.moveTo(x - 9, y); g.lineTo(x + 9, y); g.moveTo(x, y - 9); g.lineTo(x, y + 9); g.stroke(); } }
@@ -532,7 +585,7 @@ class Explorer {
   }
 
   embedding() {
-    const { dots, now, region, state } = this, xy = now.phate || now.coordinates, n = now.tree.n, dpr = devicePixelRatio || 1, w = dots.clientWidth, h = dots.clientHeight, g = dots.getContext("2d");
+    const { dots, now, region, state } = this, xy = now.spread ? now.phate : now.coordinates, n = now.tree.n, dpr = devicePixelRatio || 1, w = dots.clientWidth, h = dots.clientHeight, g = dots.getContext("2d");
     if (!w || !xy) return;
     dots.width = w * dpr; dots.height = h * dpr; g.setTransform(dpr, 0, 0, dpr, 0, 0);
     let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
@@ -562,7 +615,7 @@ class Explorer {
     const region = v => { let u = v; while (u >= now.tree.n) u = this.firstChild(now.tree)[u]; return u; };
     svg.innerHTML = `<rect class="now" y="0" height="100%"></rect>` + order.map((i, j) => {
       const b = now.time(s.born[i]), a = now.time(s.ended[i]), k = 3 * ((region(s.node[i]) + 1) & 255), p = now.palette, words = `structure of ${(100 * s.share[i]).toFixed(1)} % of the image`;
-      return `<rect tabindex="0" role="button" aria-label="${words}" data-node="${s.node[i]}" x="${a}%" width="${Math.max(b - a, .8)}%" y="${2 + j * row}%" height="${Math.max(Math.min(row * .8, 6), .5)}%" rx="1" fill="rgb(${p[k]},${p[k + 1]},${p[k + 2]})"><title>${words}</title></rect>`;
+      return `<rect tabindex="${j ? -1 : 0}" role="button" aria-label="${words}" data-node="${s.node[i]}" x="${a}%" width="${Math.max(b - a, .8)}%" y="${2 + j * row}%" height="${Math.max(Math.min(row * .8, 6), .5)}%" rx="1" fill="rgb(${p[k]},${p[k + 1]},${p[k + 2]})"><title>${words}</title></rect>`;
     }).join("") + `<text x="4%" y="98%">coarse</text><text x="96%" y="98%" text-anchor="end">fine</text>`;
   }
 
@@ -575,7 +628,7 @@ class Explorer {
   }
 
   barcode() {
-    const { now, state } = this, bar = this.$(".barcode .now"), d = now.tree.death, k = state.level;
+    const { now, state } = this, bar = this.$(".barcode .now"), d = now.tree.death, k = this.k;
     const to = now.time(k < now.tree.n ? d[k] : 0), from = now.time(k > 1 ? d[k - 1] : Infinity);
     bar.setAttribute("x", `${from}%`); bar.setAttribute("width", `${Math.max(to - from, .6)}%`);
     const nodes = new Set(state.marks.filter(m => m.node !== undefined).map(m => m.node));
@@ -588,20 +641,23 @@ class Explorer {
     const sum = x => { let s = 0; for (let i = 0; i < this.hit.length; i++) if (this.hit[i]) s += x[i]; return s; };
     const pixels = mask ? mask.reduce((a, b) => a + b, 0) : sum(now.counts);
     const scores = now.truth ? now.truth.classes.map((c, j) => {
-      const shared = mask ? mask.reduce((s, x, i) => s + (x && flat.truth[i] === c ? 1 : 0), 0) : sum(now.truth.shared[j]);
+      const shared = mask ? mask.reduce((s, x, i) => s + (x && flat.truth[i] === j + 1 ? 1 : 0), 0) : sum(now.truth.shared[j]);
       return [2 * shared / (pixels + now.truth.sizes[j]), c];
     }) : [];
-    return { pixels, size: pixels * size, dice: scores.length ? scores.reduce((a, b) => b[0] > a[0] ? b : a) : null };
+    const small = now.depth === 1 && now.counts.length && flat.map.length <= 2 ** 17, [H, W] = now.spatial;
+    const parts = !small ? 0 : pieces(mask || Uint8Array.from(flat.map, i => this.hit[i]), H, W).size.length - 1;
+    return { pixels, parts, size: pixels * size, dice: scores.length ? scores.reduce((a, b) => b[0] > a[0] ? b : a) : null };
   }
 
   say(message, wrong = false) {
     const out = this.$(".status"), { now, state } = this;
-    this.$(".where").hidden = !message; if (message) { this.$(".where").textContent = message; this.$(".where").style.color = wrong ? NEGATIVE : ""; }
+    const where = this.$(".where");
+    where.hidden = !message; where.textContent = message || ""; where.classList.toggle("bad", wrong);
     if (!now) return;
     const unit = now.unit === "mm" ? (now.depth > 1 ? "mm³" : "mm²") : null;
-    if (!this.any) { out.textContent = state.marks.length ? "Nothing is left of the selection." : "Click a structure, or paint over it; it grows and shrinks with the granularity."; return; }
+    if (!this.any) { out.textContent = this.marks().length ? "Nothing is left of the selection." : "Click a structure, or paint over it; it grows and shrinks with the granularity."; return; }
     const m = this.measure(), total = now.counts.reduce((a, b) => a + b, 0), voxel = now.depth > 1 ? "voxels" : "pixels";
-    out.textContent = `Selected: ${unit ? `${short(m.size)} ${unit}, ` : ""}${m.pixels.toLocaleString("en")} ${voxel} (${(100 * m.pixels / total).toFixed(1)} %)` + (m.dice ? ` · Dice ${m.dice[0].toFixed(3)}${now.truth.classes.length > 1 ? ` with class ${m.dice[1]}` : ""}` : "");
+    out.textContent = `Selected: ${unit ? `${short(m.size)} ${unit}, ` : ""}${m.pixels.toLocaleString("en")} ${voxel} (${(100 * m.pixels / total).toFixed(1)} %)` + (m.parts > 1 ? ` in ${m.parts} pieces` : "") + (m.dice ? ` · Dice ${m.dice[0].toFixed(3)}${now.truth.classes.length > 1 ? ` with class ${m.dice[1]}` : ""}` : "");
   }
 
   // Events.
@@ -622,7 +678,7 @@ class Explorer {
       if (!name || !this.flat) return;
       if (name === "level") { if (e.type === "input") this.level(this.now.tree.n ** (value / 1000)); }
       else if (name === "plane") this.open(this.state.image, +value);
-      else if (name === "opacity") { this.state.opacity = +value; if (this.layers) this.layers.fill = null; this.host.store(this.state); this.draw(); }
+      else if (name === "opacity") { this.state.opacity = +value; this.layers = null; this.host.store(this.state); this.draw(); }
       else if (name === "show") { this.state.show = value; this.changed(); }
     });
     this.on(root, "keydown", e => this.key(e));
@@ -649,7 +705,7 @@ class Explorer {
     this.on(canvas, "wheel", e => { if (!e.ctrlKey && !e.metaKey) return; e.preventDefault(); const b = canvas.getBoundingClientRect(); this.zoom(Math.exp(-e.deltaY / 200), e.clientX - b.left, e.clientY - b.top); }, { passive: false });
     this.on(this.dots, "pointermove", e => { const i = this.spot(e); this.hover(i); });
     this.on(this.dots, "pointerleave", () => this.hover(undefined));
-    this.on(this.dots, "click", e => { const i = this.spot(e); if (i !== undefined) this.change({ marks: [...this.state.marks, { sign: e.altKey ? -1 : this.sign, level: this.state.show === "persistent" ? "persistent" : this.state.level, image: this.state.image, leaves: [[i, 1]] }] }); });
+    this.on(this.dots, "click", e => { const i = this.spot(e); if (i !== undefined) this.change({ marks: [...this.state.marks, { sign: e.altKey ? -1 : this.sign, level: this.state.show === "persistent" ? "persistent" : this.k, image: this.state.image, leaves: [[i, 1]] }] }); });
     this.on(this.$(".barcode"), "click keydown", e => {
       const node = e.target.dataset?.node;
       if (node === undefined || e.type === "keydown" && e.key !== "Enter" && e.key !== " ") return;
@@ -671,8 +727,17 @@ class Explorer {
     if (n) this.draw();
   }
 
+  // The cursor of the keyboard has moved: it stays in sight, and is told.
+  moved() {
+    const [r, c] = this.cursor, v = this.view, [H, W] = this.now.spatial, leaf = this.flat.map[r * W + c];
+    const x = (c + .5) * v.sx + v.x, y = (r + .5) * v.sy + v.y;
+    if (x < 0 || x > v.width) v.x += v.width / 2 - x;
+    if (y < 0 || y > v.height) v.y += v.height / 2 - y;
+    this.hover(leaf); this.draw(); this.say(`Row ${r}, column ${c}: region ${this.region[leaf] + 1}.`);
+  }
+
   salient(way) {
-    const levels = [...this.now.levels].sort((a, b) => a - b), k = this.state.level;
+    const levels = [...this.now.levels].sort((a, b) => a - b), { k } = this;
     const next = way > 0 ? levels.find(x => x > k) : levels.reverse().find(x => x < k);
     if (next) this.level(next);
   }
@@ -682,7 +747,7 @@ class Explorer {
     if (name === "add" || name === "subtract") { this.sign = name === "add" ? 1 : -1; this.controls(); }
     else if (name === "undo") this.step(this.past, this.future);
     else if (name === "redo") this.step(this.future, this.past);
-    else if (name === "clear") { if (state.marks.length) this.change({ marks: [] }); }
+    else if (name === "clear") { const mine = this.marks(); if (mine.length) this.change({ marks: state.marks.filter(m => !mine.includes(m)) }); }
     else if (name === "auto" || name === "connected") this.change({ [name]: !state[name] });
     else if (name === "outlines") { state.outlines = !state.outlines; this.changed(); }
     else if (name === "persistent") { state.show = state.show === "persistent" ? "level" : "persistent"; this.changed(); }
@@ -694,25 +759,25 @@ class Explorer {
 
   async phate() {
     const button = this.$('[data-do="phate"]'), { now, state } = this;
-    button.disabled = true; button.textContent = "…";
-    try { now.phate = await this.host.phate(state.image); button.hidden = true; this.draw(); } catch (e) { this.say(String(e.message || e), true); }
-    button.disabled = false; button.textContent = "PHATE";
+    button.disabled = true; if (!now.phate) this.say("PHATE is computed; this takes some seconds …");
+    try { now.phate ||= await this.host.phate(state.image); now.spread = !now.spread; this.say(); this.draw(); } catch (e) { this.say(words(e), true); }
+    button.disabled = false; button.setAttribute("aria-pressed", !!this.now.spread);
   }
 
   async export() {
-    const what = this.$('[data-set="what"]').value, format = this.$('[data-set="format"]').value;
-    if (what === "mask" && !this.any) return this.say("There is no selection yet to export: click a structure first.", true);
-    try { this.say(await this.host.export(this, what, format)); } catch (e) { this.say(String(e.message || e), true); }
+    const what = this.$('[data-set="what"]').value, format = this.$('[data-set="format"]').value, button = this.$('[data-do="export"]');
+    if (what.startsWith("mask") && !this.any) return this.say("There is no selection yet to export: click a structure first.", true);
+    button.disabled = true; this.say("Writing …");
+    try { this.say(await this.host.export(this, what, format)); } catch (e) { this.say(words(e), true); }
+    button.disabled = false;
   }
 
-  // Numbers of every pixel of the image, for a file. Without a kernel.
-  async values(what) {
-    const { now, state } = this, size = now.spatial[0] * now.spatial[1], largest = what === "mask" ? 1 : what === "persistent" ? Math.max(...now.persistent) + 1 : state.level;
-    const out = new (largest < 256 ? Uint8Array : Uint16Array)(now.depth * size);
-    for (let z = 0; z < now.depth; z++) {
-      const { map } = await this.plane(state.image, z);
-      for (let i = 0; i < size; i++) out[z * size + i] = what === "mask" ? (this.mask ? this.mask[i] : this.hit[map[i]]) : what === "persistent" ? now.persistent[map[i]] + 1 : this.region[map[i]] + 1;
-    }
+  // Numbers of every pixel of an image, for a file; as things are now, whatever happens while planes come in.
+  async values(what, i = this.state.image) {
+    const x = await this.image(i), size = x.spatial[0] * x.spatial[1], { tree } = x;
+    const of = what === "labels" ? tree.labels(this.k).map(y => y + 1) : what === "persistent" ? Int32Array.from(x.persistent, y => y + 1) : selected(tree, this.marks(), { auto: this.state.auto, persistent: x.persistent });
+    const mask = what === "mask" && i === this.state.image ? this.mask : null, out = new (of.some(y => y > 255) ? Uint16Array : Uint8Array)(x.depth * size);
+    for (let z = 0; z < x.depth; z++) { const { map } = await this.host.plane(i, z); for (let j = 0; j < size; j++) out[z * size + j] = mask ? mask[j] : of[map[j]]; }
     return out;
   }
 
@@ -720,14 +785,20 @@ class Explorer {
     if (e.isComposing || !this.flat) return;
     const { state } = this, fine = { ArrowRight: 1, ArrowLeft: -1 }[e.key], plane = { ArrowUp: 1, ArrowDown: -1 }[e.key], field = e.target.matches?.("select, input:not(#level):not(#plane)");
     const done = () => { e.preventDefault(); e.stopPropagation(); };
-    if (e.key === "Escape" && state.marks.length) { this.act("clear"); return done(); }
+    const row = e.target.closest?.(".strip, .barcode");
+    if (row && (fine || plane)) {                               // from one image, or one bar, to the next
+      const them = [...row.querySelectorAll("button, rect[data-node]")], next = them[them.indexOf(e.target) + (fine || -plane)];
+      if (next) { e.target.setAttribute("tabindex", -1); next.setAttribute("tabindex", 0); next.focus(); if (next.dataset.image) this.open(+next.dataset.image); }
+      return done();
+    }
+    if (e.key === "Escape" && this.marks().length) { this.act("clear"); return done(); }
     if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "z") { this.act(e.shiftKey ? "redo" : "undo"); return done(); }
     if (field || e.ctrlKey || e.metaKey) return;
-    if (e.altKey && (fine || plane) && e.target === this.canvas) { const [H, W] = this.now.spatial, by = e.shiftKey ? 10 : 1, [r, c] = this.cursor || [H >> 1, W >> 1]; this.cursor = [Math.max(0, Math.min(H - 1, r - (plane || 0) * by)), Math.max(0, Math.min(W - 1, c + (fine || 0) * by))]; this.hover(this.flat.map[this.cursor[0] * W + this.cursor[1]]); this.draw(); return done(); }
+    if (e.altKey && (fine || plane) && e.target === this.canvas) { const [H, W] = this.now.spatial, by = e.shiftKey ? 10 : 1, [r, c] = this.cursor || [H >> 1, W >> 1]; this.cursor = [Math.max(0, Math.min(H - 1, r - (plane || 0) * by)), Math.max(0, Math.min(W - 1, c + (fine || 0) * by))]; return this.moved(), done(); }
     if (e.key === "Enter" && e.target === this.canvas && this.cursor) { this.mark([this.cursor], this.sign); return done(); }
-    if (fine && e.target.id !== "plane") { if (e.shiftKey) this.salient(fine); else this.level(state.level + fine); return done(); }
-    if (plane && this.now.depth > 1) { this.open(state.image, Math.max(0, Math.min(this.now.depth - 1, state.plane + plane))); return done(); }
-    if (plane && e.target.id === "level") { this.level(state.level + plane); return done(); }
+    if (fine && e.target.id !== "plane") { if (e.shiftKey) this.salient(fine); else this.level(this.k + fine); return done(); }
+    if (plane && this.now.depth > 1) { this.open(state.image, Math.max(0, Math.min(this.now.depth - 1, (this.wanted?.plane ?? state.plane) + plane))); return done(); }
+    if (plane && e.target.id === "level") { this.level(this.k + plane); return done(); }
     if (e.altKey) return;
     const name = { a: "add", s: "subtract", z: "undo", y: "redo", p: "persistent", o: "outlines", f: "auto", c: "connected" }[e.key.toLowerCase()];
     if (name && e.target.tagName !== "SELECT") { if (!this.$(`[data-do="${name}"]`).disabled) this.act(name); done(); }
@@ -737,17 +808,22 @@ class Explorer {
 // Where the data come from ---------------------------------------------------------------------------------------------------------
 // A page: everything is in it, files are made here.
 export function mount(el, data) {
-  const stem = x => (x.now.name || "image").split("/").pop().replace(/\.(nii\.gz|[^.]+)$/, "");
+  const stem = x => x.name.replace(/\.(nii\.gz|[a-z]{2,5})$/i, "").replace(/[^\p{L}\p{N}._-]+/gu, "_").slice(-100) || "image";
+  async function write(x, i, what, format) {
+    const image = await x.image(i), values = await x.values(what, i), name = `${stem(image)}_${what === "labels" ? `${x.k}_regions` : what}.${format}`;
+    if (format === "png" && image.depth > 1) throw new Error("A volume does not fit into a PNG; take nii.gz or npy.");
+    if (format === "png" && values.BYTES_PER_ELEMENT > 1) throw new Error("More than 255 regions do not fit into a PNG; take nii.gz or npy, or a coarser level.");
+    download(format === "png" ? await png(values, ...image.spatial, image.palette) : format === "npy" ? packed(values.BYTES_PER_ELEMENT > 1 ? "<u2" : "|u1", values, image.shape) : await nifti(values, image.shape, image.grid), name);
+    return name;
+  }
   return new Explorer(el, {
     names: data.images.map(x => x.name), formats: ["png", "nii.gz", "npy"], state: () => data.state || {}, store: () => {},
     image: i => ({ ...data.images[i], palette: data.palette }), plane: (i, z) => data.images[i].planes[z],
     async export(x, what, format) {
-      const { now } = x, values = await x.values(what), name = `${stem(x)}_${what === "labels" ? `${x.state.level}_regions` : what}.${format}`;
-      if (format === "png" && now.depth > 1) throw new Error("A volume does not fit into a PNG; take nii.gz or npy.");
-      if (format === "png" && values.BYTES_PER_ELEMENT > 1) throw new Error("More than 255 regions do not fit into a PNG; take nii.gz or npy, or a coarser level.");
-      const blob = format === "png" ? await png(values, ...now.spatial, now.palette) : format === "npy" ? packed(values.BYTES_PER_ELEMENT > 1 ? "<u2" : "|u1", values, now.shape) : await nifti(values, now.shape, now.affine, now.unit);
-      download(blob, name);
-      return `${name}, ${short(blob.size / 1024)} kB, is in your downloads.`;
+      if (what !== "masks") return `${await write(x, x.state.image, what, format)} is in your downloads.`;
+      let n = 0;
+      for (let i = 0; i < data.images.length; i++) { await x.image(i); if (x.sameTree(i)) { await write(x, i, "mask", format); n++; } }
+      return `${n} mask${n === 1 ? " is" : "s are"} in your downloads.`;
     },
   });
 }
@@ -755,7 +831,7 @@ export function mount(el, data) {
 // A notebook: a kernel hands over each image when it is asked for, and writes the files.
 export default {
   async render({ model, el }) {
-    const waiting = new Map(); let id = 0;
+    const waiting = new Map(), view = Math.random().toString(36).slice(2); let count = 0;         // each view knows its own answers
     const restore = (x, buffers) => {
       if (Array.isArray(x)) return x.map(y => restore(y, buffers));
       if (!x || typeof x !== "object") return x;
@@ -770,7 +846,9 @@ export default {
       if (message.error) bad(new Error(message.error)); else good(restore(message.data, buffers || []));
     };
     const ask = (what, more = {}) => new Promise((good, bad) => {
-      waiting.set(++id, [good, bad]); model.send({ id, what, ...more });
+      const id = `${view}-${++count}`;
+      waiting.set(id, [good, bad]);
+      try { model.send({ id, what, ...more }); } catch (e) { waiting.delete(id); bad(e); return; }
       if (what !== "phate" && what !== "export") setTimeout(() => { if (waiting.delete(id)) bad(new Error("The kernel does not answer. Run the cell again.")); }, 120000);
     });
     model.on("msg:custom", answer);
@@ -778,7 +856,7 @@ export default {
     const bytes = model.get("palette"), palette = new Uint8Array(bytes.buffer ?? bytes, bytes.byteOffset ?? 0, bytes.byteLength);  // a DataView
     let timer = null, sent = own(state());
     const explorer = new Explorer(el, {
-      names: model.get("names"), formats: model.get("formats"), cohort: model.get("names").length > 1, state, image: async i => ({ ...await ask("image", { image: i }), palette }),
+      names: model.get("names"), formats: model.get("formats"), pages: true, state, image: async i => ({ ...await ask("image", { image: i }), palette }),
       plane: (image, plane) => ask("plane", { image, plane }), phate: model.get("has_phate") ? image => ask("phate", { image }) : null,
       store(s) { clearTimeout(timer); timer = setTimeout(() => { sent = own(s); model.set("state", JSON.parse(sent)); model.save_changes(); }, 60); },
       async export(x, what, format) { clearTimeout(timer); sent = own(x.state); return (await ask("export", { kind: what, format, state: x.state })).text; },
@@ -787,7 +865,8 @@ export default {
       if (own(state()) === sent) return;
       sent = own(state());
       const { image, plane, ...rest } = JSON.parse(sent), moved = image !== explorer.state.image || plane !== null && plane !== explorer.state.plane;
-      Object.assign(explorer.state, rest); if (moved || !explorer.flat) explorer.open(image, plane); else explorer.changed();
+      Object.assign(explorer.state, rest);
+      if (moved || !explorer.flat || rest.marks.some(m => !explorer.known[m.image])) explorer.open(image, plane); else explorer.changed();
     };
     model.on("change:state", fromKernel);
     return () => { explorer.destroy(); model.off("msg:custom", answer); model.off("change:state", fromKernel); };

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PERSISTENCE', 'Tiles', 'Segmentation', 'sample_vectors', 'unit', 'pixels', 'places', 'principal_coordinates',
            'share_factor', 'Segmenter', 'segment_vectors', 'segment_image', 'pictures', 'marked', 'find_structure',
-           'components', 'touched', 'leaf_statistics', 'region_table', 'to_bytes', 'from_file', 'segment_together',
-           'same_tree']
+           'components', 'touched', 'leaf_statistics', 'region_table', 'to_bytes', 'stored_name', 'from_file',
+           'segment_together', 'same_tree']
 
 # %% ../nbs/23_segmentation.ipynb #b4b0c74b
 import io, json, os, warnings
@@ -475,6 +475,12 @@ def to_bytes(seg:Segmentation) -> bytes: # of an .npz file
         about |= {k: getattr(x, k) for k in ("spacing", "unit", "source", "window", "scaling", "file_axes", "files")}
     np.savez_compressed(file := io.BytesIO(), about=np.frombuffer(json.dumps(about, default=float).encode(), np.uint8), **{k: v for k, v in arrays.items() if v is not None})
     return file.getvalue()
+
+def stored_name(path) -> str:
+    "The name of the image in a file that `save` wrote; the file's own where it cannot be told."
+    try: name = json.loads(read_array(path, "about").tobytes()).get("name")
+    except (ValueError, OSError, KeyError, AttributeError): name = None
+    return name if isinstance(name, str) and name else os.path.basename(path).removesuffix(".npz")
 
 def from_file(path) -> Segmentation:
     "Read and check a segmentation; `ValueError` for any other file."

@@ -11,6 +11,7 @@ __all__ = ['CondensationTree', 'from_merges', 'salient_levels', 'topological_act
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Number
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class CondensationTree:
         n_regions:int, # of the partition; all leaves if there are fewer
     ) -> np.ndarray:   # region [n] int64 of each leaf, in 0 … n_regions − 1
         "The finest partition of at most `n_regions` regions."
-        if n_regions < 1: raise ValueError(f"n_regions: {n_regions}, expected at least 1")
+        if not isinstance(n_regions, Number) or not n_regions >= 1: raise ValueError(f"n_regions: {n_regions!r}, expected a whole number, at least 1")
         region = np.arange(len(self))
         while (late := region >= n_regions).any(): region[late] = self.parent[region[late]]
         return region

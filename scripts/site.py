@@ -439,6 +439,7 @@ def main() -> int:
     pages = check(problems) if not unwritten else len(flat(contents())) - len(unwritten)  # links to them would only say it again
     check_sources(problems)
     for line in problems: print(line)
+    if problems: print("The pages are built, but what stands above is wrong with them.")
     print(f"{docs.name}/: {pages} pages, {len(problems)} problems" if problems else f"{docs.name}/: {pages} pages, every link and reference resolved")
     return int(bool(problems))
 

@@ -7,9 +7,9 @@ from browser import browser, jupyter_lab, page, scheme, viewport
 
 from cuts.config import Config
 from cuts.datasets import fundus_phantom, open_dataset
-from cuts.explorer import Explorer
-from cuts.images import as_image, read_labels
-from cuts.segmentation import segment_image, segment_together
+from cuts.explorer import Explorer, selected_leaves
+from cuts.images import as_image, read_image, read_labels
+from cuts.segmentation import Segmentation, segment_image, segment_together
 from cuts.training import train
 
 SIDE = 96
@@ -25,6 +25,10 @@ def made(tmp_path_factory):
     for s in segment_together(images, model, names=[f"fundus {i}" for i in range(3)], truths=truths): s.save(folder/f"{s.name[-1]}.npz")
     Explorer([folder/f"{i}.npz" for i in range(3)]).save(folder/"cohort.html")
     one = segment_image(images[0], model, name="fundus 0", truth=truths[0]); one.save(folder/"one.npz"); one.save(folder/"one.html")
+    Explorer([folder/"one.npz", segment_image(images[1], model, name="another")]).save(folder/"apart.html")
+    huge, r = np.zeros((1500, 1500), np.uint16), np.random.default_rng(0)
+    huge[...] = np.kron(r.integers(0, len(one.tree), (150, 150)), np.ones((10, 10), int))
+    Segmentation(one.tree, huge, name="huge").save(folder/"huge.html")
     large, truth = fundus_phantom((256, 256), 5)
     segment_image(as_image(large), model, name="large", truth=truth).save(folder/"large.html")
     planes = np.stack([fundus_phantom((40, 44), i)[0].mean(-1) for i in range(5)]).astype(np.float32)
@@ -66,7 +70,7 @@ class Seen:
 
     def agrees(self, explorer):
         "Page and Python select the same."
-        explorer.state = {**explorer.state, **self.of("x.state")}
+        explorer.state = self.of("x.state")
         return np.array_equal(self.hit[explorer.segmentation.landmark_map], explorer.mask)
 
 
@@ -111,7 +115,7 @@ def test_strokes_fit_their_level(one):
     seen.key("s"); seen.paint((10, 48), (14, 52))
     assert seen.of("x.state.marks[1].sign") == -1 and seen.agrees(explorer)
     seen.do("connected")
-    explorer.state = {**explorer.state, **seen.of("x.state")}
+    explorer.state = seen.of("x.state")
     assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
 
 def test_files_hold_what_is_seen(one, tmp_path):
@@ -125,7 +129,25 @@ def test_files_hold_what_is_seen(one, tmp_path):
             seen.page.locator('[data-set="what"]').select_option(what)
             with seen.page.expect_download() as d: seen.do("export")
             d.value.save_as(path := tmp_path/d.value.suggested_filename)
-            assert path.name.startswith("fundus 0_") and np.array_equal(read_labels(path), expected), path
+            assert path.name.startswith("fundus_0_") and np.array_equal(read_labels(path), expected), path
+
+@pytest.mark.parametrize("codes", ["RAS", "ASR", "LPI"])
+def test_a_nifti_lies_as_its_source(page, made, tmp_path, codes):
+    nib = pytest.importorskip("nibabel")
+    turn = nib.orientations.ornt_transform(nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(codes))
+    affine = np.array([[2, .1, 0, -9], [-.1, 1.5, .2, 4], [0, -.2, 3, 7], [0, 0, 0, 1.]])
+    nib.save(nib.Nifti1Image(np.random.default_rng(0).random((9, 11, 6)).astype(np.float32), affine).as_reoriented(turn), tmp_path/"scan.nii.gz")
+    image, tree = read_image(tmp_path/"scan.nii.gz"), Segmentation.load(made/"one.npz").tree
+    seg = Segmentation(tree, np.random.default_rng(1).integers(0, len(tree), image.spatial).astype(np.uint16), image, "scan")
+    seg.save(tmp_path/"scan.html"); seg.save(tmp_path/"python.nii.gz", 8)
+    page.goto((tmp_path/"scan.html").as_uri())
+    seen = Seen(page, image.spatial[-2:])
+    seen.of("x.level(8)"); page.locator('[data-set="what"]').select_option("labels"); page.locator('[data-set="format"]').select_option("nii.gz")
+    with page.expect_download() as d: seen.do("export")
+    d.value.save_as(tmp_path/"page.nii.gz")
+    ours, theirs = (nib.load(tmp_path/f"{k}.nii.gz") for k in ("python", "page"))
+    assert np.array_equal(ours.get_fdata(), theirs.get_fdata()) and np.allclose(ours.affine, theirs.affine, atol=1e-5)
+    assert theirs.header.get_xyzt_units()[0] == "mm" and np.allclose(ours.header.get_zooms(), theirs.header.get_zooms())
 
 def test_all_other_buttons(one):
     seen, _ = one
@@ -173,6 +195,44 @@ def test_a_move_answers_at_once(page, made):
     print(f"a slider move at 256²: {statistics.median(ms):.1f} ms, at most {max(ms):.1f}")
     assert statistics.median(ms) < 150
 
+def test_images_with_trees_of_their_own_do_not_meet(page, made):
+    page.goto((made/"apart.html").as_uri())
+    seen = Seen(page)
+    seen.click(*AT); mine = seen.hit
+    level = seen.of("x.k")
+    page.locator(".strip button").nth(1).click(); page.wait_for_function("x => x.state.image == 1", arg=seen.handle)
+    assert not seen.hit.any() and page.locator('[data-do="clear"]').is_disabled()
+    seen.key("ArrowRight", "ArrowRight", "ArrowRight"); seen.click(30, 30); seen.do("clear")
+    page.locator(".strip button").nth(0).click(); page.wait_for_function("x => x.state.image == 0", arg=seen.handle)
+    assert np.array_equal(seen.hit, mine) and seen.of("x.state.marks[0].level") == level
+
+def test_marks_are_there_before_their_image_is_opened(page, made, tmp_path):
+    explorer = Explorer([made/f"{i}.npz" for i in range(3)])
+    explorer.add(AT); explorer.add((60, 50, 66, 58), negative=True, level=40); explorer.state = dict(image=2, connected=True)
+    explorer.save(tmp_path/"marked.html")
+    page.goto((tmp_path/"marked.html").as_uri())
+    seen = Seen(page)
+    assert seen.hit.any() and seen.agrees(explorer)
+    assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
+
+def test_many_marks_fit_as_in_python(one):
+    "On the numbers that the page itself was given."
+    seen, explorer = one
+    tree, rng = explorer.segmentation.tree, np.random.default_rng(0)
+    cases = [[dict(sign=int(rng.choice([1, 1, -1])), level=8, image=0, leaves=[[int(i), int(rng.integers(1, 30))] for i in rng.choice(len(tree), 4, replace=False)]) for _ in range(3)] for _ in range(200)]
+    for auto in (False, True):
+        page_says = seen.page.evaluate("([x, cases, auto]) => cases.map(marks => { const s = x.state; Object.assign(s, {marks, auto}); x.changed(); return Array.from(x.hit); })", [seen.handle, cases, auto])
+        assert [list(map(int, selected_leaves(tree, c, auto))) for c in cases] == page_says
+
+def test_a_large_image_answers(page, made):
+    "The work of a move is bounded by what the screen shows."
+    page.goto((made/"huge.html").as_uri())
+    seen = Seen(page, (1500, 1500))
+    seen.click(700, 700)
+    ms = seen.of("(() => { const t = []; for (let i = 0; i < 11; i++) { const t0 = performance.now(); x.level(5 + 3 * i); x.picture(); t.push(performance.now() - t0); } return t; })()")
+    print(f"a slider move at 1500²: {statistics.median(ms):.1f} ms of work")
+    assert statistics.median(ms) < 300
+
 @pytest.mark.parametrize("viewport", [dict(width=390, height=800)])
 def test_it_fits_a_telephone(one, viewport):
     seen, _ = one
@@ -193,8 +253,8 @@ def test_in_jupyterlab(jupyter_lab, page, made):
     seen.key("ArrowRight"); notebook.wait("explorer.level", 4)
     seen.click(*AT)
     page.locator('[data-set="format"]').select_option("nrrd"); seen.do("export")
-    page.get_by_text("1_mask.nrrd").wait_for()
-    assert read_labels(jupyter_lab.folder/"made/1_mask.nrrd").sum() == seen.of("x.measure().pixels")
+    page.get_by_text("fundus_1_mask.nrrd").wait_for()
+    assert read_labels(jupyter_lab.folder/"made/fundus_1_mask.nrrd").sum() == seen.of("x.measure().pixels")
     page.locator('[data-set="what"]').select_option("masks"); seen.do("export")
     page.get_by_text("3 masks in").wait_for()
     assert len(list((jupyter_lab.folder/"made").glob("*.nrrd"))) == 4
