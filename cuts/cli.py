@@ -512,7 +512,7 @@ def explore(source:Sources=None, *, run:Annotated[Path|None, *RunFolder.__metada
             browser:Annotated[bool, typer.Option("--browser/--no-browser", help="Show it in the browser, or only say where it is.")]=True,
             together:Together=False, n_jobs:NJobs=1, preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seed:Seed=None, device:Device=None,
             root:Root=None, labels:Labels=None, channels:Channels=None, channel_axis:ChannelAxis=None, window:Window=None, progress:bool=True):
-    """All images in the browser: a slider from coarse to fine, regions by a click or a scribble. Only this machine can see it. Ctrl-C ends it."""
+    """Images in the browser: slide from coarse to fine, and click. A click or a scribble selects regions. Only this machine can see the page; Ctrl-C ends it."""
     for name, value in [("--epochs", epochs), ("--seed", seed)]:
         if run and value is not None: raise typer.BadParameter("the model of --run is trained already.", param_hint=name)
     from cuts import experiment, serve
