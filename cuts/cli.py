@@ -343,7 +343,7 @@ def run(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=N
     n_jobs, images = _jobs(n_jobs), _source(source, made)
     from cuts import experiment
     frame, report = experiment.run(images, out, made, seeds=several, methods=_names(methods) or ("cuts",), together=together, n_jobs=n_jobs, progress=progress)
-    _scores(frame); _made(out, **_but_scores(frame, _RUN)); _done(report, "step")
+    _scores(frame); _made(out, **_but_scores(frame, _RUN)); _done(report, "result")
     return report
 
 # %% ../nbs/59_cli.ipynb #f8b6b196
@@ -523,8 +523,8 @@ def explore(source:Sources=None, *, run:Annotated[Path|None, *RunFolder.__metada
     made = _configured(base, preset, config, set, epochs=epochs, seed=seed, device=device, **asked)
     images, n_jobs = _source(source, made), _jobs(n_jobs)
     with serve.work_folder(out) as folder:
-        if not run: _tell(f"No --run, so a network is trained on these images first, into {folder}" + ("." if out else ", which is gone at the end; --out keeps one."))
-        files, report = serve.prepare(images, folder, run, made, root=root, labels=labels, channels=channels, together=together, n_jobs=n_jobs, progress=progress)
+        tell = lambda n: _tell(f"No --run, so a network is trained on {_many(n, 'image')} first, into {folder}" + ("." if out else ", which is gone at the end; --out keeps one."))
+        files, report = serve.prepare(images, folder, run, made, root=root, labels=labels, channels=channels, together=together, n_jobs=n_jobs, progress=progress, tell=tell)
         _tell(f"{len(files)} image{'s' * (len(files) != 1)} to explore; Ctrl-C ends it.")
         serve.serve(files, port, ready=_tell, browser=browser, exports=out or ".")
     return report
@@ -602,29 +602,50 @@ def _describe(facts:dict) -> str:
         f"  cuda  {', '.join(d['cuda']) or '–'}", f"  mps   {'available' if d['mps'] else '–'}", "", "Extras", *(extras or ["  unknown: the package is not installed"]), "",
         f"Data sets, by name; those with files are looked for in {facts['root']} (--root, else $CUTS_DATA, else ./data)", *sets])
 
+def _kind(facts:dict) -> dict[str, str]:
+    "What many images may have in common, for people."
+    size, spacing = (" × ".join(f"{x:.4g}" for x in facts[k]) for k in ("size", "spacing"))
+    return dict(size=f"{size} pixels, {_many(facts['channels'], 'channel')}", spacing=f"{spacing} {facts['unit']}", axes=f"towards {', '.join(facts['orientation'])}" if facts["orientation"] else "")
+
 def _describe_file(facts:dict) -> str:
     "An image for people."
-    size, spacing = (" × ".join(f"{x:.4g}" for x in facts[k]) for k in ("size", "spacing"))
-    lines = dict(size=f"{size} pixels, {facts['channels']} channel{'s' * (facts['channels'] > 1)}", spacing=f"{spacing} {facts['unit']}", axes=f"towards {', '.join(facts['orientation'])}" if facts["orientation"] else "",
-                 window=f"{facts['window'][0]:.6g} … {facts['window'][1]:.6g} ({facts['scaling']})", files=str(facts["files"]) if facts["files"] > 1 else "")
+    lines = _kind(facts) | dict(window=f"{facts['window'][0]:.6g} … {facts['window'][1]:.6g} ({facts['scaling']})", files=str(facts["files"]) if facts["files"] > 1 else "")
     return "\n".join([str(facts["source"]), *(f"  {k:8} {v}" for k, v in lines.items() if v)])
+
+def _describe_set(name:str, images:list[dict]) -> str:
+    "A folder or a data set for people: its kinds of images, the most frequent first."
+    if len(images) == 1: return _describe_file(images[0])
+    kinds, labelled = {}, sum(f["labels"] for f in images)
+    for f in images: kinds.setdefault("; ".join(f"{k} {v}".removeprefix("size ") for k, v in _kind(f).items() if v), []).append(f["name"])
+    width = len(str(len(images)))
+    lines = [f"  {len(names):{width}} × {kind}: {names[0]}{', …' * (len(names) > 1)}" for kind, names in sorted(kinds.items(), key=lambda item: -len(item[1]))]
+    mixed = len({(f["channels"], len(f["size"])) for f in images}) > 1
+    return "\n".join([f"{name}: {_many(len(images), 'image')}, {labelled or 'none'} with labels", *lines] + mixed * ["  A model takes one kind: give --channels gray or rgb, or separate pictures from volumes."])
 
 @_command("""
     cuts info
     cuts info scan.nii.gz photo.png
+    cuts info images/                     what kinds of images, and whether they have labels
     cuts info --root /data --json""")
-def info(files:Annotated[list[Path]|None, typer.Argument(metavar="FILE", show_default=False, help="Images to describe: size, spacing, orientation, window.")]=None, *, root:Root=None, window:Window=None, channel_axis:ChannelAxis=None, as_json:Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]=False):
+def info(files:Annotated[list[Path]|None, typer.Argument(metavar="SOURCE", show_default=False, help="Images, folders or data sets to describe: size, spacing, orientation, window, labels.")]=None, *, root:Root=None, window:Window=None, channel_axis:ChannelAxis=None, as_json:Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]=False):
     """Versions, devices, extras, data; or what is in image files."""
     if files:
         from cuts.images import read_image               # and nothing that needs torch: an answer within a second
         from cuts.pixels import read_ahead
-        found, failures, asked = [], {}, dict(window=_window(window), channel_axis=channel_axis)
-        for file, death in read_ahead([str(f) for f in files], partial(read_image, channel_axis=channel_axis)):
+        found, texts, failures, asked = [], [], {}, dict(window=_window(window), channel_axis=channel_axis)
+        single = [f for f in files if f.is_file() or f.suffix.lower() == ".zarr"]
+        for file, death in read_ahead([str(f) for f in single], partial(read_image, channel_axis=channel_axis)):
             try:
                 if death: raise ValueError(f"{file}: {death}")
-                found.append(read_image(file, **asked).facts())
+                found.append(read_image(file, **asked).facts()); texts.append(_describe_file(found[-1]))
             except (ValueError, TypeError, OSError, ImportError) as e: failures[file] = _sentence(e)
-        _tell(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n\n".join(map(_describe_file, found)))
+        for source in (str(f) for f in files if f not in single):
+            from cuts.datasets import open_dataset
+            try: images = (data := open_dataset(source, root=root, **asked)).facts()
+            except (ValueError, TypeError, OSError, ImportError) as e: failures[source] = _sentence(e); continue
+            failures |= data.failures; found += images
+            if images: texts.append(_describe_set(source, images))
+        _tell(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n\n".join(texts))
         return SimpleNamespace(done=[f["source"] for f in found], skipped=[], failures=failures, ok=not failures)
     facts = _facts(root)
     _tell(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else _describe(facts))

@@ -533,6 +533,15 @@ class ImageDataset(Dataset):
         order, k = np.random.default_rng(seed).permutation(n), min(max(round(n*a/(a + b)), 1), n - 1)
         return self.subset(sorted(order[:k].tolist())), self.subset(sorted(order[k:].tolist()))
 
+    def facts(self) -> list[dict]: # plain values, for JSON
+        "`Image.facts` of every readable image, with its name and whether it has labels. The images may differ in kind here."
+        self._try_all()
+        found = []
+        for name in list(self.names):
+            try: found.append(dict(name=name, labels=self._items[name][1] is not None) | _to_image(self._items[name][0], self._read, name).facts())
+            except Exception as e: self._leave_out(name, str(e) or type(e).__name__)
+        return found
+
     def digest(self) -> str:
         "SHA-256 of the names and pixels of all readable images: what a model was trained on."
         h = hashlib.sha256()

@@ -53,7 +53,7 @@ def decay(D:torch.Tensor, # squared distances, any shape
           bandwidth2:float|torch.Tensor, # σ², broadcast against `D`
           alpha:float=2., # how steeply the kernel falls; 2 is the Gaussian
          ) -> torch.Tensor: # affinities in [0, 1], same shape
-    "$\\exp(-(d/\\sigma)^\\alpha)$ from squared distances; exactly 0 below $e^{-80}$."
+    "$\\exp(-(d/\\sigma)^\\alpha)$ (@eq-kernel) from squared distances; exactly 0 below $e^{-80}$."
     x, limit = D/bandwidth2, 80**min(2/alpha, 15) # for α below .13 distances that far do not occur
     far = x >= limit
     return torch.exp(-_power(x.clamp_(max=limit), alpha/2)).masked_fill_(far, 0) # clamped before it is raised: no overflow, no denormal number
@@ -96,7 +96,7 @@ def adaptive_affinity(X:torch.Tensor, # points [N, d]
 def diffusion_operator(K:torch.Tensor, # affinities [N, M]
                        weights:torch.Tensor|None=None, # mass [M] of the columns' points, ≥ 0; None: all 1
                       ) -> torch.Tensor: # P [N, M], every row sums to 1
-    "The walk that steps to point j with probability ∝ $K_{ij} w_j$; a row of zeros stays (or, if K is not square, goes anywhere by mass)."
+    "The walk that steps to point j with probability ∝ $K_{ij} w_j$ (@eq-walk); a row of zeros stays (or, if K is not square, goes anywhere by mass)."
     w = torch.ones_like(K[0]) if weights is None else weights.to(K)
     P = K*w
     total = P.sum(1, keepdim=True)
@@ -108,7 +108,7 @@ def diffusion_operator(K:torch.Tensor, # affinities [N, M]
 def von_neumann_entropy(P:torch.Tensor, # diffusion operator [N, N] of a reversible walk
                         t_max:int=100, # longest time
                        ) -> torch.Tensor: # entropy [t_max] of P¹ … P^t_max in nats, float64
-    "Entropy of the normalised spectrum of $P^t$ for t = 1 … `t_max` (Moon et al. 2019)."
+    "Entropy of the normalised spectrum of $P^t$ for t = 1 … `t_max` (@eq-entropy; Moon et al. 2019)."
     size = torch.linalg.eigvalsh((P*P.T).sqrt().double()).abs().clamp(max=1)
     eta = size**torch.arange(1, t_max + 1, device=P.device)[:, None]
     eta = eta/eta.sum(1, keepdim=True).clamp(min=1e-300)
@@ -128,7 +128,7 @@ def optimal_time(P:torch.Tensor, # diffusion operator [N, N]
 def diffusion_potential(P:torch.Tensor, # diffusion operator [N, N]
                         t:int, # number of steps, ≥ 1
                        ) -> torch.Tensor: # [N, N], one row a point; between −log(1 + 1e-7) and 16.2
-    "$-\\log(P^t + 10^{-7})$: distances between its rows are PHATE's potential distances (Moon et al. 2019)."
+    "$-\\log(P^t + 10^{-7})$: distances between its rows are PHATE's potential distances (@eq-potential; Moon et al. 2019)."
     if t != int(t) or t < 1: raise ValueError(f"t must be a whole number of steps ≥ 1, got {t}")
     return -torch.log(torch.linalg.matrix_power(P, int(t)) + 1e-7)
 
@@ -192,7 +192,7 @@ def _draw(weight:torch.Tensor, # positive [N]
           n:int, # how many, ≤ N
           seed:int,
          ) -> torch.Tensor: # sorted indices [n], no two alike
-    "Weighted sample without replacement: those whose exponential waiting times end first."
+    "Weighted sample without replacement: those whose exponential waiting times end first (Efraimidis & Spirakis 2006)."
     u = torch.rand(len(weight), dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).to(weight.device)
     return (-torch.log1p(-u)/weight.double()).topk(n, largest=False).indices.sort().values
 

@@ -810,7 +810,7 @@ class Explorer {
 export function mount(el, data) {
   const stem = x => x.name.replace(/\.(nii\.gz|[a-z]{2,5})$/i, "").replace(/[^\p{L}\p{N}._-]+/gu, "_").slice(-100) || "image";
   async function write(x, i, what, format) {
-    const image = await x.image(i), values = await x.values(what, i), name = `${stem(image)}_${what === "labels" ? `${x.k}_regions` : what}.${format}`;
+    const image = await x.image(i), values = await x.values(what, i), name = `${stem(image)}_${what === "labels" ? `${x.k}-regions` : what}.${format}`;
     if (format === "png" && image.depth > 1) throw new Error("A volume does not fit into a PNG; take nii.gz or npy.");
     if (format === "png" && values.BYTES_PER_ELEMENT > 1) throw new Error("More than 255 regions do not fit into a PNG; take nii.gz or npy, or a coarser level.");
     download(format === "png" ? await png(values, ...image.spatial, image.palette) : format === "npy" ? packed(values.BYTES_PER_ELEMENT > 1 ? "<u2" : "|u1", values, image.shape) : await nifti(values, image.shape, image.grid), name);

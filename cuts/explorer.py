@@ -317,7 +317,7 @@ def export(explorer:Explorer, kind:str, ending:str) -> str: # what to say
     name = lambda i: file_stem(explorer.gallery.names[i])
     explorer.folder.mkdir(parents=True, exist_ok=True)
     if kind != "masks":
-        what, ending = (f"{explorer.level}_regions" if kind == "labels" else kind), ("html" if kind == "page" else ending)
+        what, ending = (f"{explorer.level}-regions" if kind == "labels" else kind), ("html" if kind == "page" else ending)
         explorer.save(path := free_path(explorer.folder/f"{name(explorer.state['image'])}_{what}.{ending}"), kind)
         return f"Written: {path.resolve()}"
     written = 0

@@ -7,6 +7,7 @@ __all__ = ['MAPS', 'FORMATS', 'read_scribble', 'match_scribbles', 'Scribbles', '
 
 # %% ../nbs/54_export.ipynb #c1490c0a
 import logging, math, os, re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from .datasets import list_files, match_labels
 from .experiment import Report, find_segmentations, pick_images
-from .images import LABEL_SUFFIXES, WRITERS, Image, check_place, find_plane, read_placed_labels, write_labels, write_picture
+from .images import LABEL_SUFFIXES, READERS, WRITERS, Image, check_place, find_plane, read_placed_labels, write_labels, write_picture
 from .parallel import only_alone
 from .pixels import MAX_PIXELS, suffix
 from .runs import Run, digest, file_digest, output_name, write_atomic
@@ -174,10 +175,11 @@ def export_run(folder,            # of a run, or of segmentations
     found = [(p, f) for p, f in everything if chosen is None or f.get("name", p.name) in chosen]
     hints = {} if scribbles is None else _hints(everything, scribbles, connected)
     target, report, common = Run(out), Report(), _common([p.relative_to(folder) for p, _ in everything])
+    places = {p: p.relative_to(folder).relative_to(common).as_posix().removesuffix(".npz") for p, _ in everything}; stems = _stems(places.values())
     with target.lock():
         _claim(target, folder)
         for path, facts in tqdm(found, "export", unit="image", disable=None if progress else True):
-            name, place = facts.get("name", path.name), path.relative_to(folder).relative_to(common).as_posix().removesuffix(".npz")
+            name, place = facts.get("name", path.name), places[path]
             try:
                 hint = hints.get(_run_of(path, facts))
                 about = digest([file_digest(path), what, formats, tables, pictures, [connected, hint.digest(name)] if hint else []])
@@ -185,7 +187,7 @@ def export_run(folder,            # of a run, or of segmentations
                 seg = Segmentation.load(path)
                 can = seg.tree is not None and hint is not None and hint.answers(seg, name)
                 if seg.tree is not None and "mask" in what and not can: _log.warning("%s: no scribble for it, and none of an image with the same tree; no mask is written of it", place)
-                files = _export(seg, target, place, [w for w in what if w != "mask" or can], _endings(formats, seg), tables, pictures, lambda: hint.mask(seg, name))
+                files = _export(seg, target, stems[place], [w for w in what if w != "mask" or can], _endings(formats, seg), tables, pictures, lambda: hint.mask(seg, name))
                 if seg.tree is None and not files: _log.warning("%s: %s makes no tree of regions, nothing is written of it", place, facts.get("method") or "k-means alone")
                 if not files: continue
                 target.record(f"export/{place}", about, files, name=name); report.done.append(place)
@@ -219,11 +221,17 @@ def _common(paths):
     n = next((i for i, level in enumerate(zip(*parts)) if len(set(level)) > 1), min(map(len, parts)))
     return Path(*parts[0][:n])
 
-def _export(seg, target, place, what, endings, tables, pictures, mask):
+def _stems(places):
+    "Place of a segmentation → what its files begin with: without the image's ending, where that leaves them apart."
+    short = {p: p[:-len(end)] if (end := suffix(p)) in READERS else p for p in places}
+    taken = Counter(s.casefold() for p, s in short.items() for s in {s, p})
+    return {p: s if taken[s.casefold()] == 1 else p for p, s in short.items()}
+
+def _export(seg, target, stem, what, endings, tables, pictures, mask):
     "Write everything that is asked for of one segmentation; the files."
     files, problems = [], []
     def into(name, write):
-        path = target.file(output_name(place, f".{name}"))
+        path = target.file(output_name(stem, f"_{name}"))
         try: write(path); files.append(path)
         except (ValueError, TypeError, OSError, ImportError) as e: problems.append(str(e))           # the other formats are written all the same
     for choice in what:
@@ -231,6 +239,6 @@ def _export(seg, target, place, what, endings, tables, pictures, mask):
             for ending in endings: into(f"{name}{ending}", lambda path: _write(path, labels, seg, ending))
             numbers = np.unique(labels[labels > 0]).tolist()
             if tables: into(f"{name}.label.txt", lambda path: write_atomic(path, snap_labels(numbers))); into(f"{name}.ctbl", lambda path: write_atomic(path, slicer_colors(numbers)))
-            if pictures and seg.image is not None: into(f"{name}.picture.png", lambda path: write_picture(path, _picture(seg, labels, choice == "mask")))
+            if pictures and seg.image is not None: into(f"{name}_picture.png", lambda path: write_picture(path, _picture(seg, labels, choice == "mask")))
     if problems: raise ValueError("; ".join(problems))
     return files

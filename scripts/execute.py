@@ -138,8 +138,9 @@ def light_png(data: bytes) -> bytes:
     return min(out.getvalue(), data, key=len)
 
 def plain_text(text: str) -> str:
-    "Text without the places of this machine: a cell's temporary file, the checkout, the environment, the home folder."
+    "Text without the places of this machine: a cell's file, temporary folders, the checkout, the environment, the home folder."
     text = re.sub(r"\S*ipykernel_\d+[\\/]\d+\.py", "<cell>", text)
+    text = re.sub(re.escape(tempfile.gettempdir()) + r"[\\/]tmp\w{8}\b", "<temporary>", text)
     for place, name in ((sys.prefix, "<environment>"), (str(root), "."), (str(Path.home()), "~")):
         if len(place) > 3: text = text.replace(place, name)
     return text

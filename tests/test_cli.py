@@ -305,6 +305,20 @@ def test_export_and_info_of_files(here, images):
     assert cuts("info", picture, "--window", "a,b")[0] == 2
 
 
+def test_info_of_a_folder(here):
+    for i in range(3): picture(Path(f"in/{i}.png"))
+    picture(Path("in/labels/1.png"))
+    status, text = cuts("info", "in")
+    assert status == 0 and text.startswith("in: 3 images, 1 with labels\n  3 × 32 × 32 pixels, 3 channels; spacing 1 × 1 px: 0.png, …\n") and "2 without labels: 0.png, 2.png" in text
+    np.save("in/9.npy", np.zeros((20, 30)) + np.arange(30)); Path("in/broken.png").write_bytes(b"no picture")
+    status, text = cuts("info", "in")
+    assert status == 1 and "1 × 20 × 30 pixels, 1 channel;" in text and "A model takes one kind" in text and text.count("broken.png: ") == 1, text
+    assert [f["name"] for f in json.JSONDecoder().raw_decode(cuts("info", "in/9.npy", "in", "--json")[1])[0][1:]] == ["0.png", "1.png", "2.png", "9.npy"]
+    status, text = cuts("info", "nope")
+    assert status == 1 and "neither a file, a folder or a glob nor a data set" in text
+    assert cuts("info", "demo")[1].startswith("demo: 10 images, 8 with labels\n")
+
+
 def test_phate_of_an_image(here, images):
     pytest.importorskip("phate")
     assert cuts("run", images, "--out", "out", *TINY)[0] == 0 and cuts("phate", "out/seed-1", "--out", "phate.png")[0] == 0

@@ -78,7 +78,7 @@ def test_an_image_that_was_moved_is_segmented_again(tmp_path):
         affine[0, 3] = origin; nibabel.save(nibabel.Nifti1Image(x, affine), tmp_path / "in/a.nii.gz")
         assert segment_run(tmp_path / "in", tmp_path / "segs", config=TINY, progress=False).done == ["a.nii.gz"]
         assert export_run(tmp_path / "segs", tmp_path / "out", progress=False).done == ["a.nii.gz"]
-        assert nibabel.load(tmp_path / "out/a.nii.gz.persistent.nii.gz").affine[0, 3] == origin
+        assert nibabel.load(tmp_path / "out/a_persistent.nii.gz").affine[0, 3] == origin
 
 
 # What a format keeps ---------------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def test_a_plane_answers_for_its_volume(scans, tmp_path):
     for name, labels, like in (("a.nii.gz", drawn, image), ("a_z02.png", drawn[2], None), ("a_mask.nii.gz", drawn[2], image.plane(2))):
         folder = tmp_path / name.replace(".", "-"); (folder / "s").mkdir(parents=True); write_labels(folder / "s" / name, labels, like)
         assert masks(scans, folder / "out", folder / "s").done == ["a.nii.gz"]
-        made.append(read_labels(folder / "out/a.nii.gz.mask.nii.gz"))
+        made.append(read_labels(folder / "out/a_mask.nii.gz"))
     assert made[0].any() and np.array_equal(made[0], made[1]) and np.array_equal(made[0], made[2])
 
 

@@ -201,6 +201,7 @@ def test_outputs_lose_what_varies():
     png = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\x02tEXtab\0\0\0\0" + b"\0\0\0\0IEND\xaeB`\x82"
     assert execute.plain_png(png) == b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
     assert execute.plain_text(f"/var/t/ipykernel_12/345.py:3: UserWarning in {root}/cuts") == "<cell>:3: UserWarning in ./cuts"
+    with execute.tempfile.TemporaryDirectory() as folder: assert execute.plain_text(f"{folder}/a b.png: cannot be read") == "<temporary>/a b.png: cannot be read"
     old = "a"*32
     nb = {"cells": [dict(cell_type="code", outputs=[dict(data={"text/plain": f"IPY_MODEL_{old}"})])]}
     assert execute.normalise(nb, [old])["cells"][0]["outputs"][0]["data"]["text/plain"] == [f"IPY_MODEL_{0:032x}"]
