@@ -189,7 +189,7 @@ NJobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Images at a time in 
 Preset = Annotated[str|None, typer.Option(help="Named settings: default, paper, retina, berkeley_natural_images, brain_ventricles or brain_tumor. [default: that of SOURCE, else default]", show_default=False)]
 ConfigFile = Annotated[Path|None, typer.Option("--config", help="YAML file of settings, see cuts config; those of the reference implementation too.", show_default=False)]
 Set = Annotated[list[str]|None, typer.Option("--set", metavar="NAME=VALUE", help="Any one setting; may be repeated.", show_default=False)]
-Epochs = Annotated[int|None, typer.Option(help="Passes over the training images.", show_default=False)]
+Epochs = Annotated[int|None, typer.Option(help="Passes over the training images. [default: the preset's, most often 200; 40 where a single image is trained on]", show_default=False)]
 Seed = Annotated[int|None, typer.Option(help="Seed of the training, and of what stage 2 draws.", show_default=False)]
 Seeds = Annotated[str|None, typer.Option(metavar="N,N,…", help="Several runs in one table, such as 1,2,3; each as with --seed.", show_default=False)]
 Device = Annotated[str|None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", show_default=False)]
@@ -306,7 +306,7 @@ def _scores(frame): # of `evaluate_run`
     "The table of means."
     from shutil import get_terminal_size
     from cuts.metrics import explain, render, summarise
-    if not len(frame): return _tell("No truth is known of these images, so there are no scores.")
+    if not len(frame): return _tell("No truth is known of these images, so there are no scores. Labels are looked for in a folder `labels` beside the images, or where --labels says, when images are segmented.")
     narrow = sys.stdout.isatty() or "COLUMNS" in os.environ                       # in a file, lines may be long
     _tell(render(summary := summarise(frame), width=get_terminal_size().columns if narrow else None), "", explain(summary))
 
@@ -337,7 +337,7 @@ def demo(out:Annotated[Path, typer.Option("--out", "-o", help="Folder for what i
     cuts run --config retina_seed1.yaml --out runs/retina""")
 def run(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seed:Seed=None, seeds:Seeds=None,
         methods:Methods=None, device:Device=None, method:Method=None, together:Together=False, root:Root=None, labels:Labels=None, channels:Channels=None, channel_axis:ChannelAxis=None, window:Window=None, n_jobs:NJobs=1, progress:bool=True):
-    """Train, segment, score, draw: all in order. Scores need a truth; what is whole already is not done again."""
+    """Train, segment, score, draw: all in order. Scores need a truth. Results are models, segmentations and pictures; what is whole already is not done again."""
     several = _seeds(seeds, seed)
     made = _configured(lambda: _preset_of(source), preset, config, set, epochs=epochs, seed=seed, device=device, method=method, **_asked(source, root, labels, channels, window, channel_axis))
     n_jobs, images = _jobs(n_jobs), _source(source, made)
@@ -394,7 +394,9 @@ def segment(source:Sources=None, *, out:Out, run:Annotated[Path|None, *RunFolder
     base = (lambda: experiment.load(run).config) if run else lambda: experiment.make_config(**({} if stored else experiment.ONE_IMAGE))
     made = _configured(base, preset, config, set, epochs=epochs, seed=seed, device=device, method=method, channel_axis=channel_axis, window=_window(window))
     report = experiment.segment_run(_source(source, made), out, run=run, stored=stored, config=made, root=root, labels=labels, channels=channels, together=together, n_jobs=_jobs(n_jobs), progress=progress)
-    _made(out); _tell(f"  {'*.npz':28} {_many(len(report.done) + len(report.skipped), 'segmentation')}, to load with cuts.load"); _done(report)
+    if n := len(report.done) + len(report.skipped):
+        _made(out); _tell(f"  {'*.npz':28} {_many(n, 'segmentation')}, for cuts figure, cuts export, cuts evaluate, and cuts.load in Python")
+    _done(report)
     return report
 
 # %% ../nbs/59_cli.ipynb #f732c584
@@ -446,7 +448,7 @@ def supervised(source:Sources=None, *, out:Out, network:Annotated[str|None, type
     images = _source(source, made)
     from cuts import experiment
     report = experiment.supervised_run(images, out, made, networks=_names(network), seeds=several, progress=progress)
-    _made(out, **{"*/seed-*/*net__safetensors": "the model, with its configuration and history", "*/seed-*/loss__png": "how it was trained", "*/seed-*/segmentations": "{n} segmentations of the test images, to score with cuts evaluate"}); _done(report, "step")
+    _made(out, **{"*/seed-*/*net__safetensors": "the model, with its configuration and history", "*/seed-*/loss__png": "how it was trained", "*/seed-*/segmentations": "{n} segmentations of the test images, to score with cuts evaluate"}); _done(report, "result")
     return report
 
 # %% ../nbs/59_cli.ipynb #0908d728
@@ -602,50 +604,64 @@ def _describe(facts:dict) -> str:
         f"  cuda  {', '.join(d['cuda']) or '–'}", f"  mps   {'available' if d['mps'] else '–'}", "", "Extras", *(extras or ["  unknown: the package is not installed"]), "",
         f"Data sets, by name; those with files are looked for in {facts['root']} (--root, else $CUTS_DATA, else ./data)", *sets])
 
-def _kind(facts:dict) -> dict[str, str]:
-    "What many images may have in common, for people."
-    size, spacing = (" × ".join(f"{x:.4g}" for x in facts[k]) for k in ("size", "spacing"))
-    return dict(size=f"{size} pixels, {_many(facts['channels'], 'channel')}", spacing=f"{spacing} {facts['unit']}", axes=f"towards {', '.join(facts['orientation'])}" if facts["orientation"] else "")
+def _range(numbers, form:str) -> str:
+    "One number, or the least and the greatest."
+    return "–".join(dict.fromkeys(format(x, form) for x in (min(numbers), max(numbers))))
+
+def _kind(images:list[dict]) -> dict[str, str]:
+    "What images of as many axes and channels are like, for people."
+    size, spacing = (" × ".join(_range(axis, form) for axis in zip(*(f[k] for f in images))) for k, form in (("size", "d"), ("spacing", ".4g")))
+    first = images[0]
+    return dict(size=f"{size} pixels, {_many(first['channels'], 'channel')}", spacing=f"{spacing} {first['unit']}", axes=f"towards {', '.join(first['orientation'])}" if first["orientation"] else "")
 
 def _describe_file(facts:dict) -> str:
     "An image for people."
-    lines = _kind(facts) | dict(window=f"{facts['window'][0]:.6g} … {facts['window'][1]:.6g} ({facts['scaling']})", files=str(facts["files"]) if facts["files"] > 1 else "")
+    lines = _kind([facts]) | dict(window=f"{facts['window'][0]:.6g} … {facts['window'][1]:.6g} ({facts['scaling']})", files=str(facts["files"]) if facts["files"] > 1 else "")
     return "\n".join([str(facts["source"]), *(f"  {k:8} {v}" for k, v in lines.items() if v)])
 
 def _describe_set(name:str, images:list[dict]) -> str:
     "A folder or a data set for people: its kinds of images, the most frequent first."
-    if len(images) == 1: return _describe_file(images[0])
     kinds, labelled = {}, sum(f["labels"] for f in images)
-    for f in images: kinds.setdefault("; ".join(f"{k} {v}".removeprefix("size ") for k, v in _kind(f).items() if v), []).append(f["name"])
-    width = len(str(len(images)))
-    lines = [f"  {len(names):{width}} × {kind}: {names[0]}{', …' * (len(names) > 1)}" for kind, names in sorted(kinds.items(), key=lambda item: -len(item[1]))]
-    mixed = len({(f["channels"], len(f["size"])) for f in images}) > 1
-    return "\n".join([f"{name}: {_many(len(images), 'image')}, {labelled or 'none'} with labels", *lines] + mixed * ["  A model takes one kind: give --channels gray or rgb, or separate pictures from volumes."])
+    for f in images: kinds.setdefault((f["channels"], len(f["size"]), f["unit"], tuple(f["orientation"] or ())), []).append(f)
+    lines = [f"  {_many(len(of), 'image')} of " + "; ".join(f"{k} {v}".removeprefix("size ") for k, v in _kind(of).items() if v) + f": {of[0]['name']}" + ", …" * (len(of) > 1)
+             for of in sorted(kinds.values(), key=len, reverse=True)]
+    if len({k[:2] for k in kinds}) > len({k[1] for k in kinds}): lines.append("  A model takes one number of channels: --channels gray or rgb converts.")
+    if len({k[1] for k in kinds}) > 1: lines.append("  Pictures and volumes need runs of their own.")
+    return "\n".join([f"{name}: {_many(len(images), 'image')}, {f'labels found for {labelled}' if labelled else 'no labels found'}", *lines])
+
+def _describe_source(source:str, asked:dict, root) -> tuple[list[dict], str, dict[str, str]]: # facts of its images, text, failures
+    "What is in a folder or a data set."
+    from cuts.datasets import open_dataset
+    from cuts.runs import is_results
+    if is_results(source): return [], f"{source}: results, not images. They are for cuts figure, cuts evaluate and cuts export; cuts.load reads models and segmentations in Python.", {}
+    try: images = (data := open_dataset(source, root=root, **asked)).facts()
+    except (ValueError, TypeError, OSError, ImportError) as e: return [], "", {source: _sentence(e)}
+    text = _describe_file(images[0]) if len(images) == 1 and not data.failures else _describe_set(source, images) if images else ""
+    return images, text, {f"{source}/{name}": why for name, why in data.failures.items()}
 
 @_command("""
     cuts info
     cuts info scan.nii.gz photo.png
     cuts info images/                     what kinds of images, and whether they have labels
     cuts info --root /data --json""")
-def info(files:Annotated[list[Path]|None, typer.Argument(metavar="SOURCE", show_default=False, help="Images, folders or data sets to describe: size, spacing, orientation, window, labels.")]=None, *, root:Root=None, window:Window=None, channel_axis:ChannelAxis=None, as_json:Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]=False):
-    """Versions, devices, extras, data; or what is in image files."""
-    if files:
+def info(sources:Annotated[list[str]|None, typer.Argument(metavar="SOURCE", show_default=False, help="Images, folders or data sets to describe: size, spacing, orientation, window, labels.")]=None, *, root:Root=None, window:Window=None, channel_axis:ChannelAxis=None, as_json:Annotated[bool, typer.Option("--json", help="JSON instead of text.")]=False):
+    """Versions, devices, extras, data; or what images are like."""
+    if sources:
         from cuts.images import read_image               # and nothing that needs torch: an answer within a second
         from cuts.pixels import read_ahead
+        from cuts.volumes import is_zarr
         found, texts, failures, asked = [], [], {}, dict(window=_window(window), channel_axis=channel_axis)
-        single = [f for f in files if f.is_file() or f.suffix.lower() == ".zarr"]
-        for file, death in read_ahead([str(f) for f in single], partial(read_image, channel_axis=channel_axis)):
-            try:
-                if death: raise ValueError(f"{file}: {death}")
-                found.append(read_image(file, **asked).facts()); texts.append(_describe_file(found[-1]))
-            except (ValueError, TypeError, OSError, ImportError) as e: failures[file] = _sentence(e)
-        for source in (str(f) for f in files if f not in single):
-            from cuts.datasets import open_dataset
-            try: images = (data := open_dataset(source, root=root, **asked)).facts()
-            except (ValueError, TypeError, OSError, ImportError) as e: failures[source] = _sentence(e); continue
-            failures |= data.failures; found += images
-            if images: texts.append(_describe_set(source, images))
-        _tell(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n\n".join(texts))
+        deaths = dict(read_ahead([s for s in sources if os.path.isfile(s) or is_zarr(s)], partial(read_image, channel_axis=channel_axis)))
+        for source in sources:
+            if source in deaths:
+                try:
+                    if deaths[source]: raise ValueError(f"{source}: {deaths[source]}")
+                    images, faults = [dict(name=os.path.basename(source), labels=None) | read_image(source, **asked).facts()], {}
+                    text = _describe_file(images[0])
+                except (ValueError, TypeError, OSError, ImportError) as e: images, text, faults = [], "", {source: _sentence(e)}
+            else: images, text, faults = _describe_source(source, asked, root)
+            found += images; failures |= faults; texts += [text] * bool(text)
+        if as_json or texts: _tell(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n\n".join(texts))
         return SimpleNamespace(done=[f["source"] for f in found], skipped=[], failures=failures, ok=not failures)
     facts = _facts(root)
     _tell(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else _describe(facts))

@@ -23,6 +23,7 @@ from torch.utils.data import Dataset
 from .images import Image, IMAGE_SUFFIXES, LABEL_SUFFIXES, array_names, as_image, check_labels_match, is_image_file, read_array, read_image, read_labels
 from .dicom import find_series, is_dicom
 from .pixels import MAX_PIXELS, read_ahead, suffix
+from .runs import is_results
 
 _log = logging.getLogger(__name__)
 
@@ -534,7 +535,7 @@ class ImageDataset(Dataset):
         return self.subset(sorted(order[:k].tolist())), self.subset(sorted(order[k:].tolist()))
 
     def facts(self) -> list[dict]: # plain values, for JSON
-        "`Image.facts` of every readable image, with its name and whether it has labels. The images may differ in kind here."
+        "`Image.facts` of every readable image, with its name and whether labels were found for it; those are not read. The images may differ in kind here."
         self._try_all()
         found = []
         for name in list(self.names):
@@ -583,16 +584,21 @@ def _stem(name:str) -> str:
 
 # %% ../nbs/01_datasets.ipynb #4fd64796
 def list_files(folder:Path) -> list[str]: # relative to the folder
-    "All visible files below, and folders that are one image (.zarr), as relative POSIX paths in natural order; links are followed, circles not."
+    "All visible files below, and folders that are one image (.zarr), as relative POSIX paths in natural order; links are followed, circles not; folders of results below are left out."
     out, seen = [], set()
     for at, folders, files in os.walk(folder, followlinks=True, onerror=lambda e: _log.warning("skipped a folder: %s", e)):
         here = os.stat(at)
         if (here.st_dev, here.st_ino) in seen: folders.clear(); continue
         seen.add((here.st_dev, here.st_ino))
         files += [f for f in folders if suffix(f) == ".zarr"]
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in files and f != "__MACOSX")
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in files and f != "__MACOSX" and not _is_left_out(Path(at)/f))
         out += [(Path(at)/f).relative_to(folder).as_posix() for f in files if not f.startswith(".")]
     return sorted(out, key=_natural)
+
+def _is_left_out(folder:Path) -> bool:
+    "Results among the images are not images: a run that is told to write below them would feed on itself."
+    if found := is_results(folder): _log.info("%s: results, not images; left out", folder)
+    return found
 
 def _keys(name:str) -> list[str]:
     "What a name is compared by, strictest first (see the list above)."

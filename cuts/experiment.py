@@ -584,7 +584,7 @@ def figure_run(folder,          # of a run, or of segmentations
             picture = seg.image.plane(*middle or (0,)).display()
             row = dict(image=np.repeat(picture.mean(-1, keepdims=True), 3, -1) if grayscale and picture.ndim == 3 else picture, true=None if seg.truth is None else seg.truth[middle], name=name)
             results |= {title: labels[middle] for title, labels in _partitions(seg, facts, comparison, n_levels).items()}
-        if row: rows.append(row | dict(results=results)); report.done.append(name)
+        if row: rows.append(row | dict(results=results) | ({} if comparison else dict(like=_finest(results)))); report.done.append(name)
     classes = any(r["true"] is not None and not is_binary_truth(r["true"]) for r in rows)
     for r in rows:
         for title in dict.fromkeys(t for other in rows for t in other["results"]):
@@ -593,12 +593,17 @@ def figure_run(folder,          # of a run, or of segmentations
     for r, stem in zip(rows, stems): r["name"] = stem if stems.count(stem) == 1 else r["name"]
     return comparison_figure(rows, binary=binary and not classes, separate=separate), report
 
+def _finest(results):
+    "The finest level of a tree, whose colours the other partitions take; None if there is none."
+    return next((labels for title, labels in results.items() if title.startswith("level 1")), None)
+
 def pick_images(images, names):
     "Names of images that were given by position or by name."
     if images is None: return names[:4]
-    picked = []
+    picked, stems = [], [Path(n).stem for n in names]
     for i in images:
         if isinstance(i, str) and i in names: picked.append(i); continue
+        if isinstance(i, str) and stems.count(i) == 1 and not i.isdecimal(): picked.append(names[stems.index(i)]); continue
         try: picked.append(names[int(i)])
         except (ValueError, IndexError): raise ValueError(f"images: {i!r}, expected names such as {names[0]!r}, or positions from 0 to {len(names) - 1}") from None
     return picked

@@ -6,7 +6,7 @@
 __all__ = ['MAPS', 'FORMATS', 'read_scribble', 'match_scribbles', 'Scribbles', 'export_run']
 
 # %% ../nbs/54_export.ipynb #c1490c0a
-import logging, math, os, re
+import logging, math, os, re, unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -88,7 +88,7 @@ def match_scribbles(names:Iterable[str], # of images
     planes = {f: (PurePosixPath(f).parent / named[0]).as_posix() + ".png" for f in rest if (named := _plane_name(f))}
     for image, whole in match_labels(names, list(dict.fromkeys(planes.values()))).items(): found.setdefault(image, []).extend(f for f, of in planes.items() if of == whole)
     if not found and len(names) == 1 and (len(files) == 1 or len(planes) == len(files)): found = {names[0]: list(files)}
-    if not found: raise ValueError(f"{source}: {f'none of {len(files)} scribbles has' if len(files) > 1 else 'it has not'} the name of an image, such as {names[0]}")
+    if not found: raise ValueError(f"{source}: {f'none of {len(files)} scribbles has' if len(files) > 1 else 'it has not'} the name of an image. Call the scribble of {names[0]} like it; the ending may be another")
     for f in rest:
         if not any(f in of for of in found.values()): _log.warning("%s: a scribble without an image", f)
     return {image: tuple(files[f] for f in of) for image, of in found.items()}
@@ -182,7 +182,7 @@ def export_run(folder,            # of a run, or of segmentations
             name, place = facts.get("name", path.name), places[path]
             try:
                 hint = hints.get(_run_of(path, facts))
-                about = digest([file_digest(path), what, formats, tables, pictures, [connected, hint.digest(name)] if hint else []])
+                about = digest([file_digest(path), stems[place], what, formats, tables, pictures, [connected, hint.digest(name)] if hint else []])
                 if target.done(f"export/{place}", about): report.skipped.append(place); continue
                 seg = Segmentation.load(path)
                 can = seg.tree is not None and hint is not None and hint.answers(seg, name)
@@ -190,7 +190,7 @@ def export_run(folder,            # of a run, or of segmentations
                 files = _export(seg, target, stems[place], [w for w in what if w != "mask" or can], _endings(formats, seg), tables, pictures, lambda: hint.mask(seg, name))
                 if seg.tree is None and not files: _log.warning("%s: %s makes no tree of regions, nothing is written of it", place, facts.get("method") or "k-means alone")
                 if not files: continue
-                target.record(f"export/{place}", about, files, name=name); report.done.append(place)
+                _replace(target, f"export/{place}", about, files, name); report.done.append(place)
             except Exception as e: _log.warning("%s: %s", place, e); report.failures[place] = str(e) or type(e).__name__
     return report
 
@@ -223,9 +223,17 @@ def _common(paths):
 
 def _stems(places):
     "Place of a segmentation → what its files begin with: without the image's ending, where that leaves them apart."
-    short = {p: p[:-len(end)] if (end := suffix(p)) in READERS else p for p in places}
-    taken = Counter(s.casefold() for p, s in short.items() for s in {s, p})
-    return {p: s if taken[s.casefold()] == 1 else p for p, s in short.items()}
+    short, alike = {p: p[:-len(end)] if (end := suffix(p)) in READERS else p for p in places}, lambda s: unicodedata.normalize("NFC", s).casefold()
+    taken = Counter(alike(s) for p, s in short.items() for s in {s, p})
+    return {p: s if taken[alike(s)] == 1 else p for p, s in short.items()}
+
+def _replace(target, key, about, files, name):
+    "Record what was written of one segmentation, and remove what an earlier export wrote of it that no entry names any more."
+    before = target.items().get(key, {}).get("files", {})
+    target.record(key, about, files, name=name)
+    named = {f for entry in target.items().values() for f in entry["files"]}
+    for f in before:
+        if f not in named: target.file(f).unlink(missing_ok=True)
 
 def _export(seg, target, stem, what, endings, tables, pictures, mask):
     "Write everything that is asked for of one segmentation; the files."

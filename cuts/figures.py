@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from .images import label_palette
 from .metrics import TITLES, binarize, dice
 from .runs import write_atomic
@@ -378,13 +378,15 @@ def _corner(ax, text, stroke):
     "A few characters at the lower right."
     ax.text(.97, .03, text, color="w", fontsize=_TEXT - (stroke < .9), ha="right", va="bottom", transform=ax.transAxes, path_effects=[withStroke(linewidth=2, foreground="k")])
 
-def _cell(ax, labels, rgb, true, binary, separate, stroke=.9, unpainted=False):
+def _cell(ax, labels, rgb, true, binary, separate, stroke=.9, unpainted=False, like=None):
     "One result of one image: a mask, or regions."
     if labels is None:
         ax.set(facecolor=".94", box_aspect=rgb.shape[0] / rgb.shape[1]); ax.text(.5, .5, "missing", color=".5", fontsize=_TEXT, ha="center", va="center", transform=ax.transAxes); return
     labels = _labels(labels, shape=rgb.shape[:2])
     if not binary:
-        _picture(ax, color_labels(labels if true is None else _recolor(labels, true)))
+        picture = color_labels(labels if like is None else _recolor(labels, like))
+        if unpainted: picture[labels == 0] = 0                                       # where there is no structure
+        _picture(ax, picture)
         return _corner(ax, _count(_n_regions(labels, unpainted)), stroke)
     mask = labels if labels.dtype == bool else labels != 0 if true is None else binarize(labels, true != 0)
     _picture(ax, np.repeat(mask[..., None] * 1., 3, -1) if separate else rgb)
@@ -401,7 +403,7 @@ def _legend(fig, binary, separate, has_truth):
     if binary and has_truth: shown.append((Line2D([], [], ls="none"), "number: Dice, 1 where both agree"))
     if shown: fig.legend(*zip(*shown), loc="outside lower center", ncols=3, fontsize=_TEXT - .5, frameon=False, handlelength=1.4, borderpad=.1)
 
-def comparison_figure(rows, # list of dicts: image [H,W] or [H,W,3] in [0,1]; results: title → mask (bool), region numbers [H,W], or None; and, if known, true [H,W] and name
+def comparison_figure(rows, # list of dicts: image [H,W] or [H,W,3] in [0,1]; results: title → mask (bool), region numbers [H,W], or None; and, if known, true [H,W], name, and like: regions whose colours the others take, the truth if not given
                       binary:bool=True, # regions become a mask by the oracle label; without a truth all but 0
                       separate:bool=False, # masks by themselves, instead of outlines over the image
                       width:float=7.0, # of the figure in inches
@@ -429,12 +431,12 @@ def comparison_figure(rows, # list of dicts: image [H,W] or [H,W,3] in [0,1]; re
             if title == "image": _picture(ax, rgb)
             elif title == "truth" and true is None: _cell(ax, None, rgb, None, binary, separate)
             elif title == "truth": _picture(ax, color_labels(true) if not binary else np.repeat((true != 0)[..., None] * 1., 3, -1) if separate else rgb)
-            else: _cell(ax, row["results"].get(title), rgb, true, binary, separate, stroke, title.endswith("persistent"))
+            else: _cell(ax, row["results"].get(title), rgb, true, binary, separate, stroke, title.endswith("persistent"), row.get("like", true))
             if title == "truth" and true is not None and binary and not separate: _outline(ax, true != 0, _TRUE, stroke)
             ax.set(xlim=(-.5, rgb.shape[1] - .5), ylim=(rgb.shape[0] - .5, -.5))
             if number == 0 or lines > 1: ax.set_title(heading, fontsize=text, pad=2)
-        most = max(int(80 * panel * heights[number] / text), 4)
-        if name := row.get("name"): axes[0].set_ylabel(name if len(name) <= most else "…" + name[1 - most:], fontsize=text - .5)
+        most = max(int(120 * panel * heights[number] / text), 5)
+        if name := row.get("name"): axes[0].set_ylabel(name if len(name) <= most else f"{name[:most // 2]}…{name[-((most - 1) // 2):]}", fontsize=text - .5)
     return fig
 
 # %% ../nbs/40_figures.ipynb #b6e00ca3
@@ -542,6 +544,10 @@ def loss_figure(history, # list of dicts: epoch, loss, val_loss and, if known, t
     fig.axes[0].legend(fontsize=_TEXT - .5, frameon=False)
     return fig
 
+class _Plain(LogFormatter):
+    "0.3 instead of 3 × 10⁻¹ on a logarithmic axis."
+    def __call__(self, x, pos=None): return f"{x:.3g}" if super().__call__(x, pos) else ""
+
 def _losses(ax, epochs, history, name, title):
     "One loss over the epochs; the best epoch is that of the smallest mixed validation loss."
     marker = "o" if len(epochs) == 1 else None
@@ -551,7 +557,8 @@ def _losses(ax, epochs, history, name, title):
         ax.plot(epochs, val, color="#0072B2", lw=1.4, marker=marker, label="validation")
         best = int(np.nanargmin([h.get("val_loss", np.nan) for h in history]))
         ax.plot(epochs[best], val[best], "o", ms=5, mfc="w", mec="#D55E00", mew=1.4, label=f"best: epoch {epochs[best]}", zorder=3)
-    if min(np.nanmin(x) for x in (train, val) if np.isfinite(x).any()) > 0: ax.set_yscale("log")
+    if min(np.nanmin(x) for x in (train, val) if np.isfinite(x).any()) > 0:
+        ax.set_yscale("log"); ax.yaxis.set_major_formatter(_Plain()); ax.yaxis.set_minor_formatter(_Plain(minor_thresholds=(1, .4)))
     ax.set_title(title, fontsize=_TEXT, pad=3); ax.set_xlabel("epoch", fontsize=_TEXT); ax.tick_params(labelsize=_TEXT - .5, which="both")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     ax.spines[["top", "right"]].set_visible(False); ax.grid(axis="y", color=".9", lw=.6)

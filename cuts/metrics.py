@@ -528,5 +528,8 @@ def explain(summary:pd.DataFrame, # of `summarise`
            ) -> str:              # lines of text
     "What the columns of a rendered summary mean."
     lines = ["oracle: what a method is told of the truth before it is scored", *(f"  {name:15}  {text}" for name, text in ORACLES.items() if name in set(summary.oracle)),
-             "Dice: overlap with the truth, 1 is best. Hausdorff: how far outlines are apart, 0 is best."]
+             "candidates: among how many levels the truth chose. regions: of the level that is scored.",
+             "Dice: overlap with the truth, 1 is best. Hausdorff: how far outlines are apart, 0 is best;",
+             "  its own best: the smallest over the candidates.",
+             "SSIM (1 is best), ERGAS and RMSE (0 is best): the masks compared as if they were pictures."]
     return "\n".join(lines + ["±: standard deviation over seeds"] * bool((summary.seeds > 1).any()))

@@ -22,7 +22,7 @@ from .condensation import PEERS, DiffusionCondensation, peer_tree
 from .config import SegmentationConfig
 from .diffusion import fixed_threads, nearest
 from .encoder import Model
-from .images import Image, array_names, check_labels_match, read_array, write_labels
+from .images import WRITERS, Image, array_names, check_labels_match, read_array, write_labels
 from .pixels import MAX_PIXELS, suffix
 from .runs import write_atomic
 from .spectral import SpectralKMeans
@@ -124,6 +124,7 @@ class Segmentation:
         "Write everything (`.npz`, `what` not given), a page to look at it (`.html`), or one label map in a format of `cuts.images.WRITERS`: \"persistent\" (what else is meant), \"kmeans\", a number of regions, or an array such as a mask [*spatial]."
         if what is None and suffix(path) == ".npz": return write_atomic(path, to_bytes(self))
         if what is None and suffix(path) == ".html": return self.explore().save(path)
+        if suffix(path) not in WRITERS: raise ValueError(f"{path}: unknown ending {suffix(path)!r}, expected .npz for everything, .html for a page to look at, or for one label map {', '.join(WRITERS)}")
         write_labels(path, self.map("persistent" if what is None else what), self.image)
 
     def map(self,

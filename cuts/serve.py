@@ -49,7 +49,7 @@ def prepare(source,             # see `cuts.datasets.open_dataset`
             together:bool=False, # one tree over all images, so that a region is the same structure in each
             n_jobs:int=1,       # processes of stage 2
             progress:bool=True,
-            tell:Callable[[int], None]|None=None, # told, before a training, on how many images
+            tell:Callable[[int], None]|None=None, # told, before a first training, on how many images
            ):                   # (files of segmentations in the order of the images, `Report`)
     "Segmentations of all images, one file each. Nothing is written into the run. `ValueError` where no image could be segmented."
     from cuts.experiment import ONE_IMAGE, find_segmentations, load, make_config, open_checked, segment_run, train_run
@@ -59,7 +59,7 @@ def prepare(source,             # see `cuts.datasets.open_dataset`
     if run is not None: _borrow(run, folder)
     else:
         config, run = config or make_config(**(ONE_IMAGE if len(dataset) == 1 else {})), out
-        if tell: tell(len(dataset))
+        if tell and not (out / "model.safetensors").exists(): tell(len(dataset))
         report += train_run(dataset, out, config, resume=True, replace=True, progress=progress)[1]
     report += segment_run(dataset, folder, run=run, config=config, together=together, n_jobs=n_jobs, progress=progress)
     files = {facts["name"]: path for path, facts in find_segmentations(folder, set(dataset.names) - set(report.failures))}

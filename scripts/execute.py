@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Run the notebooks and keep their outputs, so that the same code gives the same file on any machine.
+"""Run the notebooks and keep their outputs; made so that the same code gives the same file on another machine.
 
   python scripts/execute.py                    every notebook
   python scripts/execute.py nbs/20_*.ipynb     these
@@ -101,9 +101,11 @@ def environment(scratch: str, slow: bool = False) -> dict[str, str]: # scratch: 
     import matplotlib
     from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
     wide = [f for f in __cpu_dispatch__ if (f.startswith("AVX512") or f == "X86_V4") and __cpu_features__.get(f)]
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("CUTS_", "PYTHON", "MPL", "IPYTHON", "KMP_", "GOMP_", "NPY_"))}
-    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES"): env.pop(name, None)
-    env |= dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"], THREADS)
+    ours = ("CUTS_", "PYTHON", "MPL", "IPYTHON", "KMP_", "GOMP_", "OMP_", "MKL_", "OPENBLAS_", "NPY_", "TORCH_", "PYTORCH_", "ATEN_", "DNNL_", "ONEDNN_", "SKLEARN_", "JOBLIB_", "LOKY_")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "LANGUAGE"): env.pop(name, None)
+    env |= dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"], THREADS)
+    env["OPENBLAS_NUM_THREADS"] = "1"                                    # it takes no more threads than there are cores, and sums differently with two
     env |= {"OMP_WAIT_POLICY": "PASSIVE", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE",
             "OPENBLAS_CORETYPE": "Haswell", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0", "PYTHONPATH": str(root),
             "TQDM_DISABLE": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -140,16 +142,21 @@ def light_png(data: bytes) -> bytes:
 def plain_text(text: str) -> str:
     "Text without the places of this machine: a cell's file, temporary folders, the checkout, the environment, the home folder."
     text = re.sub(r"\S*ipykernel_\d+[\\/]\d+\.py", "<cell>", text)
-    text = re.sub(re.escape(tempfile.gettempdir()) + r"[\\/]tmp\w{8}\b", "<temporary>", text)
-    for place, name in ((sys.prefix, "<environment>"), (str(root), "."), (str(Path.home()), "~")):
-        if len(place) > 3: text = text.replace(place, name)
-    return text
+    named = [(sys.prefix, "<environment>"), (str(root), "."), (str(Path.home()), "~")]
+    named += [(str(Path(tempfile.gettempdir(), "tmp")), "<temporary>"), (str(Path(tempfile.gettempdir()).resolve()/"tmp"), "<temporary>")]
+    for place, name in sorted(set(named), key=lambda n: -len(n[0])):     # whole paths only: a checkout in /data is no part of ./data
+        rest = r"\w{8}(?!\w)" if name == "<temporary>" else r"(?![\w-])"
+        if len(place) > 3: text = re.sub(r"(?<![\w.~/\\$-])" + re.escape(place) + rest, lambda _: name, text)
+    return re.sub(r"<environment>[\\/]lib[\\/]python3\.\d+[\\/]site-packages", "<packages>", text)
 
 def normalise(nb: dict, widgets: list[str]) -> dict: # widgets: ids of the models in the order they were made
     "What one run has and the next has not, taken out of the outputs."
     text = json.dumps(nb)
     for i, model in enumerate(widgets): text = text.replace(model, f"{i:032x}")
     nb = json.loads(text)
+    for cell in (c for c in nb["cells"] if c["cell_type"] == "code"):   # which stream came first is a matter of buffers
+        at = [i for i, o in enumerate(cell["outputs"]) if o.get("output_type") == "stream"]
+        for i, output in zip(at, sorted((cell["outputs"][i] for i in at), key=lambda o: o["name"], reverse=True)): cell["outputs"][i] = output
     for output in (o for c in nb["cells"] if c["cell_type"] == "code" for o in c["outputs"]):
         if "text" in output: output["text"] = plain_text("".join(output["text"])).splitlines(keepends=True)
         for kind, value in output.get("data", {}).items():
@@ -205,8 +212,20 @@ def run(path: Path, slow: bool, timeout: int):
     return nb2str(plain)
 
 def first_difference(old: str, new: str) -> str:
+    "What two texts of a notebook differ in: the first lines, or by how much a picture does."
+    for a, b in zip(json.loads(old)["cells"], json.loads(new)["cells"]):
+        if a.get("outputs") != b.get("outputs") and (said := picture_difference(a, b)): return said
     lines = [line[:160] for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0) if line[:2] not in ("--", "++", "@@")]
     return "\n".join(lines[:6])
+
+def picture_difference(a: dict, b: dict) -> str: # cells; "" if their pictures are the same
+    import numpy as np
+    from PIL import Image
+    pixels = lambda cell: [np.asarray(Image.open(io.BytesIO(base64.b64decode("".join(o["data"]["image/png"])))).convert("RGB"), int) for o in cell["outputs"] if "image/png" in o.get("data", {})]
+    for x, y in zip(pixels(a), pixels(b)):
+        if x.shape != y.shape: return f"  cell {a['id']}: a picture of {x.shape[:2]} became one of {y.shape[:2]}"
+        if (x != y).any(): return f"  cell {a['id']}: {(x != y).any(-1).sum()} of {x[..., 0].size} pixels of a picture differ, by {np.abs(x - y).max()} of 255 at most"
+    return ""
 
 def work(path: Path, slow: bool, timeout: int, write: bool) -> tuple[str, str]: # "error" | "changed" | "unchanged", and a line on it
     "Run one notebook, write it if it changed, and report."

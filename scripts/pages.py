@@ -201,8 +201,8 @@ def title_of(notebook: str) -> tuple[str, str]: # title and subtitle
 
 # As markdown -----------------------------------------------------------------------------------------------------------
 def escaped(text: str) -> str:
-    "Plain text so that markdown shows it as it is; what stands in backticks stays code."
-    parts = re.split(r"(`[^`\n]+`)", text)
+    "Plain text so that markdown shows it as it is; what stands in backticks stays code, $x^2$ a formula."
+    parts = re.split(r"(`[^`\n]+`|\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d))", text)
     return "".join(p if i % 2 else re.sub(r"([\\*_\[\]<>$~^@#|'\"`{}])", r"\\\1", p) for i, p in enumerate(parts))
 
 @cache

@@ -306,17 +306,29 @@ def test_export_and_info_of_files(here, images):
 
 
 def test_info_of_a_folder(here):
-    for i in range(3): picture(Path(f"in/{i}.png"))
+    for i in range(3): picture(Path(f"in/{i}.png"), shape=(32, 32 + i))
     picture(Path("in/labels/1.png"))
     status, text = cuts("info", "in")
-    assert status == 0 and text.startswith("in: 3 images, 1 with labels\n  3 × 32 × 32 pixels, 3 channels; spacing 1 × 1 px: 0.png, …\n") and "2 without labels: 0.png, 2.png" in text
+    assert status == 0 and text.startswith("in: 3 images, labels found for 1\n  3 images of 32 × 32–34 pixels, 3 channels; spacing 1 × 1 px: 0.png, …\n") and "2 without labels: 0.png, 2.png" in text
     np.save("in/9.npy", np.zeros((20, 30)) + np.arange(30)); Path("in/broken.png").write_bytes(b"no picture")
     status, text = cuts("info", "in")
-    assert status == 1 and "1 × 20 × 30 pixels, 1 channel;" in text and "A model takes one kind" in text and text.count("broken.png: ") == 1, text
-    assert [f["name"] for f in json.JSONDecoder().raw_decode(cuts("info", "in/9.npy", "in", "--json")[1])[0][1:]] == ["0.png", "1.png", "2.png", "9.npy"]
+    assert status == 1 and "1 image of 20 × 30 pixels, 1 channel;" in text and "A model takes one number of channels" in text and text.count("broken.png: ") == 1, text
+    assert [f["name"] for f in json.JSONDecoder().raw_decode(cuts("info", "in", "in/9.npy", "--json")[1])[0]] == ["0.png", "1.png", "2.png", "9.npy", "9.npy"]
     status, text = cuts("info", "nope")
-    assert status == 1 and "neither a file, a folder or a glob nor a data set" in text
-    assert cuts("info", "demo")[1].startswith("demo: 10 images, 8 with labels\n")
+    assert status == 1 and text.startswith("cuts: 1 failed") and "neither a file, a folder or a glob nor a data set" in text
+    assert cuts("info", "demo")[1].startswith("demo: 10 images, labels found for 8\n")
+    picture(Path("demo/a.png")); assert "3 channels" in (text := cuts("info", "./demo")[1]) and "10 images" not in text and "warning" not in text
+
+
+def test_results_among_the_images_are_no_images(here):
+    for i in range(2): picture(Path(f"in/{i}.png"), i)
+    assert cuts("run", "in", "--out", "in/out", *TINY)[0] == 0
+    before = tree(Path("in/out"))
+    assert "Nothing to do" in cuts("run", "in", "--out", "in/out", *TINY)[1] and tree(Path("in/out")) == before
+    assert cuts("info", "in")[1].startswith("in: 2 images") and "in/out: results, not images" in cuts("info", "in/out")[1]
+    status, text = cuts("evaluate", "in/out", "--out", "scores")
+    assert status == 0 and "--labels" in text
+    assert cuts("figure", "in/out", "--out", "a.png", "--images", "1")[0] == cuts("figure", "in/out", "--out", "b.png", "--images", "1.png")[0] == 0
 
 
 def test_phate_of_an_image(here, images):

@@ -44,6 +44,23 @@ def test_places_do_not_depend_on_what_was_chosen(whole, tmp_path):
     assert not report.done and len(report.skipped) == 4 and not report.failures and names(tmp_path) == both
 
 
+def test_a_new_neighbour_leaves_no_old_files(tmp_path):
+    (tmp_path / "in").mkdir()
+    def export(*images):
+        for name in images:
+            picture = nested_phantom((40, 44), len(name))[0]
+            np.save(tmp_path / "in" / name, picture) if name.endswith(".npy") else write_picture(tmp_path / "in" / name, picture)
+        assert segment_run(tmp_path / "in", tmp_path / "segs", config=TINY, progress=False).ok
+        export_run(tmp_path / "segs", tmp_path / "out", progress=False)
+        return names(tmp_path / "out")
+    assert export("a.png.png") == ["a.png_persistent.png"]
+    assert export("b.png") == ["a.png_persistent.png", "b_persistent.png"]
+    both = export("a.png", "a.npy")                            # now a.png.png gives its place to a.png
+    assert both == ["a.npy_persistent.png", "a.png.png_persistent.png", "a.png_persistent.png", "b_persistent.png"]
+    for name in ("a.png.png", "a.png"): assert np.array_equal(read_labels(tmp_path / f"out/{name}_persistent.png"), Segmentation.load(tmp_path / f"segs/{name}.npz").persistent)
+    assert not export_run(tmp_path / "segs", tmp_path / "out", progress=False).done
+
+
 def test_methods_without_a_tree_are_left_out_with_a_line(whole, tmp_path, caplog):
     report = export_run(whole, tmp_path, progress=False)
     assert report.ok and len(report.done) == 4 and "Otsu's threshold makes no tree" in caplog.text

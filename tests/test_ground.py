@@ -202,9 +202,24 @@ def test_outputs_lose_what_varies():
     assert execute.plain_png(png) == b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
     assert execute.plain_text(f"/var/t/ipykernel_12/345.py:3: UserWarning in {root}/cuts") == "<cell>:3: UserWarning in ./cuts"
     with execute.tempfile.TemporaryDirectory() as folder: assert execute.plain_text(f"{folder}/a b.png: cannot be read") == "<temporary>/a b.png: cannot be read"
+    assert execute.plain_text(f"{sys.prefix}/lib/python3.14/site-packages/a.py:7") == "<packages>/a.py:7"
+    streams = [dict(output_type="stream", name=n, text=n) for n in ("stderr", "stdout")]
+    assert [o["name"] for o in execute.normalise({"cells": [dict(cell_type="code", outputs=streams)]}, [])["cells"][0]["outputs"]] == ["stdout", "stderr"]
     old = "a"*32
     nb = {"cells": [dict(cell_type="code", outputs=[dict(data={"text/plain": f"IPY_MODEL_{old}"})])]}
     assert execute.normalise(nb, [old])["cells"][0]["outputs"][0]["data"]["text/plain"] == [f"IPY_MODEL_{0:032x}"]
+
+def test_places_are_whole_paths(monkeypatch):
+    monkeypatch.setattr(execute, "root", execute.Path("/data"))
+    for text in ("$CUTS_ROOT/data/retina", "./data", "https://a.b/data", "object/data", "/database"): assert execute.plain_text(text) == text
+    assert execute.plain_text("in /data/cuts/x.py, '/data'") == "in ./cuts/x.py, '.'"
+
+def test_difference_of_pictures_is_measured():
+    import base64, io
+    from PIL import Image
+    def cell(value): Image.new("RGB", (4, 3), (value, 0, 0)).save(out := io.BytesIO(), "PNG"); return dict(id="abc", outputs=[dict(data={"image/png": base64.b64encode(out.getvalue()).decode()})])
+    assert execute.picture_difference(cell(7), cell(7)) == ""
+    assert execute.picture_difference(cell(7), cell(9)) == "  cell abc: 12 of 12 pixels of a picture differ, by 2 of 255 at most"
 
 def test_prose_under_the_title_gets_its_own_cell():
     import nbformat

@@ -127,6 +127,7 @@ def test_a_signature_says_what_each_parameter_is():
 def test_text_stays_what_it_is():
     text = r"a * b_c [D + C] <x> $5 ~y ^z @fig #h |q| \n 'one' {t} `code *x*`"
     assert pandoc(made.escaped(text)) == "<p>a * b_c [D + C] &lt;x&gt; $5 ~y ^z @fig #h |q| \\n 'one' {t} <code>code *x*</code></p>"
+    assert pandoc(made.escaped("$A or $B, $5 or $6")) == "<p>$A or $B, $5 or $6</p>" and "$" not in re.sub("<[^>]+>", "", pandoc(made.escaped(r"the walk $P_{ij}^t$ of $t$ steps_")))
 
 def test_names_are_linked_to_the_module_that_is_meant():
     link = made.linked
