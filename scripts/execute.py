@@ -112,10 +112,11 @@ def environment(scratch: str, slow: bool = False) -> dict[str, str]: # scratch: 
             "MATPLOTLIBRC": matplotlib.get_data_path(), "IPYTHONDIR": scratch, "TZ": "UTC", "LC_ALL": "C.UTF-8"}
     return env | ({"NPY_DISABLE_CPU_FEATURES": " ".join(wide)} if wide else {})
 
-QUIET = """import tqdm.notebook
+QUIET = """import warnings, tqdm.notebook
+warnings.filterwarnings("ignore", message="This DataLoader will create") # on a machine with a single core
 def quiet(init): return lambda self, *args, **kwargs: init(self, *args, **kwargs | {"disable": True})
 tqdm.notebook.tqdm_notebook.__init__ = quiet(tqdm.notebook.tqdm_notebook.__init__)
-del quiet
+del quiet, warnings, tqdm
 """  # TQDM_DISABLE alone does not reach a bar that is made with `disable=None`
 
 def plain_png(data: bytes) -> bytes:
@@ -216,7 +217,7 @@ def first_difference(old: str, new: str) -> str:
     for a, b in zip(json.loads(old)["cells"], json.loads(new)["cells"]):
         if a.get("outputs") != b.get("outputs") and (said := picture_difference(a, b)): return said
     lines = [line[:160] for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0) if line[:2] not in ("--", "++", "@@")]
-    return "\n".join(lines[:6])
+    return "\n".join(lines[:12])
 
 def picture_difference(a: dict, b: dict) -> str: # cells; "" if their pictures are the same
     import numpy as np

@@ -71,7 +71,7 @@ def test_a_run_is_shown_to_its_owner_alone(voila, run, page, tmp_path):
 @pytest.mark.parametrize("scheme", ["dark"])
 def test_without_a_run_it_trains_first(voila, run, page):
     served = voila(run/"images/0.png", *SET)
-    assert "is trained on these images first" in served.said[0] and served.said[-1].startswith("1 image ")
+    assert "is trained on 1 image first" in served.said[0] and served.said[-1].startswith("1 image ")
     explorer(served.show(page))
     assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(x => x < 80)"), "a light page in the dark"
     them = family(served.process)
