@@ -4,7 +4,7 @@
   python scripts/test.py                     all
   python scripts/test.py -j 1 -k 20_diff     what pytest's other options choose
 """
-import argparse, os, sys
+import argparse, os, signal, sys
 from pathlib import Path
 
 root = Path(__file__).resolve().parents[1]
@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("-j", "--jobs", type=int, default=2)
     args, rest = parser.parse_known_args()
     os.chdir(root)
+    signal.signal(signal.SIGINT, signal.default_int_handler)   # a job in the background is started deaf to Ctrl-C, which some tests send
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"): os.environ.setdefault(name, "1")
     os.environ |= {"MPLBACKEND": "Agg", "TQDM_DISABLE": "1"}
     import pytest
