@@ -190,7 +190,7 @@ def export_run(folder,            # of a run, or of segmentations
                 files = _export(seg, target, stems[place], [w for w in what if w != "mask" or can], _endings(formats, seg), tables, pictures, lambda: hint.mask(seg, name))
                 if seg.tree is None and not files: _log.warning("%s: %s makes no tree of regions, nothing is written of it", place, facts.get("method") or "k-means alone")
                 if not files: continue
-                _replace(target, f"export/{place}", about, files, name); report.done.append(place)
+                _replace(target, f"export/{place}", about, files, dict(name=name, stem=stems[place])); report.done.append(place)
             except Exception as e: _log.warning("%s: %s", place, e); report.failures[place] = str(e) or type(e).__name__
     return report
 
@@ -227,12 +227,13 @@ def _stems(places):
     taken = Counter(alike(s) for p, s in short.items() for s in {s, p})
     return {p: s if taken[alike(s)] == 1 else p for p, s in short.items()}
 
-def _replace(target, key, about, files, name):
-    "Record what was written of one segmentation, and remove what an earlier export wrote of it that no entry names any more."
-    before = target.items().get(key, {}).get("files", {})
-    target.record(key, about, files, name=name)
+def _replace(target, key, about, files, facts):
+    "Record what was written of one segmentation, and remove what an earlier export wrote of it under another stem."
+    before = target.items().get(key, dict(facts={}, files={}))
+    target.record(key, about, files, **facts)
+    if before["facts"].get("stem") == facts["stem"]: return                           # other maps that were asked for before stay
     named = {f for entry in target.items().values() for f in entry["files"]}
-    for f in before:
+    for f in before["files"]:
         if f not in named: target.file(f).unlink(missing_ok=True)
 
 def _export(seg, target, stem, what, endings, tables, pictures, mask):

@@ -331,6 +331,15 @@ def test_results_among_the_images_are_no_images(here):
     assert cuts("figure", "in/out", "--out", "a.png", "--images", "1")[0] == cuts("figure", "in/out", "--out", "b.png", "--images", "1.png")[0] == 0
 
 
+def test_figure_leaves_what_is_no_structure_unpainted():
+    from cuts.figures import comparison_figure
+    labels = np.zeros((8, 8), int); labels[:4], labels[4:, :4] = 5, 9
+    for row in (dict(like=None), dict(like=labels), dict(true=labels == 5)):
+        fig = comparison_figure([dict(image=np.ones((8, 8)), results={"persistent": labels}) | row], binary=False)
+        painted = np.asarray(fig.axes[-1].images[0].get_array())
+        assert not painted[labels == 0].any() and painted[labels == 5].any() and painted[labels == 9].any()
+
+
 def test_phate_of_an_image(here, images):
     pytest.importorskip("phate")
     assert cuts("run", images, "--out", "out", *TINY)[0] == 0 and cuts("phate", "out/seed-1", "--out", "phate.png")[0] == 0

@@ -59,6 +59,8 @@ def test_a_new_neighbour_leaves_no_old_files(tmp_path):
     assert both == ["a.npy_persistent.png", "a.png.png_persistent.png", "a.png_persistent.png", "b_persistent.png"]
     for name in ("a.png.png", "a.png"): assert np.array_equal(read_labels(tmp_path / f"out/{name}_persistent.png"), Segmentation.load(tmp_path / f"segs/{name}.npz").persistent)
     assert not export_run(tmp_path / "segs", tmp_path / "out", progress=False).done
+    export_run(tmp_path / "segs", tmp_path / "out", what="4", formats="tif", progress=False)
+    assert len(names(tmp_path / "out")) == 8 and set(both) < set(names(tmp_path / "out"))      # maps that were asked for before stay
 
 
 def test_methods_without_a_tree_are_left_out_with_a_line(whole, tmp_path, caplog):
