@@ -6,12 +6,14 @@
 __all__ = ['World', 'launched', 'first_process', 'only_alone', 'one_world', 'BatchNorm']
 
 # %% ../nbs/04_parallel.ipynb #952f57a2
-import atexit, json, os
+import atexit, gc, json, os
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import nn
+
+if dist.is_available(): import torch.distributed.nn.functional  # made after a group it would hold on to it, and the group's threads would abort the process at its end
 
 from .config import choose_device
 
@@ -82,8 +84,9 @@ def one_world(device:str="auto",   # what the configuration says
     return World(dist.get_rank(), dist.get_world_size(), where)
 
 def _leave():
-    "End the process group, if the program has not done so itself."
+    "End the process group and its threads, if the program has not done so itself."
     if dist.is_initialized(): dist.destroy_process_group()
+    gc.collect()                                                 # a network in a circle of references holds on to it too
 
 def _own_device(device):
     "The device of this process among several."

@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = """
+LEFT = """
+import atexit, os, sys
+from pathlib import Path
+def left(): # called last, for it is registered first: threads that outlive their group are ended by an abort
+    if Path("/proc/self/task").exists(): Path(sys.argv[1] + f".left{os.environ.get('RANK', 0)}").write_text("\\n".join(p.read_text() for p in Path("/proc/self/task").glob("*/comm")))
+atexit.register(left)
+"""
+
+SCRIPT = LEFT + """
 import sys, cuts, numpy as np
 from cuts.config import Config
 from cuts.datasets import phantoms
@@ -19,13 +27,14 @@ def keep(): # the gradients of the first step, instead of the step
     if trainer.world.rank == 0: np.savez(sys.argv[1] + ".gradients.npz", **{k: p.grad.numpy().copy() for k, p in trainer.network.named_parameters()})
 trainer.optimizer.step = keep
 trainer.run_epoch(trainer.batches(1))
+del trainer, keep                                                          # what holds a network of several processes holds their group
 model = cuts.fit(images, **settings, out=sys.argv[1], progress=False)
 assert len(model.history) == 4 and (cuts.load(sys.argv[1]).history == model.history)
 cuts.fit(images, **settings | dict(epochs=1), progress=False)               # a second training in the same processes
 """
 
 
-INTERRUPTED = """
+INTERRUPTED = LEFT + """
 import sys, time, cuts
 from cuts.datasets import phantoms
 from cuts.training import Trainer
@@ -99,6 +108,11 @@ def test_only_one_process_warns(runs):
     (images / "broken.png").write_bytes(b"no picture")
     _, err = start(2, *CUTS, "train", images, "--out", runs / "but one", "--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu").communicate(timeout=300)
     assert sum("broken.png" in line for line in err.splitlines() if line.startswith("warning: ")) == 1, err
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are listed in /proc on Linux alone")
+def test_no_thread_outlives_its_group(runs):
+    for rank in (0, 1): assert not [t for t in (runs / f"two.left{rank}").read_text().split() if "gloo" in t]
 
 
 def test_interrupted_together_and_resumed(runs):
