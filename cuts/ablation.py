@@ -15,7 +15,7 @@ from .baselines import segment_colours
 from .config import Config
 from .diffusion import fixed_threads
 from .experiment import open_checked, score_segmentation, train_run
-from .metrics import adjusted_rand, covering
+from .metrics import adjusted_rand, covering, read_table
 from .parallel import only_alone
 from .runs import Run, digest, write_atomic
 from .segmentation import Segmentation, segment_image
@@ -110,7 +110,7 @@ def ablate(source,                        # a data set with truth, see `cuts.fit
                 write_atomic(file, pd.DataFrame(sum((s for s in scores if not isinstance(s, str)), [])).assign(row=name, group=row.group).to_csv(index=False))
                 if failed: report.failures |= failed
                 else: folder.record(key, inputs, [file]); report.done.append(key)
-            frames.append(pd.read_csv(file, dtype=dict(image=str), keep_default_na=False, na_values=dict.fromkeys(SCORES, "")))
+            frames.append(read_table(file))
             frame = pd.concat(frames, ignore_index=True)
             write_atomic(folder.file("ablation.csv"), frame.to_csv(index=False, float_format="%.5g"))
     return frame, report

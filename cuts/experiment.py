@@ -24,7 +24,7 @@ from .datasets import DATASETS, ImageDataset, open_dataset
 from .diffusion import fixed_threads
 from .encoder import Model, read_reference
 from .images import Image, array_names, read_array
-from .metrics import best_level, is_binary_truth, render, score, summarise, table
+from .metrics import best_level, is_binary_truth, read_table, render, score, summarise, table
 from .parallel import first_process, one_world, only_alone
 from .pixels import suffix
 from .runs import Run, digest, file_digest, output_name, write_atomic
@@ -480,10 +480,13 @@ def find_segmentations(folder,    # of a run, or of segmentations
                        only=None, # names of images; None: all
                       ) -> list[tuple[Path, dict]]: # files, and what is known of them: name, seed, method, …
     "All segmentations that the manifests at and below a folder know."
-    runs = [Run(m.parent, create=False) for m in sorted(Path(folder).rglob("manifest"))]
-    return [(run.path / f, entry["facts"]) for run in runs for key, entry in run.items().items()
-            if key.startswith("segment/") and (only is None or entry["facts"].get("name") in only) for f in entry["files"]
+    return [(run.path / f, entry["facts"]) for run, entry in _entries(folder, only) for f in entry["files"]
             if not Path(f).anchor and ".." not in Path(f).parts]      # as a manifest of ours never has
+
+def _entries(folder, only=None):
+    "Segmentations that the manifests at and below a folder know: (run folder, manifest entry)."
+    runs = [Run(m.parent, create=False) for m in sorted(Path(folder).rglob("manifest"))]
+    return [(run, entry) for run in runs for key, entry in run.items().items() if key.startswith("segment/") and (only is None or entry["facts"].get("name") in only)]
 
 def evaluate_run(*folders,         # of segmentations, or of runs with segmentations
                  only=None,        # names of images; None: all
@@ -512,7 +515,7 @@ def evaluate_run(*folders,         # of segmentations, or of runs with segmentat
 
 def write_scores(frame,   # of `evaluate_run`
                  out,     # folder
-                ) -> None:
+                ) -> list[Path]: # what was written
     "metrics.csv; where a truth is known also summary.md, summary.tex, scores.png, scores.pdf and boxes.png."
     from cuts.figures import bars_figure, boxes_figure, save_figure
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
@@ -521,10 +524,11 @@ def write_scores(frame,   # of `evaluate_run`
     summary = summarise(frame)
     if not len(summary):
         for path in made.values(): path.unlink(missing_ok=True)
-        return
+        return [out / "metrics.csv"]
     write_atomic(made["summary.md"], render(summary, "markdown") + "\n"); write_atomic(made["summary.tex"], render(summary, "latex") + "\n")
     for name in ("scores.png", "scores.pdf"): save_figure(bars_figure(summary), made[name])
     save_figure(boxes_figure(frame), made["boxes.png"])
+    return [out / "metrics.csv", *made.values()]
 
 # %% ../nbs/50_experiment.ipynb #88fbdb64
 def _picture_name(name, names):
@@ -686,12 +690,22 @@ def run(source,
     folders += [f for n, f in kept if n not in ("cuts", *NETWORKS)]
     folders += [out / f"seed-{s}" / "segmentations" for s in by_seed if "cuts" in names] + [f for n, f in kept if n == "cuts"] + [out / "supervised" / n / f"seed-{s}" for n in networks for s in by_seed]
     folders += [f for n, f in kept if n in NETWORKS]
-    frame, scored = evaluate_run(*folders, only=set(dataset.names), n_jobs=n_jobs, progress=progress)
-    report.failures |= scored.failures
-    write_scores(frame, out)
+    frame, failures = _scores_of_run(out, folders, set(dataset.names), len(names) + len(kept) > 1, n_jobs, progress)
+    report.failures |= failures
     if "cuts" in names: report += draw_run(out / f"seed-{next(iter(by_seed))}", out / "figures", only=set(dataset.names), progress=progress)
-    if len(names) + len(kept) > 1 and len(frame): _draw_comparison(out, frame)
     return frame, report
+
+def _scores_of_run(out, folders, only, compared, n_jobs, progress):
+    "Scores with their tables and figures, and what failed; those of an earlier call if no segmentation has changed since."
+    from cuts import __version__
+    home = Run(out)
+    inputs, file = digest([__version__, compared, [[os.path.relpath(run.path, out), entry] for f in folders for run, entry in _entries(f, only)]]), home.file("metrics.csv")
+    if home.done("scores", inputs): return read_table(file), {}
+    frame, scored = evaluate_run(*folders, only=only, n_jobs=n_jobs, progress=progress)
+    made = write_scores(frame, out)
+    if compared and len(frame): made.append(_draw_comparison(out, frame))
+    if not scored.failures: home.record("scores", inputs, made)
+    return frame, scored.failures
 
 def _left_there(out, names, dataset):
     "Methods that are not asked for now, with their folders of an earlier run: those of these very images and truths."
@@ -723,6 +737,7 @@ def _draw_comparison(out, frame, n=4):
     images = frame.groupby("image", sort=False).method.nunique().sort_values(ascending=False, kind="stable").index[:n]
     figure, _ = figure_run(out, list(images), comparison=True, binary=True)
     save_figure(figure, out / "comparison.png")
+    return out / "comparison.png"
 
 # %% ../nbs/50_experiment.ipynb #e2b2adb1
 def demo(out="demo",        # folder for everything

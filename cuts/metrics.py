@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 __all__ = ['CONVENTIONS', 'ORACLES', 'METHODS', 'COLUMNS', 'TITLES', 'dice', 'iou', 'hausdorff', 'surface_distances', 'hd95',
            'average_surface_distance', 'surface_dice', 'rmse', 'ssim', 'ergas', 'hint_label', 'binarize',
            'match_labels', 'covering', 'adjusted_rand', 'variation_of_information', 'class_scores', 'is_binary_truth',
-           'score', 'score_levels', 'best_level', 'table', 'summarise', 'render', 'explain']
+           'score', 'score_levels', 'best_level', 'table', 'read_table', 'summarise', 'render', 'explain']
 
 # %% ../nbs/30_metrics.ipynb #a7ec4e9f
 def _mask(x, name):
@@ -441,6 +441,14 @@ def table(rows:Iterable[dict], # rows of `score` and `best_level`
         if missing := [c for c in COLUMNS if c not in row]: raise ValueError(f"row {i} ({row.get('method')}, {row.get('image')}): no {', '.join(missing)}. Rows come from `score` or `best_level`.")
     more = [k for k in dict.fromkeys(k for row in rows for k in row) if k not in COLUMNS]
     return pd.DataFrame(rows, columns=[*COLUMNS, *more])
+
+def read_table(path,      # a CSV file of scores, such as metrics.csv
+              ) -> pd.DataFrame:
+    "A table as it was written, to the last bit; an image called NA or 007 keeps its name."
+    import pandas as pd
+    texts = ("method", "image", "oracle", "unit", "row", "group", "run")
+    numbers = [c for c in pd.read_csv(path, nrows=0) if c not in texts]
+    return pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=dict.fromkeys(numbers, [""]), float_precision="round_trip")
 
 # %% ../nbs/30_metrics.ipynb #80f3988f
 _SCORES = ["dice", "hausdorff", "hausdorff_best", "iou", "hd95", "asd", "surface_dice", "ssim", "ergas", "rmse"]

@@ -328,6 +328,7 @@ def test_results_among_the_images_are_no_images(here):
     assert cuts("info", "in")[1].startswith("in: 2 images") and "in/out: results, not images" in cuts("info", "in/out")[1]
     status, text = cuts("evaluate", "in/out", "--out", "scores")
     assert status == 0 and "--labels" in text
+    assert cuts("evaluate", "in/out", "--out", "in/scores")[0] == 0 and "in/scores: results, not images" in cuts("info", "in/scores")[1]
     assert cuts("figure", "in/out", "--out", "a.png", "--images", "1")[0] == cuts("figure", "in/out", "--out", "b.png", "--images", "1.png")[0] == 0
 
 

@@ -2,9 +2,10 @@
 
   python tests/test_kill.py 50        more moments than the test has
 """
-import os, random, signal, subprocess, sys, tempfile, time
+import os, random, sys, tempfile, time
 from pathlib import Path
 
+import forks
 import pytest
 
 SETTINGS = ["--epochs", "6", "--set", "num_kernels=4", "--set", "n_landmarks=100", "--set", "spectral_landmarks=100", "--set", "crop=24", "--seeds", "1,2", "--methods", "otsu,slic,cuts", "-q"]
@@ -23,10 +24,20 @@ def images(folder):
     return folder
 
 
-def start(source, out):
-    env = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg"}
-    return subprocess.Popen([sys.executable, "-c", "from cuts.cli import main; main()", "run", str(source), "--out", str(out), *SETTINGS],
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env, start_new_session=True)
+def command(source, out):
+    "What `cuts run` does."
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    sys.argv = ["cuts", "run", str(source), "--out", str(out), *SETTINGS]
+    from cuts.cli import main
+    main()
+
+
+def start(source, out): return forks.start(command, source, out, said=out.with_suffix(".said"))
+
+
+def end(process, out):
+    process.join(600)
+    assert process.exitcode == 0, f"{process.exitcode}: " + out.with_suffix(".said").read_text()
 
 
 def results(out):
@@ -41,20 +52,19 @@ def temporary(out):
 def killed(n, folder, seed=0):
     "(differing files, deaths that met a running process, seconds of the undisturbed run, files left half-written)."
     source, moments = images(folder / "in"), random.Random(seed)
-    begin = time.monotonic()
-    process = start(source, folder / "whole"); _, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err.decode()
-    seconds, whole = time.monotonic() - begin, results(folder / "whole")
+    forks.start(int, said=folder / "nothing").join()                         # the first one takes longer
+    begin, out = time.monotonic(), folder / "whole"
+    end(start(source, out), out)
+    seconds, whole = time.monotonic() - begin, results(out)
     deaths, rounds, differ = 0, 0, set()
     while deaths < n:
         out = folder / f"killed-{rounds}"; rounds += 1                       # a run that ends begins anew elsewhere
         while True:
             process = start(source, out)
             if deaths < n:
-                try: process.wait(moments.uniform(0, seconds) if deaths % 2 else moments.uniform(.6, 1) * seconds)
-                except subprocess.TimeoutExpired: os.killpg(process.pid, signal.SIGKILL); process.communicate(); deaths += 1; continue
-            _, err = process.communicate(timeout=600)
-            assert process.returncode == 0, err.decode()
+                process.join(moments.uniform(0, seconds) if deaths % 2 else moments.uniform(.6, 1) * seconds)
+                if process.exitcode is None: forks.kill(process); deaths += 1; continue
+            end(process, out)
             break
         mine = results(out)
         differ |= {name for name in {*mine, *whole} if mine.get(name) != whole.get(name)}

@@ -101,12 +101,12 @@ def test_a_second_call_finds_it_done_and_only_one_speaks(runs):
     assert text.count("Model(") == 1 and (runs / "command" / "model.safetensors").exists()
 
 
-def test_only_one_process_warns(runs):
+def test_only_one_process_warns(tmp_path):
     "An image that cannot be read is named once, not once for each process."
-    images = runs / "one bad"; images.mkdir()
+    images = tmp_path / "one bad"; images.mkdir()
     for i in range(4): np.save(images / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
     (images / "broken.png").write_bytes(b"no picture")
-    _, err = start(2, *CUTS, "train", images, "--out", runs / "but one", "--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu").communicate(timeout=300)
+    _, err = start(2, *CUTS, "train", images, "--out", tmp_path / "but one", "--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu").communicate(timeout=300)
     assert sum("broken.png" in line for line in err.splitlines() if line.startswith("warning: ")) == 1, err
 
 
@@ -115,21 +115,22 @@ def test_no_thread_outlives_its_group(runs):
     for rank in (0, 1): assert not [t for t in (runs / f"two.left{rank}").read_text().split() if "gloo" in t]
 
 
-def test_interrupted_together_and_resumed(runs):
+def test_interrupted_together_and_resumed(tmp_path):
     "Ctrl-C stops all processes after a whole epoch, and the run that goes on is the run that was never stopped."
-    (runs / "interrupted.py").write_text(INTERRUPTED)
-    launch(2, runs / "interrupted.py", runs / "undisturbed", "go on")
-    process = start(2, runs / "interrupted.py", runs / "resumed", "wait")
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED)
+    launch(2, tmp_path / "interrupted.py", tmp_path / "undisturbed", "go on")
+    process = start(2, tmp_path / "interrupted.py", tmp_path / "resumed", "wait")
     assert process.stdout.readline() == "three\n"
     process.send_signal(signal.SIGINT); process.communicate(timeout=120)
-    assert process.returncode and not (runs / "resumed" / "model.safetensors").exists() and (runs / "resumed" / "checkpoint.safetensors").exists()
-    launch(2, runs / "interrupted.py", runs / "resumed", "go on")
-    assert (runs / "resumed" / "history.csv").read_bytes() == (runs / "undisturbed" / "history.csv").read_bytes()
+    assert process.returncode and not (tmp_path / "resumed" / "model.safetensors").exists() and (tmp_path / "resumed" / "checkpoint.safetensors").exists()
+    launch(2, tmp_path / "interrupted.py", tmp_path / "resumed", "go on")
+    assert (tmp_path / "resumed" / "history.csv").read_bytes() == (tmp_path / "undisturbed" / "history.csv").read_bytes()
 
 
-def test_what_is_not_shared_is_refused(runs):
-    complaint = launch(2, *CUTS, "run", runs / "images", "--out", runs / "refused", fails=True)
-    assert "a whole run was started in 2 processes" in complaint and not (runs / "refused").exists()
+def test_what_is_not_shared_is_refused(tmp_path):
+    (tmp_path / "images").mkdir(); np.save(tmp_path / "images" / "0.npy", np.random.default_rng(0).random((24, 24)))
+    complaint = launch(2, *CUTS, "run", tmp_path / "images", "--out", tmp_path / "refused", fails=True)
+    assert "a whole run was started in 2 processes" in complaint and not (tmp_path / "refused").exists()
 
 
 def test_a_batch_smaller_than_the_processes_is_refused():
