@@ -107,7 +107,7 @@ def ablate(source,                        # a data set with truth, see `cuts.fit
                 model = None if row.blur is not None else train_run(dataset, folder.path / "models" / mine.digest("training")[:16], mine, resume=True, replace=True, progress=False)[0]
                 scores = Parallel(n_jobs=n_jobs)(delayed(_score)(row, mine, model, sample, dataset.is_binary) for sample in scored)
                 failed = {f"{sample.name}, {key}": s for sample, s in zip(scored, scores) if isinstance(s, str)}
-                write_atomic(file, pd.DataFrame(sum((s for s in scores if not isinstance(s, str)), [])).assign(row=name, group=row.group).to_csv(index=False))
+                write_atomic(file, pd.DataFrame(sum((s for s in scores if not isinstance(s, str)), [])).assign(row=name, group=row.group).to_csv(index=False, lineterminator="\n"))
                 if failed: report.failures |= failed
                 else: folder.record(key, inputs, [file]); report.done.append(key)
             frames.append(read_table(file))

@@ -408,11 +408,11 @@ def evaluate(folders:Annotated[list[Path], typer.Argument(metavar="DIR…", help
              out:Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and figures, or a .csv file for the table alone.", show_default=False)], n_jobs:NJobs=1, progress:bool=True):
     """Score all segmentations whose truth is known. Means over images, ± standard deviation over seeds."""
     from cuts import experiment
-    from cuts.runs import Run, write_atomic
+    from cuts.runs import write_atomic
     frame, report = experiment.evaluate_run(*folders, n_jobs=_jobs(n_jobs), progress=progress)
     _scores(frame)
     if out.suffix.lower() != ".csv":
-        made = experiment.write_scores(frame, out); Run(out).record("scores", "cuts evaluate", made)     # its pictures are results, wherever they lie
+        experiment.write_scores(frame, out)
         if len(frame): _made(out, **_SCORES)
     else:
         out.parent.mkdir(parents=True, exist_ok=True)

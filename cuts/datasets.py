@@ -23,7 +23,7 @@ from torch.utils.data import Dataset
 from .images import Image, IMAGE_SUFFIXES, LABEL_SUFFIXES, array_names, as_image, check_labels_match, is_image_file, read_array, read_image, read_labels
 from .dicom import find_series, is_dicom
 from .pixels import MAX_PIXELS, read_ahead, suffix
-from .runs import is_results
+from .runs import is_results, score_files
 
 _log = logging.getLogger(__name__)
 
@@ -584,7 +584,7 @@ def _stem(name:str) -> str:
 
 # %% ../nbs/01_datasets.ipynb #4fd64796
 def list_files(folder:Path) -> list[str]: # relative to the folder
-    "All visible files below, and folders that are one image (.zarr), as relative POSIX paths in natural order; links are followed, circles not; folders of results below are left out."
+    "All visible files below, and folders that are one image (.zarr), as relative POSIX paths in natural order; links are followed, circles not; folders of results below are left out, and scores."
     out, seen = [], set()
     for at, folders, files in os.walk(folder, followlinks=True, onerror=lambda e: _log.warning("skipped a folder: %s", e)):
         here = os.stat(at)
@@ -592,7 +592,8 @@ def list_files(folder:Path) -> list[str]: # relative to the folder
         seen.add((here.st_dev, here.st_ino))
         files += [f for f in folders if suffix(f) == ".zarr"]
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in files and f != "__MACOSX" and not _is_left_out(Path(at)/f))
-        out += [(Path(at)/f).relative_to(folder).as_posix() for f in files if not f.startswith(".")]
+        made = score_files(at) if "manifest" in folders else ()
+        out += [(Path(at)/f).relative_to(folder).as_posix() for f in files if not f.startswith(".") and f not in made]
     return sorted(out, key=_natural)
 
 def _is_left_out(folder:Path) -> bool:

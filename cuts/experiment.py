@@ -515,20 +515,25 @@ def evaluate_run(*folders,         # of segmentations, or of runs with segmentat
 
 def write_scores(frame,   # of `evaluate_run`
                  out,     # folder
-                ) -> list[Path]: # what was written
+                 *,
+                 compared:bool=False, # also comparison.png: methods side by side, of the segmentations below the folder
+                 inputs:str="",       # digest of what was scored, for the manifest
+                ) -> None:
     "metrics.csv; where a truth is known also summary.md, summary.tex, scores.png, scores.pdf and boxes.png."
     from cuts.figures import bars_figure, boxes_figure, save_figure
-    out = Path(out); out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / "metrics.csv", frame.to_csv(index=False))
-    made = {name: out / name for name in ("summary.md", "summary.tex", "scores.png", "scores.pdf", "boxes.png")}
-    summary = summarise(frame)
-    if not len(summary):
-        for path in made.values(): path.unlink(missing_ok=True)
-        return [out / "metrics.csv"]
-    write_atomic(made["summary.md"], render(summary, "markdown") + "\n"); write_atomic(made["summary.tex"], render(summary, "latex") + "\n")
-    for name in ("scores.png", "scores.pdf"): save_figure(bars_figure(summary), made[name])
-    save_figure(boxes_figure(frame), made["boxes.png"])
-    return [out / "metrics.csv", *made.values()]
+    home = Run(out)
+    with home.lock(timeout=60):                                       # the table of one call and the figures of another would be nobody's
+        home.forget("scores")
+        table, *more = (home.file(name) for name in ("metrics.csv", "summary.md", "summary.tex", "scores.png", "scores.pdf", "boxes.png", *["comparison.png"] * compared))
+        write_atomic(table, frame.to_csv(index=False, lineterminator="\n"))
+        if len(summary := summarise(frame)):
+            write_atomic(more[0], render(summary, "markdown") + "\n"); write_atomic(more[1], render(summary, "latex") + "\n")
+            for path in more[2:4]: save_figure(bars_figure(summary), path)
+            save_figure(boxes_figure(frame), more[4])
+            if compared: _draw_comparison(home.path, frame)
+        else:
+            for path in more: path.unlink(missing_ok=True)
+        home.record("scores", inputs, [p for p in (table, *more) if p.is_file()])
 
 # %% ../nbs/50_experiment.ipynb #88fbdb64
 def _picture_name(name, names):
@@ -698,13 +703,13 @@ def run(source,
 def _scores_of_run(out, folders, only, compared, n_jobs, progress):
     "Scores with their tables and figures, and what failed; those of an earlier call if no segmentation has changed since."
     from cuts import __version__
-    home = Run(out)
-    inputs, file = digest([__version__, compared, [[os.path.relpath(run.path, out), entry] for f in folders for run, entry in _entries(f, only)]]), home.file("metrics.csv")
-    if home.done("scores", inputs): return read_table(file), {}
+    home, now = Run(out), lambda f: file_digest(f) if f.is_file() else None
+    found = [[os.path.relpath(run.path, out), entry, [now(run.path / f) for f in entry["files"]]] for run, entry in _entries(out, only)]    # also what comparison.png alone shows
+    inputs = digest([__version__, compared, [os.path.relpath(f, out) for f in folders], found])
+    with home.lock(timeout=60):
+        if home.done("scores", inputs): return read_table(home.file("metrics.csv")), {}
     frame, scored = evaluate_run(*folders, only=only, n_jobs=n_jobs, progress=progress)
-    made = write_scores(frame, out)
-    if compared and len(frame): made.append(_draw_comparison(out, frame))
-    if not scored.failures: home.record("scores", inputs, made)
+    write_scores(frame, out, compared=compared, inputs="" if scored.failures else inputs)
     return frame, scored.failures
 
 def _left_there(out, names, dataset):
@@ -737,7 +742,6 @@ def _draw_comparison(out, frame, n=4):
     images = frame.groupby("image", sort=False).method.nunique().sort_values(ascending=False, kind="stable").index[:n]
     figure, _ = figure_run(out, list(images), comparison=True, binary=True)
     save_figure(figure, out / "comparison.png")
-    return out / "comparison.png"
 
 # %% ../nbs/50_experiment.ipynb #e2b2adb1
 def demo(out="demo",        # folder for everything

@@ -447,8 +447,9 @@ def read_table(path,      # a CSV file of scores, such as metrics.csv
     "A table as it was written, to the last bit; an image called NA or 007 keeps its name."
     import pandas as pd
     texts = ("method", "image", "oracle", "unit", "row", "group", "run")
-    numbers = [c for c in pd.read_csv(path, nrows=0) if c not in texts]
-    return pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=dict.fromkeys(numbers, [""]), float_precision="round_trip")
+    numbers = [c for c in pd.read_csv(path, nrows=0, lineterminator="\n") if c not in texts]
+    exact = {} if int(pd.__version__.split(".")[0]) >= 3 else dict(float_precision="round_trip")      # which is the rule since then
+    return pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=dict.fromkeys(numbers, [""]), lineterminator="\n", **exact)
 
 # %% ../nbs/30_metrics.ipynb #80f3988f
 _SCORES = ["dice", "hausdorff", "hausdorff_best", "iou", "hd95", "asd", "surface_dice", "ssim", "ergas", "rmse"]

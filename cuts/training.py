@@ -21,7 +21,7 @@ from .config import Config, choose_device
 from .datasets import ImageDataset
 from .encoder import Model, Network, check_tensors, full_precision, read_tensors
 from .losses import mixed_loss, nt_xent, reconstruction_loss
-from .parallel import World, one_world
+from .parallel import World, one_world, release_at_end
 from .patches import check_fits, extract_patches, sample_anchors, sample_positives, window
 from .runs import Run, write_atomic
 
@@ -121,6 +121,7 @@ class _Averaged(torch.nn.parallel.DistributedDataParallel):
     def __init__(self, network):
         sync = "forward_sync_buffers" if "forward_sync_buffers" in inspect.signature(super().__init__).parameters else "broadcast_buffers"
         super().__init__(network, **{sync: False})                          # the statistics are those of all processes already
+        release_at_end(self)
     @property
     def margin(self): return self.module.margin
 

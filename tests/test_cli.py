@@ -1,6 +1,7 @@
 "The command `cuts`: exit statuses, what stays after faults, odd names. Its ordinary use is in nbs/59_cli.ipynb."
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -328,8 +329,15 @@ def test_results_among_the_images_are_no_images(here):
     assert cuts("info", "in")[1].startswith("in: 2 images") and "in/out: results, not images" in cuts("info", "in/out")[1]
     status, text = cuts("evaluate", "in/out", "--out", "scores")
     assert status == 0 and "--labels" in text
-    assert cuts("evaluate", "in/out", "--out", "in/scores")[0] == 0 and "in/scores: results, not images" in cuts("info", "in/scores")[1]
     assert cuts("figure", "in/out", "--out", "a.png", "--images", "1")[0] == cuts("figure", "in/out", "--out", "b.png", "--images", "1.png")[0] == 0
+
+
+@pytest.mark.parametrize("place", [".", "in", "in/scores"])
+def test_scores_among_images_are_no_images(here, images, place):
+    shutil.copytree(images, "in")
+    assert cuts("run", "in", "--out", "res", "--methods", "otsu", *TINY)[0] == cuts("evaluate", "res", "--out", place)[0] == 0
+    assert Path(place, "boxes.png").is_file() and cuts("info", "in")[1].startswith("in: 2 images")
+    assert cuts("run", "in", "--out", place, "--methods", "otsu", *TINY)[0] == 0 and cuts("info", "in")[1].startswith("in: 2 images")
 
 
 def test_figure_leaves_what_is_no_structure_unpainted():

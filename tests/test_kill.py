@@ -36,8 +36,8 @@ def start(source, out): return forks.start(command, source, out, said=out.with_s
 
 
 def end(process, out):
-    process.join(600)
-    assert process.exitcode == 0, f"{process.exitcode}: " + out.with_suffix(".said").read_text()
+    status = forks.wait(process, 600)
+    assert status == 0, f"{status}: " + out.with_suffix(".said").read_text()
 
 
 def results(out):
@@ -52,7 +52,7 @@ def temporary(out):
 def killed(n, folder, seed=0):
     "(differing files, deaths that met a running process, seconds of the undisturbed run, files left half-written)."
     source, moments = images(folder / "in"), random.Random(seed)
-    forks.start(int, said=folder / "nothing").join()                         # the first one takes longer
+    end(forks.start(int, said=folder / "nothing.said"), folder / "nothing")                         # the first one takes longer
     begin, out = time.monotonic(), folder / "whole"
     end(start(source, out), out)
     seconds, whole = time.monotonic() - begin, results(out)
@@ -62,8 +62,7 @@ def killed(n, folder, seed=0):
         while True:
             process = start(source, out)
             if deaths < n:
-                process.join(moments.uniform(0, seconds) if deaths % 2 else moments.uniform(.6, 1) * seconds)
-                if process.exitcode is None: forks.kill(process); deaths += 1; continue
+                if forks.wait(process, moments.uniform(0, seconds) if deaths % 2 else moments.uniform(.6, 1) * seconds) is None: deaths += 1; continue
             end(process, out)
             break
         mine = results(out)

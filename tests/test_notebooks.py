@@ -19,6 +19,5 @@ def run(path, home):
 
 @pytest.mark.parametrize("path", notebooks, ids=lambda p: p.stem)
 def test_notebook(path, tmp_path):
-    process = forks.start(run, path, tmp_path, said=tmp_path/"said"); process.join(LIMIT)
-    if late := process.exitcode is None: forks.kill(process)
-    if late or process.exitcode: pytest.fail(f"{path.name}{f' ran longer than {LIMIT} s' * late}\n{(tmp_path/'said').read_text()[-6000:]}", pytrace=False)
+    status = forks.wait(forks.start(run, path, tmp_path, said=tmp_path/"said"), LIMIT)
+    if status != 0: pytest.fail(f"{path.name}{f' ran longer than {LIMIT} s' if status is None else ''}\n{(tmp_path/'said').read_text()[-6000:]}", pytrace=False)
