@@ -1,4 +1,5 @@
 "Everything the package says of itself is read from settings.ini."
+
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -6,25 +7,41 @@ from setuptools import setup
 
 here = Path(__file__).resolve().parent
 config = ConfigParser(delimiters="=")
-config.read(here/"settings.ini", encoding="utf-8")
+config.read(here / "settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
 
 tail = "_requirements"
 extras = {key.removesuffix(tail): cfg[key].split() for key in cfg if key.endswith(tail)}
 extras["dev"] = sorted({line for lines in extras.values() for line in lines})  # to develop is to have everything
-readme = here/"README.md"
+readme = here / "README.md"
 status = {"1": "1 - Planning", "2": "2 - Pre-Alpha", "3": "3 - Alpha", "4": "4 - Beta", "5": "5 - Production/Stable"}
 
 setup(
-    name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], keywords=cfg["keywords"],
-    author=cfg["author"], author_email=cfg["author_email"], url=cfg["git_url"], license="BSD-3-Clause",
+    name=cfg["lib_name"],
+    version=cfg["version"],
+    description=cfg["description"],
+    keywords=cfg["keywords"],
+    author=cfg["author"],
+    author_email=cfg["author_email"],
+    url=cfg["git_url"],
+    license="BSD-3-Clause",
     long_description=readme.read_text(encoding="utf-8") if readme.exists() else cfg["description"],
     long_description_content_type="text/markdown",
-    classifiers=[f"Development Status :: {status[cfg['status']]}", f"Intended Audience :: {cfg['audience']}",
-                 f"Natural Language :: {cfg['language']}", "Programming Language :: Python :: 3",
-                 "Topic :: Scientific/Engineering :: Medical Science Apps."],
-    packages=[cfg["lib_path"]], include_package_data=True, zip_safe=False,
+    classifiers=[
+        f"Development Status :: {status[cfg['status']]}",
+        f"Intended Audience :: {cfg['audience']}",
+        f"Natural Language :: {cfg['language']}",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Medical Science Apps.",
+    ],
+    packages=[cfg["lib_path"]],
+    include_package_data=True,
+    zip_safe=False,
     python_requires=">=" + cfg["min_python"],
-    install_requires=cfg["requirements"].split(), extras_require=extras,
-    entry_points={"console_scripts": cfg["console_scripts"].split(), "nbdev": [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"]},
+    install_requires=cfg["requirements"].split(),
+    extras_require=extras,
+    entry_points={
+        "console_scripts": cfg["console_scripts"].split(),
+        "nbdev": [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"],
+    },
 )

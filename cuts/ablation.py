@@ -26,125 +26,200 @@ SCORES = ("dice", "hausdorff", "covering", "ari")
 @dataclass(frozen=True)
 class Row:
     "One line of an ablation: what differs from the default."
-    group: str                                    # what kind of change it is
-    settings: dict = field(default_factory=dict)  # of the configuration, by name
-    blur: float | None = None                     # no network: colours, smoothed with this σ in pixels
 
-ROWS:dict[str, Row] = {
+    group: str  # what kind of change it is
+    settings: dict = field(default_factory=dict)  # of the configuration, by name
+    blur: float | None = None  # no network: colours, smoothed with this σ in pixels
+
+
+ROWS: dict[str, Row] = {
     "default": Row("default"),
-    "colours": Row("no network", blur=0.),
-    "colours, σ = 1": Row("no network", blur=1.),
-    "colours, σ = 2": Row("no network", blur=2.),
-    "no contrast (λ = 0)": Row("losses", dict(lambda_contrastive=0.)),
+    "colours": Row("no network", blur=0.0),
+    "colours, σ = 1": Row("no network", blur=1.0),
+    "colours, σ = 2": Row("no network", blur=2.0),
+    "no contrast (λ = 0)": Row("losses", dict(lambda_contrastive=0.0)),
     "λ = 0.01": Row("losses", dict(lambda_contrastive=0.01)),
     "λ = 0.1": Row("losses", dict(lambda_contrastive=0.1)),
-    "no reconstruction (λ = 1)": Row("losses", dict(lambda_contrastive=1.)),   # hands on no drawn pixels, for its decoder has learned nothing
+    "no reconstruction (λ = 1)": Row(
+        "losses", dict(lambda_contrastive=1.0)
+    ),  # hands on no drawn pixels, for its decoder has learned nothing
     "S = 8": Row("patches", dict(n_anchors=8)),
     "S = 64": Row("patches", dict(n_anchors=64)),
     "P = 5": Row("patches", dict(patch_size=5)),
     "P = 7": Row("patches", dict(patch_size=7)),
     "kernels of 5×5": Row("network", dict(kernel_size=5)),
-    "directions alone": Row("handed on", dict(drawn_weight=0.)),
+    "directions alone": Row("handed on", dict(drawn_weight=0.0)),
     "drawn pixels alone": Row("handed on", dict(drawn_weight=1e6)),
     "not centred": Row("handed on", dict(normalize="unit")),
-    "not smoothed": Row("handed on", dict(smoothing=0.)),
-    "no places": Row("handed on", dict(spatial_weight=0.)),
-    "published form of stage 2": Row("handed on", dict(normalize="unit", drawn_weight=0., smoothing=0., spatial_weight=0., spectral_input="vectors", persistence="published")),
+    "not smoothed": Row("handed on", dict(smoothing=0.0)),
+    "no places": Row("handed on", dict(spatial_weight=0.0)),
+    "published form of stage 2": Row(
+        "handed on",
+        dict(
+            normalize="unit",
+            drawn_weight=0.0,
+            smoothing=0.0,
+            spatial_weight=0.0,
+            spectral_input="vectors",
+            persistence="published",
+        ),
+    ),
 }
 
 # %% ../nbs/53_ablation.ipynb #c7eda199
-def score_parts(seg:Segmentation, seed:int=1) -> list[dict]:
+def score_parts(seg: Segmentation, seed: int = 1) -> list[dict]:
     "Covering and adjusted Rand index of k-means, the persistent structures, and the best of all levels for each."
     true, rows = seg.truth, []
     both = lambda labels: dict(covering=covering(labels, true), ari=adjusted_rand(labels, true))
-    if seg.kmeans is not None: rows.append(dict(method="spectral k-means", **both(seg.kmeans)))
+    if seg.kmeans is not None:
+        rows.append(dict(method="spectral k-means", **both(seg.kmeans)))
     if seg.tree is not None:
         rows.append(dict(method="diffusion (persistent)", **both(seg.persistent)))
         levels = [both(labels) for _, labels in seg.cuts()]
-        rows.append(dict(method="diffusion (best level)", **{k: max(x[k] for x in levels) for k in ("covering", "ari")}))
+        rows.append(
+            dict(method="diffusion (best level)", **{k: max(x[k] for x in levels) for k in ("covering", "ari")})
+        )
     return [dict(seed=seed, image=seg.name, **r) for r in rows]
+
 
 def _score(row, config, model, sample, is_binary):
     "All scores of one image under one row; a text where it cannot be segmented."
     facts = dict(name=sample.name, truth=sample.labels)
     with fixed_threads():
         try:
-            if row.blur is not None: seg = segment_colours(sample.image, row.blur, config, **facts)
-            else: seg = segment_image(sample.image, model, config.segmentation, **facts)
-        except ValueError as e: return str(e)
-        return score_segmentation(seg, config.training.seed, is_binary) if is_binary else score_parts(seg, config.training.seed)
+            if row.blur is not None:
+                seg = segment_colours(sample.image, row.blur, config, **facts)
+            else:
+                seg = segment_image(sample.image, model, config.segmentation, **facts)
+        except ValueError as e:
+            return str(e)
+        return (
+            score_segmentation(seg, config.training.seed, is_binary)
+            if is_binary
+            else score_parts(seg, config.training.seed)
+        )
 
 # %% ../nbs/53_ablation.ipynb #ea94a9ad
-def ablate(source,                        # a data set with truth, see `cuts.fit`
-           out,                           # folder for models and tables
-           config:Config=Config(),        # what the rows change
-           *,
-           seeds:Iterable[int]=(1, 2, 3), # of training and of stage 2
-           rows:Iterable[str]|None=None,  # names of `ROWS`; None: all
-           root=None, labels=None, channels=None, # see `open_dataset`
-           n_jobs:int=1,                  # images at a time
-           progress:bool=True,
-          ) -> tuple:                     # (pandas.DataFrame with a line for each row × seed × image × method, Report)
+def ablate(
+    source,  # a data set with truth, see `cuts.fit`
+    out,  # folder for models and tables
+    config: Config = Config(),  # what the rows change
+    *,
+    seeds: Iterable[int] = (1, 2, 3),  # of training and of stage 2
+    rows: Iterable[str] | None = None,  # names of `ROWS`; None: all
+    root=None,
+    labels=None,
+    channels=None,  # see `open_dataset`
+    n_jobs: int = 1,  # images at a time
+    progress: bool = True,
+) -> tuple:  # (pandas.DataFrame with a line for each row × seed × image × method, Report)
     "Measure the rows of the ablation on a data set: OUT/ablation.csv, and what it needs in OUT/rows and OUT/models."
     import pandas as pd
     from joblib import Parallel, delayed
     from tqdm.auto import tqdm
+
     only_alone("an ablation")
     work = _planned(config, dict.fromkeys(ROWS if rows is None else rows), dict.fromkeys(seeds))
     dataset, report = open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     scored, images = dataset.subset([s.name for s in dataset if s.labels is not None]), dataset.digest()
-    if not len(scored): raise ValueError(f"{dataset.name}: no image with a truth, so nothing can be scored. Give labels")
-    truths, frames, folder = digest([dataset.is_binary, [(s.name, s.labels, s.image.spacing) for s in scored]]), [], Run(out)
+    if not len(scored):
+        raise ValueError(f"{dataset.name}: no image with a truth, so nothing can be scored. Give labels")
+    truths, frames, folder = (
+        digest([dataset.is_binary, [(s.name, s.labels, s.image.spacing) for s in scored]]),
+        [],
+        Run(out),
+    )
     with folder.lock():
         for name, seed, mine in (bar := tqdm(work, "ablation", unit="row", disable=None if progress else True)):
             bar.set_postfix_str(f"{name}, seed {seed}")
             row, key = ROWS[name], f"{name}, seed {seed}"
-            learned = mine.digest("training", "segmentation") if row.blur is None else [mine.digest("segmentation"), row.blur]
+            learned = (
+                mine.digest("training", "segmentation") if row.blur is None else [mine.digest("segmentation"), row.blur]
+            )
             inputs = digest([learned, images, truths])
             file = folder.file("rows", f"{digest([key])[:16]}.csv")
-            if folder.done(key, inputs): report.skipped.append(key)
+            if folder.done(key, inputs):
+                report.skipped.append(key)
             else:
-                model = None if row.blur is not None else train_run(dataset, folder.path / "models" / mine.digest("training")[:16], mine, resume=True, replace=True, progress=False)[0]
-                scores = Parallel(n_jobs=n_jobs)(delayed(_score)(row, mine, model, sample, dataset.is_binary) for sample in scored)
+                model = (
+                    None
+                    if row.blur is not None
+                    else train_run(
+                        dataset,
+                        folder.path / "models" / mine.digest("training")[:16],
+                        mine,
+                        resume=True,
+                        replace=True,
+                        progress=False,
+                    )[0]
+                )
+                scores = Parallel(n_jobs=n_jobs)(
+                    delayed(_score)(row, mine, model, sample, dataset.is_binary) for sample in scored
+                )
                 failed = {f"{sample.name}, {key}": s for sample, s in zip(scored, scores) if isinstance(s, str)}
-                write_atomic(file, pd.DataFrame(sum((s for s in scores if not isinstance(s, str)), [])).assign(row=name, group=row.group).to_csv(index=False, lineterminator="\n"))
-                if failed: report.failures |= failed
-                else: folder.record(key, inputs, [file]); report.done.append(key)
+                write_atomic(
+                    file,
+                    pd.DataFrame(sum((s for s in scores if not isinstance(s, str)), []))
+                    .assign(row=name, group=row.group)
+                    .to_csv(index=False, lineterminator="\n"),
+                )
+                if failed:
+                    report.failures |= failed
+                else:
+                    folder.record(key, inputs, [file])
+                    report.done.append(key)
             frames.append(read_table(file))
             frame = pd.concat(frames, ignore_index=True)
             write_atomic(folder.file("ablation.csv"), frame.to_csv(index=False, float_format="%.5g"))
     return frame, report
 
+
 def _planned(config, rows, seeds):
     "(row, seed, configuration) of all that is to be measured; ValueError before anything is trained."
-    if not rows or not seeds: raise ValueError(f"rows: {list(rows)}, seeds: {list(seeds)}: expected at least one of each")
+    if not rows or not seeds:
+        raise ValueError(f"rows: {list(rows)}, seeds: {list(seeds)}: expected at least one of each")
     for name in rows:
-        if name not in ROWS: raise ValueError(f"rows: {name!r}, expected some of {', '.join(map(repr, ROWS))}")
-    return [(name, seed, config.replace(seed=seed, segmentation_seed=seed, **ROWS[name].settings)) for name in rows for seed in seeds]
+        if name not in ROWS:
+            raise ValueError(f"rows: {name!r}, expected some of {', '.join(map(repr, ROWS))}")
+    return [
+        (name, seed, config.replace(seed=seed, segmentation_seed=seed, **ROWS[name].settings))
+        for name in rows
+        for seed in seeds
+    ]
 
 # %% ../nbs/53_ablation.ipynb #e46da58b
-def summarise_ablation(frame,            # of `ablate`
-                       columns=None,     # scores; None: Dice and Hausdorff, or covering and adjusted Rand index
-                      ):                 # pandas.DataFrame: rows in their order; for each method and score mean and std over seeds
+def summarise_ablation(
+    frame,  # of `ablate`
+    columns=None,  # scores; None: Dice and Hausdorff, or covering and adjusted Rand index
+):  # pandas.DataFrame: rows in their order; for each method and score mean and std over seeds
     "Means over images for each seed, then mean and standard deviation over seeds."
     columns = columns or [c for c in SCORES if c in frame]
-    if "empty_truth" in frame: frame = frame[frame.empty_truth == 0]                      # as `cuts.metrics.summarise`
+    if "empty_truth" in frame:
+        frame = frame[frame.empty_truth == 0]  # as `cuts.metrics.summarise`
     means = frame.groupby(["group", "row", "method", "seed"], sort=False)[columns].mean()
     return means.groupby(["group", "row", "method"], sort=False).agg(["mean", "std"]).reset_index()
 
 # %% ../nbs/53_ablation.ipynb #1a036bde
-def score_text(score,        # mean and std
-               digits:int=3,
-              ) -> str:
+def score_text(
+    score,  # mean and std
+    digits: int = 3,
+) -> str:
     "A mean with its standard deviation, where there are several seeds."
     return f"{score['mean']:.{digits}f}" + ("" if np.isnan(score["std"]) else f" ± {score['std']:.{digits}f}")
 
-def report(frame,   # of `ablate`
-          ) -> str: # lines of text
+
+def report(
+    frame,  # of `ablate`
+) -> str:  # lines of text
     "The table for people: mean ± standard deviation over seeds."
     summary, lines = summarise_ablation(frame), []
-    methods, scores = summary.method.unique(), [c for c in summary.columns.get_level_values(0).unique() if c not in ("group", "row", "method")]
-    lines.append(f"{'':28}" + "".join(f"{m.removeprefix('diffusion ').strip('()'):>{15 * len(scores)}}" for m in methods))
+    methods, scores = (
+        summary.method.unique(),
+        [c for c in summary.columns.get_level_values(0).unique() if c not in ("group", "row", "method")],
+    )
+    lines.append(
+        f"{'':28}" + "".join(f"{m.removeprefix('diffusion ').strip('()'):>{15 * len(scores)}}" for m in methods)
+    )
     lines.append(f"{'':28}" + "".join(f"{s:>15}" for _ in methods for s in scores))
     for name, part in summary.groupby("row", sort=False):
         cells = [part[part.method == m][s].iloc[0] for m in methods for s in scores]

@@ -24,171 +24,218 @@ from .images import Image
 from .segmentation import Segmentation, segment_vectors
 
 # %% ../nbs/31_baselines.ipynb #cc5cab21
-def random_labels(x:np.ndarray,           # [H,W,C], of which only the shape is used
-                  rng:np.random.Generator,
-                 ) -> np.ndarray:         # [H,W] bool
+def random_labels(
+    x: np.ndarray,  # [H,W,C], of which only the shape is used
+    rng: np.random.Generator,
+) -> np.ndarray:  # [H,W] bool
     "A mask by chance, half of all pixels."
-    return rng.random(x.shape[:2]) < .5
+    return rng.random(x.shape[:2]) < 0.5
 
 # %% ../nbs/31_baselines.ipynb #1032db73
-def otsu_labels(x:np.ndarray,   # [H,W,C] in [0,1]; the channels are averaged
-                rng=None,       # not used
-               ) -> np.ndarray: # [H,W] bool
+def otsu_labels(
+    x: np.ndarray,  # [H,W,C] in [0,1]; the channels are averaged
+    rng=None,  # not used
+) -> np.ndarray:  # [H,W] bool
     "What is brighter than Otsu's threshold, after a 3×3 smoothing (@eq-otsu)."
     from skimage.filters import threshold_otsu
+
     grey = x.mean(-1)
-    for axis in (0, 1): grey = correlate1d(grey, [.25, .5, .25], axis, mode="mirror")
+    for axis in (0, 1):
+        grey = correlate1d(grey, [0.25, 0.5, 0.25], axis, mode="mirror")
     return grey > threshold_otsu(grey)
 
 # %% ../nbs/31_baselines.ipynb #76f62864
-def steepness(x:np.ndarray,   # [H,W,C]
-              sigma:float,    # of a Gaussian before it, in pixels
-             ) -> np.ndarray: # [H,W], change of intensity per pixel, of all channels together
+def steepness(
+    x: np.ndarray,  # [H,W,C]
+    sigma: float,  # of a Gaussian before it, in pixels
+) -> np.ndarray:  # [H,W], change of intensity per pixel, of all channels together
     "Length of the image's gradient."
     smooth = gaussian_filter(x, (sigma, sigma, 0), mode="nearest")
-    return np.sqrt(sum(np.square(correlate1d(smooth, [-.5, 0, .5], axis, mode="nearest")).sum(-1) for axis in (0, 1)))
+    return np.sqrt(sum(np.square(correlate1d(smooth, [-0.5, 0, 0.5], axis, mode="nearest")).sum(-1) for axis in (0, 1)))
 
-def watershed_labels(x:np.ndarray,      # [H,W,C] in [0,1]
-                     rng=None,          # not used
-                     sigma:float=3.,    # of a Gaussian before the gradient, in pixels
-                     n_basins:int=20,   # at most so many regions
-                    ) -> np.ndarray:    # [H,W] integers
+
+def watershed_labels(
+    x: np.ndarray,  # [H,W,C] in [0,1]
+    rng=None,  # not used
+    sigma: float = 3.0,  # of a Gaussian before the gradient, in pixels
+    n_basins: int = 20,  # at most so many regions
+) -> np.ndarray:  # [H,W] integers
     "Watershed of the gradient's length, of which only the deepest basins are left."
     from skimage.measure import label
     from skimage.morphology import local_minima, reconstruction
     from skimage.segmentation import watershed
+
     steep = steepness(x, sigma)
     filled = lambda depth: reconstruction(steep + depth, steep, method="erosion")
-    low, high = 0., float(steep.max())
+    low, high = 0.0, float(steep.max())
     for _ in range(12):
         depth = (low + high) / 2
-        if label(local_minima(filled(depth), connectivity=1), connectivity=1).max() > n_basins: low = depth
-        else: high = depth
+        if label(local_minima(filled(depth), connectivity=1), connectivity=1).max() > n_basins:
+            low = depth
+        else:
+            high = depth
     return watershed(filled(high))
 
 # %% ../nbs/31_baselines.ipynb #0637dc96
-def felzenszwalb_labels(x:np.ndarray,     # [H,W,C] in [0,1]; any number of channels, compared by their Euclidean distance
-                        rng=None,         # not used
-                        scale:float=1.,   # the larger, the larger the regions
-                        sigma:float=.8,   # of a Gaussian before, in pixels
-                        min_size:int=10,  # pixels
-                       ) -> np.ndarray:   # [H,W] integers
+def felzenszwalb_labels(
+    x: np.ndarray,  # [H,W,C] in [0,1]; any number of channels, compared by their Euclidean distance
+    rng=None,  # not used
+    scale: float = 1.0,  # the larger, the larger the regions
+    sigma: float = 0.8,  # of a Gaussian before, in pixels
+    min_size: int = 10,  # pixels
+) -> np.ndarray:  # [H,W] integers
     "Graph-based regions (@eq-felzenszwalb)."
     from skimage.segmentation import felzenszwalb
+
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Got image with third dimension")          # more than three channels are meant
+        warnings.filterwarnings("ignore", "Got image with third dimension")  # more than three channels are meant
         return felzenszwalb(x, scale, sigma, min_size)
 
 # %% ../nbs/31_baselines.ipynb #9493fe48
-def slic_labels(x:np.ndarray,            # [H,W,C] in [0,1]; three channels are taken for red, green, blue, others as they are
-                rng=None,                # not used
-                n_segments:int=10,       # centres, about
-                compactness:float=10.,   # m, weight of places, in units of lightness from 0 to 100
-               ) -> np.ndarray:          # [H,W] integers
+def slic_labels(
+    x: np.ndarray,  # [H,W,C] in [0,1]; three channels are taken for red, green, blue, others as they are
+    rng=None,  # not used
+    n_segments: int = 10,  # centres, about
+    compactness: float = 10.0,  # m, weight of places, in units of lightness from 0 to 100
+) -> np.ndarray:  # [H,W] integers
     "SLIC superpixels (@eq-slic)."
     from skimage.segmentation import slic
+
     m = compactness if x.shape[-1] == 3 else compactness / 100
     return slic(x, n_segments, max(m, 1e-6), start_label=1, channel_axis=-1)
 
 # %% ../nbs/31_baselines.ipynb #4c112da7
-def kmeans_labels(x:np.ndarray,              # [H,W,C]; any number of channels
-                  rng:np.random.Generator,   # draws the first centres
-                  n_clusters:int=10,         # k; fewer where there are fewer colours
-                 ) -> np.ndarray:            # [H,W] integers
+def kmeans_labels(
+    x: np.ndarray,  # [H,W,C]; any number of channels
+    rng: np.random.Generator,  # draws the first centres
+    n_clusters: int = 10,  # k; fewer where there are fewer colours
+) -> np.ndarray:  # [H,W] integers
     "k-means of the pixels' colours."
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
+
     X = x.reshape(-1, x.shape[-1])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)                          # fewer distinct colours than k
-        return KMeans(min(n_clusters, len(X)), n_init=1, random_state=int(rng.integers(2**31))).fit_predict(X).reshape(x.shape[:2])
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct colours than k
+        return (
+            KMeans(min(n_clusters, len(X)), n_init=1, random_state=int(rng.integers(2**31)))
+            .fit_predict(X)
+            .reshape(x.shape[:2])
+        )
 
 # %% ../nbs/31_baselines.ipynb #ae30fabb
-def dfc_network(n_in:int,           # channels of the image
-                n_channels:int=10,  # of every layer, and the most labels there can be
-                n_layers:int=2,     # 3×3 convolutions
-               ) -> nn.Sequential:  # images [1,C,H,W] → responses [1,n_channels,H,W]
+def dfc_network(
+    n_in: int,  # channels of the image
+    n_channels: int = 10,  # of every layer, and the most labels there can be
+    n_layers: int = 2,  # 3×3 convolutions
+) -> nn.Sequential:  # images [1,C,H,W] → responses [1,n_channels,H,W]
     "The network of DFC."
     layers, norm = [], lambda: nn.BatchNorm2d(n_channels, track_running_stats=False)
-    for n in [n_in] + [n_channels] * (n_layers - 1): layers += [nn.Conv2d(n, n_channels, 3, padding=1), nn.ReLU(), norm()]
+    for n in [n_in] + [n_channels] * (n_layers - 1):
+        layers += [nn.Conv2d(n, n_channels, 3, padding=1), nn.ReLU(), norm()]
     return nn.Sequential(*layers, nn.Conv2d(n_channels, n_channels, 1), norm())
 
 # %% ../nbs/31_baselines.ipynb #961f5a15
-def dfc_gradient(response:torch.Tensor, # r [1,Q,H,W]
-                 best:torch.Tensor,     # its own argmax [1,1,H,W]
-                 continuity:float=1.,   # μ
-                ) -> torch.Tensor:      # [1,Q,H,W]
+def dfc_gradient(
+    response: torch.Tensor,  # r [1,Q,H,W]
+    best: torch.Tensor,  # its own argmax [1,1,H,W]
+    continuity: float = 1.0,  # μ
+) -> torch.Tensor:  # [1,Q,H,W]
     "Gradient of the loss of DFC with respect to the response (@eq-dfc)."
     gradient = response.softmax(1)
     gradient.scatter_add_(1, best, gradient.new_full(best.shape, -1)).div_(best.numel())
     for dim in (2, 3):
         n = response.shape[dim] - 1
-        if not n: continue                                                          # a strip has neighbours in one direction only
+        if not n:
+            continue  # a strip has neighbours in one direction only
         step = response.diff(dim=dim)
         step = step.sign_().mul_(continuity / step.numel())
-        gradient.narrow(dim, 1, n).add_(step); gradient.narrow(dim, 0, n).sub_(step)
+        gradient.narrow(dim, 1, n).add_(step)
+        gradient.narrow(dim, 0, n).sub_(step)
     return gradient
 
 # %% ../nbs/31_baselines.ipynb #40104ad6
-def dfc_labels(x:np.ndarray,              # [H,W,C] in [0,1]; any number of channels
-               rng:np.random.Generator,   # draws the seed of the weights
-               n_channels:int=10,         # of the network; the most labels there can be
-               n_layers:int=2,            # 3×3 convolutions
-               n_iterations:int=1000,     # at most
-               learning_rate:float=.1,    # of gradient descent with momentum 0.9
-               continuity:float=1.,       # μ
-               min_labels:int=3,          # training ends when no more are left
-              ) -> np.ndarray:            # [H,W] integers
+def dfc_labels(
+    x: np.ndarray,  # [H,W,C] in [0,1]; any number of channels
+    rng: np.random.Generator,  # draws the seed of the weights
+    n_channels: int = 10,  # of the network; the most labels there can be
+    n_layers: int = 2,  # 3×3 convolutions
+    n_iterations: int = 1000,  # at most
+    learning_rate: float = 0.1,  # of gradient descent with momentum 0.9
+    continuity: float = 1.0,  # μ
+    min_labels: int = 3,  # training ends when no more are left
+) -> np.ndarray:  # [H,W] integers
     "Train a small network on one image until few labels are left (@eq-dfc); `FloatingPointError` if it diverges."
     X = torch.tensor(x, dtype=torch.float32).permute(2, 0, 1)[None].contiguous()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**63)))
         network = dfc_network(X.shape[1], n_channels, n_layers)
-    optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=.9, fused=True)
+    optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9, fused=True)
     for i in range(n_iterations + 1):
         response = network(X)
-        best = response.detach().max(1, keepdim=True).indices                       # its argmax, which torch takes longer for
-        if i == n_iterations or best.flatten().bincount().count_nonzero() <= min_labels: break
+        best = response.detach().max(1, keepdim=True).indices  # its argmax, which torch takes longer for
+        if i == n_iterations or best.flatten().bincount().count_nonzero() <= min_labels:
+            break
         optimizer.zero_grad(set_to_none=True)
         response.backward(dfc_gradient(response.detach(), best, continuity))
         optimizer.step()
-    if not response.isfinite().all(): raise FloatingPointError(f"dfc: the response became infinite or NaN after {i} steps at learning_rate={learning_rate:g}. Lower it")
+    if not response.isfinite().all():
+        raise FloatingPointError(
+            f"dfc: the response became infinite or NaN after {i} steps at learning_rate={learning_rate:g}. Lower it"
+        )
     return best[0, 0].numpy()
 
 # %% ../nbs/31_baselines.ipynb #1144b94e
 @dataclass(frozen=True)
 class Baseline:
     "An unsupervised method that sees one plane at a time."
-    title: str                                       # in tables
-    label_map: Callable                              # (x [H,W,C] in [0,1], numpy.random.Generator, **parameters) → labels [H,W]
-    parameters: dict = field(default_factory=dict)   # their defaults
-    seeded: bool = False                             # whether anything is drawn at random
-    oracle: str = "label"                            # what a score takes from the truth: "label"; or "none", where the label map is a mask
 
-BASELINES:dict[str, Baseline] = {
+    title: str  # in tables
+    label_map: Callable  # (x [H,W,C] in [0,1], numpy.random.Generator, **parameters) → labels [H,W]
+    parameters: dict = field(default_factory=dict)  # their defaults
+    seeded: bool = False  # whether anything is drawn at random
+    oracle: str = "label"  # what a score takes from the truth: "label"; or "none", where the label map is a mask
+
+
+BASELINES: dict[str, Baseline] = {
     "random": Baseline("random", random_labels, seeded=True, oracle="none"),
     "otsu": Baseline("Otsu's threshold", otsu_labels),
-    "watershed": Baseline("watershed", watershed_labels, dict(sigma=3., n_basins=20)),
-    "felzenszwalb": Baseline("Felzenszwalb", felzenszwalb_labels, dict(scale=1., sigma=.8, min_size=10)),
-    "slic": Baseline("SLIC", slic_labels, dict(n_segments=10, compactness=10.)),
+    "watershed": Baseline("watershed", watershed_labels, dict(sigma=3.0, n_basins=20)),
+    "felzenszwalb": Baseline("Felzenszwalb", felzenszwalb_labels, dict(scale=1.0, sigma=0.8, min_size=10)),
+    "slic": Baseline("SLIC", slic_labels, dict(n_segments=10, compactness=10.0)),
     "kmeans": Baseline("k-means on colours", kmeans_labels, dict(n_clusters=10), seeded=True),
-    "dfc": Baseline("DFC", dfc_labels, dict(n_channels=10, n_layers=2, n_iterations=1000, learning_rate=.1, continuity=1., min_labels=3), seeded=True),
+    "dfc": Baseline(
+        "DFC",
+        dfc_labels,
+        dict(n_channels=10, n_layers=2, n_iterations=1000, learning_rate=0.1, continuity=1.0, min_labels=3),
+        seeded=True,
+    ),
 }
-_OF_DATASET = {("felzenszwalb", "retina"): dict(scale=200., sigma=1.), ("felzenszwalb", "brain_ventricles"): dict(scale=1000., sigma=2.)}
+_OF_DATASET = {
+    ("felzenszwalb", "retina"): dict(scale=200.0, sigma=1.0),
+    ("felzenszwalb", "brain_ventricles"): dict(scale=1000.0, sigma=2.0),
+}
 
 # %% ../nbs/31_baselines.ipynb #5e81c683
 def _known(name, words, what):
     "Raise ValueError unless this is one of the words, with the nearest of them."
-    if name in words: return
-    near = difflib.get_close_matches(str(name)[:100], words, 1, .5)
-    raise ValueError(f"{what}: {name!r}, expected {'one of ' + ', '.join(words) if words else 'none'}." + (f" Did you mean {near[0]!r}?" if near else ""))
+    if name in words:
+        return
+    near = difflib.get_close_matches(str(name)[:100], words, 1, 0.5)
+    raise ValueError(
+        f"{what}: {name!r}, expected {'one of ' + ', '.join(words) if words else 'none'}."
+        + (f" Did you mean {near[0]!r}?" if near else "")
+    )
 
-def baseline_parameters(name:str,              # one of BASELINES
-                        dataset:str|None=None, # name of a data set; some have parameters of their own
-                       ) -> dict:
+
+def baseline_parameters(
+    name: str,  # one of BASELINES
+    dataset: str | None = None,  # name of a data set; some have parameters of their own
+) -> dict:
     "The parameters of the published comparison, where it has the method; else ours."
     _known(name, BASELINES, "baseline")
     return BASELINES[name].parameters | _OF_DATASET.get((name, dataset), {})
+
 
 def _with_defaults(name, parameters):
     "All parameters of a baseline, those given checked: whole numbers from 1 where the default is whole, others from 0."
@@ -196,40 +243,52 @@ def _with_defaults(name, parameters):
     for key, value in parameters.items():
         _known(key, defaults, f"parameter of {name}")
         whole = isinstance(defaults[key], int)
-        if isinstance(value, bool) or not isinstance(value, Integral if whole else Real) or not whole <= value < math.inf:
-            raise ValueError(f"{name}: {key}={value!r}, expected {'a whole number, at least 1' if whole else 'a number, at least 0'}.")
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, Integral if whole else Real)
+            or not whole <= value < math.inf
+        ):
+            raise ValueError(
+                f"{name}: {key}={value!r}, expected {'a whole number, at least 1' if whole else 'a number, at least 0'}."
+            )
     return defaults | parameters
 
 # %% ../nbs/31_baselines.ipynb #4138ef6f
-def segment_baseline(image:Image,
-                     name:str,           # one of BASELINES
-                     seed:int=1,         # of random, kmeans and dfc; each plane draws its own numbers
-                     **parameters,       # other than the defaults of `BASELINES[name]`
-                    ) -> np.ndarray:     # [*spatial] int32: regions 1 … n; 0 and 1 where the oracle is "none"
+def segment_baseline(
+    image: Image,
+    name: str,  # one of BASELINES
+    seed: int = 1,  # of random, kmeans and dfc; each plane draws its own numbers
+    **parameters,  # other than the defaults of `BASELINES[name]`
+) -> np.ndarray:  # [*spatial] int32: regions 1 … n; 0 and 1 where the oracle is "none"
     "Segment an image by a method that learned nothing from other images; volumes plane by plane, the numbers running on."
     settings = _with_defaults(name, parameters)
-    x, out, n = np.ascontiguousarray(np.moveaxis(image.data, 0, -1)) / 2 + .5, np.empty(image.spatial, np.int32), 0
+    x, out, n = np.ascontiguousarray(np.moveaxis(image.data, 0, -1)) / 2 + 0.5, np.empty(image.spatial, np.int32), 0
     with fixed_threads():
         for plane, regions in zip(x.reshape(-1, *x.shape[-3:]), out.reshape(-1, *out.shape[-2:])):
             regions[:] = n + _segment_plane(plane, BASELINES[name], seed, settings)
-            if BASELINES[name].oracle != "none": n = int(regions.max())
+            if BASELINES[name].oracle != "none":
+                n = int(regions.max())
     return out
+
 
 def _segment_plane(x, method, seed, settings):
     "Regions [H,W] of a plane from 1 without gaps, a single one where it is flat; a mask stays a mask."
-    if method.oracle != "none" and (x == x[0, 0]).all(): return np.ones(x.shape[:2], int)
+    if method.oracle != "none" and (x == x[0, 0]).all():
+        return np.ones(x.shape[:2], int)
     labels = method.label_map(x, np.random.default_rng([seed, zlib.crc32(x.tobytes())]), **settings)
     return labels if method.oracle == "none" else np.unique(labels, return_inverse=True)[1].reshape(x.shape[:2]) + 1
 
 # %% ../nbs/31_baselines.ipynb #a84efa60
-def segment_colours(image:Image,
-                    blur:float,     # σ of a Gaussian over the colours, in pixels; 0: none
-                    config:Config,  # of which the segmentation counts
-                    **facts,        # name, truth of the `Segmentation`
-                   ) -> Segmentation:
+def segment_colours(
+    image: Image,
+    blur: float,  # σ of a Gaussian over the colours, in pixels; 0: none
+    config: Config,  # of which the segmentation counts
+    **facts,  # name, truth of the `Segmentation`
+) -> Segmentation:
     "Stage 2 on the colours of an image, smoothed with σ = `blur` pixels, instead of vectors."
     X = np.moveaxis(image.data, 0, -1)
-    if blur: X = gaussian_filter(X, blur, mode="nearest", axes=(-3, -2))
-    settings = config.replace(normalize="raw", drawn_weight=0., smoothing=0.).segmentation
+    if blur:
+        X = gaussian_filter(X, blur, mode="nearest", axes=(-3, -2))
+    settings = config.replace(normalize="raw", drawn_weight=0.0, smoothing=0.0).segmentation
     whole = [(tuple(slice(0, n) for n in image.spatial), np.ascontiguousarray(X, np.float32))]
     return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, image=image, **facts)

@@ -31,42 +31,55 @@ from .training import Trainer, mixed_precision, train
 log = logging.getLogger(__name__)
 
 # %% ../nbs/52_bench.ipynb #48a84c48
-def stopwatch(f:Callable[[], object], # what is timed
-              runs:int=5,             # how often
-              warm_up:int=1,          # calls before, which are not timed
-             ) -> list[float]:        # seconds of each run
+def stopwatch(
+    f: Callable[[], object],  # what is timed
+    runs: int = 5,  # how often
+    warm_up: int = 1,  # calls before, which are not timed
+) -> list[float]:  # seconds of each run
     "Time some calls of `f`."
-    for _ in range(warm_up): f()
+    for _ in range(warm_up):
+        f()
     seconds = []
     for _ in range(runs):
-        start = time.perf_counter(); f(); seconds.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        f()
+        seconds.append(time.perf_counter() - start)
     return seconds
 
-def timed(name:str, f, runs:int=5, **options) -> dict: # {name: median, "runs": all of them}
+
+def timed(name: str, f, runs: int = 5, **options) -> dict:  # {name: median, "runs": all of them}
     "The median under a name that says what it is, and all runs rounded to a tenth of a millisecond."
     seconds = stopwatch(f, runs, **options)
     return {name: round(statistics.median(seconds), 4), "runs": [round(s, 4) for s in seconds]}
 
 # %% ../nbs/52_bench.ipynb #adde8e95
-def peak_rss_mb() -> float|None: # in units of 2^20 bytes; None on Windows, which does not tell
+def peak_rss_mb() -> float | None:  # in units of 2^20 bytes; None on Windows, which does not tell
     "The most memory that this process has held so far."
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024, 1)
-    except (OSError, StopIteration): pass
-    try: import resource
-    except ImportError: return None
+    except (OSError, StopIteration):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024), 1)
 
 # %% ../nbs/52_bench.ipynb #4060add9
-def in_fresh_process(code:str,  # Python that leaves its result in a variable `result`, fit for JSON
-                    ):          # that result
+def in_fresh_process(
+    code: str,  # Python that leaves its result in a variable `result`, fit for JSON
+):  # that result
     "Run some code in an interpreter of its own. `RuntimeError` with the last line of its messages if it fails."
     tail = "\nimport json, sys; sys.stdout.write('\\n' + json.dumps(result))"
-    done = subprocess.run([sys.executable, "-P", "-c", code + tail], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code + tail], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         log.debug("%s", done.stderr)
-        raise RuntimeError((done.stderr.strip().splitlines() or [f"ended with status {done.returncode}; out of memory?"])[-1])
+        raise RuntimeError(
+            (done.stderr.strip().splitlines() or [f"ended with status {done.returncode}; out of memory?"])[-1]
+        )
     return json.loads(done.stdout.splitlines()[-1])
 
 # %% ../nbs/52_bench.ipynb #62c23272
@@ -77,66 +90,101 @@ def stage1() -> dict:
     row = timed("seconds_per_epoch", lambda: trainer.run_epoch(batches))
     with mixed_precision(trainer.device, trainer.config.training.precision):
         precision = "bfloat16" if torch.is_autocast_enabled(trainer.device.type) else "float32"
-    return row | dict(batches=trainer.n_batches, training_images=len(trainer.training), validation_images=len(trainer.validation),
-                      crop=list(trainer.shape), device=str(trainer.device), precision=precision)
+    return row | dict(
+        batches=trainer.n_batches,
+        training_images=len(trainer.training),
+        validation_images=len(trainer.validation),
+        crop=list(trainer.shape),
+        device=str(trainer.device),
+        precision=precision,
+    )
 
-def training(images:int=28) -> dict:
+
+def training(images: int = 28) -> dict:
     "Seconds to train the retina preset, all its epochs, on phantoms of 128×128."
     dataset, config = phantoms("fundus", images), preset("retina")
     start = time.perf_counter()
     history = train(dataset, config, progress=False).history
     seconds = round(time.perf_counter() - start, 2)
-    return dict(seconds=seconds, runs=[seconds], epochs=len(history), best_epoch=int(np.argmin([h["val_loss"] for h in history])), images=images)
+    return dict(
+        seconds=seconds,
+        runs=[seconds],
+        epochs=len(history),
+        best_epoch=int(np.argmin([h["val_loss"] for h in history])),
+        images=images,
+    )
 
-def plain_steps(size:int=128) -> dict:
+
+def plain_steps(size: int = 128) -> dict:
     "Five steps of the same network on batches of sixteen whole images in float32, and nothing else; three steps are timed."
     from cuts.config import choose_device
+
     device, torch_seed = choose_device("auto"), torch.manual_seed(0)
     network = Network.of(preset("retina"), 3)
     encoder, size = network.encoder.to(device), size + 2 * network.margin
-    optimizer, x = torch.optim.AdamW(encoder.parameters()), torch.rand(16, 3, size, size, generator=torch_seed).to(device)
+    optimizer, x = (
+        torch.optim.AdamW(encoder.parameters()),
+        torch.rand(16, 3, size, size, generator=torch_seed).to(device),
+    )
+
     def step():
         optimizer.zero_grad(set_to_none=True)
-        loss = encoder(x).square().mean(); loss.backward(); optimizer.step()
-        return loss.item()                                            # which waits for the device
+        loss = encoder(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss.item()  # which waits for the device
+
     seconds = stopwatch(step, 3)
     return dict(seconds_per_five=round(5 * statistics.median(seconds), 4), runs=[round(5 * s, 4) for s in seconds])
 
 # %% ../nbs/52_bench.ipynb #a70e58c7
-def phantom_model(size:int=128,  # of the phantom
-                  epochs:int=4,
-                 ) -> tuple:     # `Model`, `Image`
+def phantom_model(
+    size: int = 128,  # of the phantom
+    epochs: int = 4,
+) -> tuple:  # `Model`, `Image`
     "An encoder trained briefly on one fundus phantom, and that phantom; on the CPU."
     image = as_image(fundus_phantom((size, size), 0)[0], source="fundus phantom, seed 0")
     config = Config().replace(epochs=epochs, batch_size=4, device="cpu", num_workers=0)
     return train(open_dataset([image]), config, progress=False), image
 
-def phantom_vectors() -> np.ndarray: # [128,128,128] float32
+
+def phantom_vectors() -> np.ndarray:  # [128,128,128] float32
     "The vectors of a 128×128 phantom."
     model, image = phantom_model()
     return model.embed(image)
 
 # %% ../nbs/52_bench.ipynb #9ddcb0de
-def one_pass(Z:np.ndarray, n:int=1000) -> float: # seconds
+def one_pass(Z: np.ndarray, n: int = 1000) -> float:  # seconds
     "The nearest of `n` landmarks for every vector of [..., D], once."
     X = torch.from_numpy(Z.reshape(-1, Z.shape[-1]))
     centres = X[torch.randperm(len(X), generator=torch.Generator().manual_seed(0))[:n]]
-    with fixed_threads(): return statistics.median(stopwatch(lambda: nearest(X, centres), 3))      # as stage 2 computes
+    with fixed_threads():
+        return statistics.median(stopwatch(lambda: nearest(X, centres), 3))  # as stage 2 computes
 
-def condensation(config:Config=Config()) -> dict:
+
+def condensation(config: Config = Config()) -> dict:
     "Seconds to condense a 128×128 image of 128-vectors, from the vectors to every granularity."
     Z, c = phantom_vectors(), config.replace(method="condensation").segmentation
     whole = [(tuple(slice(0, n) for n in Z.shape[:2]), Z)]
     row = timed("seconds_per_image", lambda: segment_vectors(lambda: whole, Z.shape[:2], c))
-    return row | dict(ratio_to_one_pass=round(row["seconds_per_image"] / one_pass(Z), 1), n_landmarks=c.n_landmarks, shape=list(Z.shape))
+    return row | dict(
+        ratio_to_one_pass=round(row["seconds_per_image"] / one_pass(Z), 1),
+        n_landmarks=c.n_landmarks,
+        shape=list(Z.shape),
+    )
 
-def spectral(config:Config=Config()) -> dict:
+
+def spectral(config: Config = Config()) -> dict:
     "Seconds for spectral k-means of a 128×128 image of 128-vectors, from the vectors to the labels."
     Z, c = phantom_vectors(), config.segmentation
     X = Z.reshape(-1, Z.shape[-1])
-    make = lambda: SpectralKMeans(c.n_clusters, n_landmarks=c.spectral_landmarks, knn=c.spectral_knn, t=c.diffusion_time, random_state=0).fit_predict(X)
+    make = lambda: SpectralKMeans(
+        c.n_clusters, n_landmarks=c.spectral_landmarks, knn=c.spectral_knn, t=c.diffusion_time, random_state=0
+    ).fit_predict(X)
     row = timed("seconds_per_image", make)
-    return row | dict(ratio_to_one_pass=round(row["seconds_per_image"] / one_pass(Z), 1), n_clusters=c.n_clusters, shape=list(Z.shape))
+    return row | dict(
+        ratio_to_one_pass=round(row["seconds_per_image"] / one_pass(Z), 1), n_clusters=c.n_clusters, shape=list(Z.shape)
+    )
 
 # %% ../nbs/52_bench.ipynb #92ff1dc4
 def embedding() -> dict:
@@ -144,180 +192,289 @@ def embedding() -> dict:
     model, image = phantom_model()
     return timed("seconds_per_image", lambda: model.embed(image))
 
+
 def segmentation() -> dict:
     "Seconds from a 128×128 image to its segmentation, condensed and by spectral k-means, with a model at hand."
     model, image = phantom_model()
     return timed("seconds_per_image", lambda: segment_image(image, model), 3)
 
 # %% ../nbs/52_bench.ipynb #f62044a1
-def large_image(size:int) -> Image: # of size × size pixels
+def large_image(size: int) -> Image:  # of size × size pixels
     "A fundus phantom, read from a file that another process has written."
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"fundus phantom, {size}×{size}.npy"
-        in_fresh_process(f"import numpy as np; from cuts.datasets import fundus_phantom; result = np.save({str(path)!r}, fundus_phantom(({size}, {size}), 0)[0])")
+        in_fresh_process(
+            f"import numpy as np; from cuts.datasets import fundus_phantom; result = np.save({str(path)!r}, fundus_phantom(({size}, {size}), 0)[0])"
+        )
         return read_image(path)
 
-def large(size:int=1024) -> dict:
+
+def large(size: int = 1024) -> dict:
     "Seconds to condense a large image, tile by tile, and seconds to make its vectors on the way."
     model, _ = phantom_model()
     image = large_image(size)
-    config, spent = model.config.replace(method="condensation").segmentation, [0.]
+    config, spent = model.config.replace(method="condensation").segmentation, [0.0]
+
     def tiles():
         made = model.tiles(image, smoothing=config.smoothing, drawn=True)
         while True:
-            start = time.perf_counter(); tile = next(made, None); spent[0] += time.perf_counter() - start
-            if tile is None: return
+            start = time.perf_counter()
+            tile = next(made, None)
+            spent[0] += time.perf_counter() - start
+            if tile is None:
+                return
             yield tile
-    small = as_image(image.data[:, :64, :64] / 2 + .5)
-    segment_image(small, model, config)                                              # the warm-up
-    total = timed("s", lambda: segment_vectors(tiles, image.spatial, config, image.spacing, image.n_channels), 1, warm_up=0)["s"]
-    return dict(seconds_per_image=round(total - spent[0], 4), runs=[round(total - spent[0], 4)], seconds_embedding=round(spent[0], 4),
-                shape=list(image.spatial), vectors_mb=round(4 * model.dim * size**2 / 2**20))
+
+    small = as_image(image.data[:, :64, :64] / 2 + 0.5)
+    segment_image(small, model, config)  # the warm-up
+    total = timed(
+        "s", lambda: segment_vectors(tiles, image.spatial, config, image.spacing, image.n_channels), 1, warm_up=0
+    )["s"]
+    return dict(
+        seconds_per_image=round(total - spent[0], 4),
+        runs=[round(total - spent[0], 4)],
+        seconds_embedding=round(spent[0], 4),
+        shape=list(image.spatial),
+        vectors_mb=round(4 * model.dim * size**2 / 2**20),
+    )
+
 
 def large_256() -> dict:
     "`large` of 256 × 256 pixels."
     return large(256)
 
+
 def large_512() -> dict:
     "`large` of 512 × 512 pixels."
     return large(512)
+
 
 def large_1024() -> dict:
     "`large` of 1024 × 1024 pixels."
     return large(1024)
 
+
 def large_2048() -> dict:
     "`large` of 2048 × 2048 pixels."
     return large(2048)
 
-def embedding_2048(size:int=2048) -> dict:
+
+def embedding_2048(size: int = 2048) -> dict:
     "Seconds to embed a large image tile by tile, smoothed and with what is drawn, as stage 2 asks for it; nothing is kept."
     model, _ = phantom_model()
     image, c = large_image(size), model.config.segmentation
-    return timed("seconds_per_image", lambda: sum(len(Z) for _, Z in model.tiles(image, smoothing=c.smoothing, drawn=True)), 1, warm_up=0) | dict(shape=list(image.spatial))
+    return timed(
+        "seconds_per_image",
+        lambda: sum(len(Z) for _, Z in model.tiles(image, smoothing=c.smoothing, drawn=True)),
+        1,
+        warm_up=0,
+    ) | dict(shape=list(image.spatial))
 
-def growth(results:dict) -> float|None: # of `benchmark`
+
+def growth(results: dict) -> float | None:  # of `benchmark`
     "The exponent p with which the time of condensation grows, as (pixels)^p, between the smallest and the largest of the large images."
     import math
-    times = [(math.prod(r["shape"]), r["seconds_per_image"]) for n, r in results.items() if n.startswith("large_") and "error" not in r]
-    if len(times) < 2: return None
+
+    times = [
+        (math.prod(r["shape"]), r["seconds_per_image"])
+        for n, r in results.items()
+        if n.startswith("large_") and "error" not in r
+    ]
+    if len(times) < 2:
+        return None
     (a, s), (b, t) = min(times), max(times)
     return round(math.log(t / s) / math.log(b / a), 3) if a < b else None
+
 
 def peer_kmeans() -> dict:
     "scikit-learn's k-means (k = 10, one start) on the normalised vectors."
     from sklearn.cluster import KMeans
+
     X = unit(phantom_vectors()).reshape(-1, 128)
     return timed("seconds_per_image", lambda: KMeans(10, n_init=1, random_state=0).fit(X), 3)
 
-def peer_naive(n:int=4096) -> dict:
+
+def peer_naive(n: int = 4096) -> dict:
     "Condensation of `n` vectors with a kernel between all of them: what a whole image would need (16384/n)² times a step."
     X = unit(phantom_vectors()).reshape(-1, 128)
     X = torch.from_numpy(X[np.random.default_rng(0).choice(len(X), n, replace=False)])
     return timed("seconds", lambda: condense(X, torch.ones(n)), 1, warm_up=0) | dict(points=n)
 
+
 def peer_phate() -> dict:
     "PHATE (500 landmarks, 100 neighbours, t = 2) and its k-means (k = 10) on the vectors; `ImportError` where it is not installed."
     import warnings, phate
+
     X = phantom_vectors().reshape(-1, 128)
+
     def work():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             op = phate.PHATE(n_components=2, knn=100, n_landmark=500, t=2, verbose=0, random_state=0, n_jobs=1).fit(X)
             phate.cluster.kmeans(op, n_clusters=10, random_state=0)
+
     return timed("seconds_per_image", work, 1)
+
 
 def peer_msphate() -> dict:
     "Multiscale PHATE (knn 100, all points) on the normalised vectors, once; `ImportError` where it is not installed."
     import io, warnings
     from contextlib import redirect_stdout
+
     X = unit(phantom_vectors()).reshape(-1, 128)
+
     def work():
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             peer_tree(X, "msphate")
+
     return timed("seconds_per_image", work, 1, warm_up=0)
 
 # %% ../nbs/52_bench.ipynb #0c7cad30
 def _first(*attempts):
     "What the first attempt that works returns; None if none does."
     for attempt in attempts:
-        try: return attempt()
-        except (OSError, ValueError, IndexError, AttributeError, StopIteration, subprocess.SubprocessError): pass
+        try:
+            return attempt()
+        except (OSError, ValueError, IndexError, AttributeError, StopIteration, subprocess.SubprocessError):
+            pass
+
 
 def _cpuinfo(field):
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
         return next(line.split(":", 1)[1].strip() for line in f if line.split(":")[0].strip() == field)
 
-def _sysctl(name): return subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=True).stdout.strip()
 
-def processor() -> dict: # model, cores that may be used, RAM in GB, and what it can
+def _sysctl(name):
+    return subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def processor() -> dict:  # model, cores that may be used, RAM in GB, and what it can
     "The processor and its memory."
     flags = (_first(lambda: _cpuinfo("flags"), lambda: _cpuinfo("Features")) or "").split()
     ram = _first(lambda: os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), lambda: int(_sysctl("hw.memsize")))
-    return dict(cpu=_first(lambda: _cpuinfo("model name"), lambda: _sysctl("machdep.cpu.brand_string")) or platform.processor() or platform.machine(),
-                cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-                ram_gb=ram and round(ram / 2**30, 1), avx512="avx512f" in flags, bf16=bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags)),
-                amx="amx_tile" in flags)
+    return dict(
+        cpu=_first(lambda: _cpuinfo("model name"), lambda: _sysctl("machdep.cpu.brand_string"))
+        or platform.processor()
+        or platform.machine(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        ram_gb=ram and round(ram / 2**30, 1),
+        avx512="avx512f" in flags,
+        bf16=bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags)),
+        amx="amx_tile" in flags,
+    )
 
 # %% ../nbs/52_bench.ipynb #1e92059f
 def machine() -> dict:
     "Everything about this machine that the measurements depend on; plain values."
     from cuts import __version__
-    accelerator = (torch.cuda.get_device_name() if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else None)
+
+    accelerator = (
+        torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else "mps"
+        if torch.backends.mps.is_available()
+        else None
+    )
     load = _first(lambda: round(os.getloadavg()[0], 2))
-    return processor() | dict(accelerator=accelerator, system=f"{platform.system()} {platform.machine()}", python=platform.python_version(),
-                              torch=str(torch.__version__), numpy=np.__version__, cuts=__version__, threads=torch.get_num_threads(), load_before=load)
+    return processor() | dict(
+        accelerator=accelerator,
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        numpy=np.__version__,
+        cuts=__version__,
+        threads=torch.get_num_threads(),
+        load_before=load,
+    )
 
 # %% ../nbs/52_bench.ipynb #90d8b190
 ROWS = ("stage1", "training", "plain_steps", "embedding", "condensation", "spectral", "segmentation")
 LARGE = ("large_256", "large_512", "large_1024", "large_2048", "embedding_2048")
 PEERS = ("peer_kmeans", "peer_naive", "peer_phate", "peer_msphate")
 
-def measure(row:str,   # name of a function of this module
-           ) -> dict:  # what it returns, and `peak_rss_mb` of the whole process
-    "Measure one row in a process of its own."
-    if row not in (*ROWS, *LARGE, *PEERS): raise ValueError(f"row: {row!r}, expected one of {', '.join((*ROWS, *LARGE, *PEERS))}")
-    return in_fresh_process(f"from cuts import bench; result = bench.{row}(); result['peak_rss_mb'] = bench.peak_rss_mb()")
 
-def benchmark(large:bool=False,   # also images of up to 2048×2048
-              peers:bool=False,   # also other methods on the same vectors
-              progress:bool=True, # show a progress bar
-             ) -> dict:           # "machine", then each row by its name; a row that failed holds "error"
+def measure(
+    row: str,  # name of a function of this module
+) -> dict:  # what it returns, and `peak_rss_mb` of the whole process
+    "Measure one row in a process of its own."
+    if row not in (*ROWS, *LARGE, *PEERS):
+        raise ValueError(f"row: {row!r}, expected one of {', '.join((*ROWS, *LARGE, *PEERS))}")
+    return in_fresh_process(
+        f"from cuts import bench; result = bench.{row}(); result['peak_rss_mb'] = bench.peak_rss_mb()"
+    )
+
+
+def benchmark(
+    large: bool = False,  # also images of up to 2048×2048
+    peers: bool = False,  # also other methods on the same vectors
+    progress: bool = True,  # show a progress bar
+) -> dict:  # "machine", then each row by its name; a row that failed holds "error"
     "All measurements of this machine, fit for JSON; in less than three minutes without the slower rows."
     results, rows = dict(machine=machine()), [*ROWS, *LARGE * large, *PEERS * peers]
     load, cores = results["machine"]["load_before"], results["machine"]["cores"]
-    if load and load > cores / 2: log.warning("this machine is busy with something else (load %.1f on %d cores): what follows is slower than it could be", load, cores)
+    if load and load > cores / 2:
+        log.warning(
+            "this machine is busy with something else (load %.1f on %d cores): what follows is slower than it could be",
+            load,
+            cores,
+        )
     for row in (bar := tqdm(rows, disable=None if progress else True)):
         bar.set_description(row)
-        try: results[row] = measure(row)
-        except RuntimeError as e: results[row] = dict(error=str(e))
+        try:
+            results[row] = measure(row)
+        except RuntimeError as e:
+            results[row] = dict(error=str(e))
     epoch, plain = results["stage1"].get("seconds_per_epoch"), results["plain_steps"].get("seconds_per_five")
-    if epoch and plain: results["stage1"]["ratio_to_plain_steps"] = round(epoch / plain, 3)
-    if large and "error" not in results["large_2048"]: results["large_2048"]["growth_exponent"] = growth(results)
-    ours, theirs = results.get("condensation", {}).get("seconds_per_image"), results.get("peer_msphate", {}).get("seconds_per_image")
-    if ours and theirs: results["condensation"]["times_faster_than_msphate"] = round(theirs / ours, 1)
+    if epoch and plain:
+        results["stage1"]["ratio_to_plain_steps"] = round(epoch / plain, 3)
+    if large and "error" not in results["large_2048"]:
+        results["large_2048"]["growth_exponent"] = growth(results)
+    ours, theirs = (
+        results.get("condensation", {}).get("seconds_per_image"),
+        results.get("peer_msphate", {}).get("seconds_per_image"),
+    )
+    if ours and theirs:
+        results["condensation"]["times_faster_than_msphate"] = round(theirs / ours, 1)
     return results
 
 # %% ../nbs/52_bench.ipynb #72984e15
 MEANING = dict(
-    stage1="an epoch of stage 1, retina preset (56 images of 128×128)", training="stage 1 to the end (200 epochs, 28 images)", plain_steps="five plain float32 steps of that network on whole images",
-    embedding="embed an image of 128×128", condensation="condense its vectors", spectral="spectral k-means of its vectors",
-    segmentation="embed it, condense, and spectral k-means", large_256="condense an image of 256×256", large_512="of 512×512", large_1024="of 1024×1024", large_2048="of 2048×2048", embedding_2048="embed an image of 2048×2048, tile by tile", peer_kmeans="scikit-learn's k-means of the vectors",
-    peer_naive="condensation of 4096 vectors, each with each", peer_phate="PHATE and its k-means of the vectors", peer_msphate="Multiscale PHATE of the vectors")
+    stage1="an epoch of stage 1, retina preset (56 images of 128×128)",
+    training="stage 1 to the end (200 epochs, 28 images)",
+    plain_steps="five plain float32 steps of that network on whole images",
+    embedding="embed an image of 128×128",
+    condensation="condense its vectors",
+    spectral="spectral k-means of its vectors",
+    segmentation="embed it, condense, and spectral k-means",
+    large_256="condense an image of 256×256",
+    large_512="of 512×512",
+    large_1024="of 1024×1024",
+    large_2048="of 2048×2048",
+    embedding_2048="embed an image of 2048×2048, tile by tile",
+    peer_kmeans="scikit-learn's k-means of the vectors",
+    peer_naive="condensation of 4096 vectors, each with each",
+    peer_phate="PHATE and its k-means of the vectors",
+    peer_msphate="Multiscale PHATE of the vectors",
+)
 
-def seconds_of(row:dict) -> float|None:
+
+def seconds_of(row: dict) -> float | None:
     "The median of a row, whatever it is called."
     return next((v for k, v in row.items() if k.startswith("seconds")), None)
 
-def report(results:dict,  # of `benchmark`
-          ) -> str:       # lines of text
+
+def report(
+    results: dict,  # of `benchmark`
+) -> str:  # lines of text
     "Measurements as a table for people."
     m, lines = results["machine"], []
     for name, row in ((k, v) for k, v in results.items() if k != "machine"):
         what, peak = MEANING.get(name, name), row.get("peak_rss_mb")
-        if "error" in row: lines.append(f"{what:64}  not measured: {row['error']}")
-        else: lines.append(f"{what:64}  {seconds_of(row):8.3f} s  {f'{peak:7.0f} MB' if peak else '      –'}")
+        if "error" in row:
+            lines.append(f"{what:64}  not measured: {row['error']}")
+        else:
+            lines.append(f"{what:64}  {seconds_of(row):8.3f} s  {f'{peak:7.0f} MB' if peak else '      –'}")
     able = [name for name, has in [("bfloat16", m["bf16"]), ("AMX", m["amx"]), ("AVX-512", m["avx512"])] if has]
     about = f"{m['cpu']}, {m['cores']} cores{' with ' + ', '.join(able) if able else ''}, {m['ram_gb']} GB, {m['accelerator'] or 'no accelerator'}; "
     return "\n".join([about + f"Python {m['python']}, torch {m['torch']}, {m['threads']} threads", *lines])

@@ -25,143 +25,244 @@ _log = logging.getLogger(__name__)
 # %% ../nbs/59_cli.ipynb #6230d3b8
 class _Lines(logging.Handler):
     "Messages as lines on the error stream, above a progress bar, the same one only once."
-    def __init__(self, reword): super().__init__(); self.seen, self.reword = set(), reword
-    def said(self, text): return any(text in s for s in self.seen)
+
+    def __init__(self, reword):
+        super().__init__()
+        self.seen, self.reword = set(), reword
+
+    def said(self, text):
+        return any(text in s for s in self.seen)
+
     def emit(self, record):
         from tqdm import tqdm
-        text = (f"{record.levelname.lower()}: " if record.levelno > logging.INFO else "") + self.reword(record.getMessage())
-        if record.exc_info: text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
-        if text not in self.seen: self.seen.add(text); tqdm.write(text, file=sys.stderr)
+
+        text = (f"{record.levelname.lower()}: " if record.levelno > logging.INFO else "") + self.reword(
+            record.getMessage()
+        )
+        if record.exc_info:
+            text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+        if text not in self.seen:
+            self.seen.add(text)
+            tqdm.write(text, file=sys.stderr)
+
 
 def _speaks() -> bool:
     "Whether this process is alone, or the first of several."
-    if "RANK" not in os.environ: return True                  # spares a plain command what the import takes
+    if "RANK" not in os.environ:
+        return True  # spares a plain command what the import takes
     from cuts.parallel import first_process
+
     return first_process()
 
+
 @contextmanager
-def _messages(verbose:int, # how often -v was given
-              quiet:bool,
-              reword:Callable[[str], str]=str, # a message in the words of the command line
-             ):
+def _messages(
+    verbose: int,  # how often -v was given
+    quiet: bool,
+    reword: Callable[[str], str] = str,  # a message in the words of the command line
+):
     "Show the library's messages and warnings while a command works."
-    levels, handler = {logging.getLogger(): logging.WARNING, logging.getLogger("cuts"): logging.WARNING - 10 * verbose}, _Lines(reword)
-    if quiet or not _speaks(): levels = dict.fromkeys(levels, logging.ERROR)
+    levels, handler = (
+        {logging.getLogger(): logging.WARNING, logging.getLogger("cuts"): logging.WARNING - 10 * verbose},
+        _Lines(reword),
+    )
+    if quiet or not _speaks():
+        levels = dict.fromkeys(levels, logging.ERROR)
     before = {logger: logger.level for logger in levels}
-    for logger, level in levels.items(): logger.setLevel(max(level, logging.DEBUG))
+    for logger, level in levels.items():
+        logger.setLevel(max(level, logging.DEBUG))
     logging.getLogger().addHandler(handler)
     with warnings.catch_warnings():
-        show = lambda message, category, *_, **__: _log.log(logging.WARNING if issubclass(category, UserWarning) else logging.DEBUG, "%s", message)
+        show = lambda message, category, *_, **__: _log.log(
+            logging.WARNING if issubclass(category, UserWarning) else logging.DEBUG, "%s", message
+        )
         warnings.showwarning = show
-        try: yield handler
+        try:
+            yield handler
         finally:
             logging.getLogger().removeHandler(handler)
-            for logger, level in before.items(): logger.setLevel(level)
+            for logger, level in before.items():
+                logger.setLevel(level)
 
 # %% ../nbs/59_cli.ipynb #e85c9323
-_KEYWORD = re.compile(r"""(?<![\w.(/=-])(?<!--set )(\w+)=("[^"]*"|'[^']*'|\([^()]*\)|\[[^][]*\]|…|-?\w[\w.:/+-]*\w|-?\w)((?: or (?:"[^"]*"|-?\d+)(?![\w=]))*)""")
-_CALLED = dict(networks="network", formats="to", only="images", seeds="seeds")    # keywords whose option has another name
+_KEYWORD = re.compile(
+    r"""(?<![\w.(/=-])(?<!--set )(\w+)=("[^"]*"|'[^']*'|\([^()]*\)|\[[^][]*\]|…|-?\w[\w.:/+-]*\w|-?\w)((?: or (?:"[^"]*"|-?\d+)(?![\w=]))*)"""
+)
+_CALLED = dict(networks="network", formats="to", only="images", seeds="seeds")  # keywords whose option has another name
 
-def _flags(f:Callable # a command
-          ) -> dict[str, tuple[list[str], bool]]: # parameter → its flags, and whether it is a switch
+
+def _flags(
+    f: Callable,  # a command
+) -> dict[str, tuple[list[str], bool]]:  # parameter → its flags, and whether it is a switch
     "The options of a command."
     found = {}
     for name, p in inspect.signature(f).parameters.items():
-        info = next((m for m in getattr(p.annotation, "__metadata__", ()) if isinstance(m, typer.models.OptionInfo)), None)
-        if not info: continue
-        long = [d for d in (info.default, *(info.param_decls or ())) if str(d).startswith("--")] or ["--" + name.replace("_", "-")]
+        info = next(
+            (m for m in getattr(p.annotation, "__metadata__", ()) if isinstance(m, typer.models.OptionInfo)), None
+        )
+        if not info:
+            continue
+        long = [d for d in (info.default, *(info.param_decls or ())) if str(d).startswith("--")] or [
+            "--" + name.replace("_", "-")
+        ]
         found[name] = long[0].split("/"), getattr(p.annotation, "__origin__", None) is bool
     return found
 
-def _plain(value:str) -> str:
+
+def _plain(value: str) -> str:
     "A Python value as one writes it at the prompt."
-    if value[0] in "\"'": value = value[1:-1]
-    elif value[0] in "([": value = ",".join(part.strip(" \"'") for part in value[1:-1].split(",") if part.strip())
+    if value[0] in "\"'":
+        value = value[1:-1]
+    elif value[0] in "([":
+        value = ",".join(part.strip(" \"'") for part in value[1:-1].split(",") if part.strip())
     return f"'{value}'" if re.search(r"[\s;*?]", value) else value
 
 # %% ../nbs/59_cli.ipynb #357a9084
-def _remedies(f:Callable # a command
-             ) -> Callable[[str], str]: # a message in the words of the command line
+def _remedies(
+    f: Callable,  # a command
+) -> Callable[[str], str]:  # a message in the words of the command line
     "Rewords the keywords in a message as options."
+
     def reword(text):
-        if "=" not in text and ":" not in text: return text
+        if "=" not in text and ":" not in text:
+            return text
         from cuts.config import Config
+
         settings, calls = Config().flat(), [m.span() for m in re.finditer(r"\w\([^()]*\)", text)]
-        options = {n: o for command in [c.callback.__wrapped__ for c in app.registered_commands] + [f] for n, o in _flags(command).items()}
+        options = {
+            n: o
+            for command in [c.callback.__wrapped__ for c in app.registered_commands] + [f]
+            for n, o in _flags(command).items()
+        }
+
         def option(m):
-            name, value, more = _CALLED.get(m[1], m[1]), m[2], "".join(" or " + _plain(v) for v in m[3].split(" or ")[1:])
-            if any(a < m.start() < b for a, b in calls): return m[0]
+            name, value, more = (
+                _CALLED.get(m[1], m[1]),
+                m[2],
+                "".join(" or " + _plain(v) for v in m[3].split(" or ")[1:]),
+            )
+            if any(a < m.start() < b for a, b in calls):
+                return m[0]
             flags, switch = options.get(name, ([], False))
-            if switch: return flags[value == "False"] if value == "True" or value == "False" and len(flags) > 1 else m[0]
-            if flags: return f"{flags[0]} {_plain(value)}{more}" if value != "None" else m[0]
+            if switch:
+                return flags[value == "False"] if value == "True" or value == "False" and len(flags) > 1 else m[0]
+            if flags:
+                return f"{flags[0]} {_plain(value)}{more}" if value != "None" else m[0]
             return f"--set {name}={_plain(value) if value != 'None' else 'null'}{more}" if name in settings else m[0]
+
         text = _KEYWORD.sub(option, text)
-        return re.sub(r"\A(\w+): (?=['\"])", lambda m: f"{options[n][0][0]}: " if (n := _CALLED.get(m[1], m[1])) in options else m[0], text)
+        return re.sub(
+            r"\A(\w+): (?=['\"])",
+            lambda m: f"{options[n][0][0]}: " if (n := _CALLED.get(m[1], m[1])) in options else m[0],
+            text,
+        )
+
     return reword
 
 # %% ../nbs/59_cli.ipynb #630bc2da
-def _sentence(e:Exception) -> str:
+def _sentence(e: Exception) -> str:
     "An error for people. Where it is none that a user's mistake would raise, it says how to see more."
     text = str(e.args[0]) if isinstance(e, KeyError) and e.args else str(e)
-    if isinstance(e, OSError) and e.strerror and e.filename and text.startswith("[Errno"): text = f"{e.filename}: {e.strerror}"
+    if isinstance(e, OSError) and e.strerror and e.filename and text.startswith("[Errno"):
+        text = f"{e.filename}: {e.strerror}"
     known = isinstance(e, (ValueError, TypeError, OSError, LookupError, ImportError, FloatingPointError)) and text
     return text if known else f"{type(e).__name__}{': ' * bool(text)}{text} (--debug shows where)"
 
-def _complain(text:str):
+
+def _complain(text: str):
     "An error as a line; of several processes those after the first say which they are."
     typer.echo(f"cuts{'' if _speaks() else ', process ' + os.environ['RANK']}: {text}", err=True)
 
-def _finish(report,  # `Report` of a command, or None
-            lines:_Lines, # what was said already
-           ) -> int: # exit status
+
+def _finish(
+    report,  # `Report` of a command, or None
+    lines: _Lines,  # what was said already
+) -> int:  # exit status
     "Name what failed; why, where that has not been said."
-    if report is None or report.ok or not _speaks(): return 0
+    if report is None or report.ok or not _speaks():
+        return 0
     texts = {name: lines.reword(message) for name, message in report.failures.items()}
     told = [name for name, text in texts.items() if lines.said(text)]
-    _complain(f"{len(texts)} failed" + (", the others are done" if report.done or report.skipped else "") + (f": {', '.join(told)} (see above)" if told else ":"))
+    _complain(
+        f"{len(texts)} failed"
+        + (", the others are done" if report.done or report.skipped else "")
+        + (f": {', '.join(told)} (see above)" if told else ":")
+    )
     for name, text in texts.items():
-        if name not in told: typer.echo(f"  {text if name in text else f'{name}: {text}'}", err=True)
+        if name not in told:
+            typer.echo(f"  {text if name in text else f'{name}: {text}'}", err=True)
     return 1
 
 # %% ../nbs/59_cli.ipynb #440b1684
-Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, show_default=False, metavar="", help="Say more; -vv says all.")]
+Verbose = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, show_default=False, metavar="", help="Say more; -vv says all.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages but errors and the result.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
-def _framed(f:Callable # a command; `progress` is whether it may show its progress
-           ) -> Callable:
+
+def _framed(
+    f: Callable,  # a command; `progress` is whether it may show its progress
+) -> Callable:
     "The command with messages, errors as sentences, exit statuses, and the options that all commands have."
     wanted, reword = inspect.signature(f).parameters, _remedies(f)
+
     @wraps(f)
     def command(verbose, quiet, debug, **options):
         with _messages(verbose, quiet, reword) as lines:
-            try: status = _finish(f(**options, **({"progress": not quiet and sys.stderr.isatty()} if "progress" in wanted else {})), lines)
-            except (typer.Exit, typer.BadParameter, BrokenPipeError): raise
+            try:
+                status = _finish(
+                    f(**options, **({"progress": not quiet and sys.stderr.isatty()} if "progress" in wanted else {})),
+                    lines,
+                )
+            except (typer.Exit, typer.BadParameter, BrokenPipeError):
+                raise
             except KeyboardInterrupt:
                 where = f" in {options['out']}" if options.get("out") else ""
-                _complain(f"stopped. What was finished stays{where}; the same command goes on from there."); status = 130
+                _complain(f"stopped. What was finished stays{where}; the same command goes on from there.")
+                status = 130
             except Exception as e:
-                if debug: traceback.print_exc()
-                _complain(reword(_sentence(e))); status = 1
+                if debug:
+                    traceback.print_exc()
+                _complain(reword(_sentence(e)))
+                status = 1
         raise typer.Exit(status)
+
     shared = dict(verbose=(Verbose, 0), quiet=(Quiet, False), debug=(Debug, False))
-    extra = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind) for n, (kind, default) in shared.items()]
+    extra = [
+        inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for n, (kind, default) in shared.items()
+    ]
     own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for n, p in wanted.items() if n != "progress"]
     command.__signature__ = inspect.Signature([*own, *extra])
     command.__annotations__ = {p.name: p.annotation for p in [*own, *extra]}
     return command
 
 # %% ../nbs/59_cli.ipynb #de9e38eb
-app = typer.Typer(name="cuts", rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True,
-                  context_settings=dict(help_option_names=["-h", "--help"], max_content_width=110))
+app = typer.Typer(
+    name="cuts",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings=dict(help_option_names=["-h", "--help"], max_content_width=110),
+)
 
-def _version(wanted:bool):
+
+def _version(wanted: bool):
     if wanted:
         from cuts import __version__
-        typer.echo(f"cuts {__version__}"); raise typer.Exit()
+
+        typer.echo(f"cuts {__version__}")
+        raise typer.Exit()
+
 
 @app.callback(epilog="Each command has more to tell: cuts run -h")
-def _group(version:Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")]=False):
+def _group(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+):
     """Unsupervised, multigranular segmentation of images.
 
     \b
@@ -170,124 +271,271 @@ def _group(version:Annotated[bool, typer.Option("--version", callback=_version, 
     cuts segment image.png --out out     one image, without a model
     """
 
-def _command(examples:str, # lines for the end of the help
-            ) -> Callable:
+
+def _command(
+    examples: str,  # lines for the end of the help
+) -> Callable:
     "Register a command under the name of its function."
-    return lambda f: app.command(name=f.__name__.strip("_"), epilog="\b\nExamples:\n" + inspect.cleandoc(examples))(_framed(f)) and f
+    return lambda f: (
+        app.command(name=f.__name__.strip("_"), epilog="\b\nExamples:\n" + inspect.cleandoc(examples))(_framed(f)) and f
+    )
 
 # %% ../nbs/59_cli.ipynb #4cfb564c
-Sources = Annotated[list[str]|None, typer.Argument(metavar="SOURCE", show_default=False, help="Folder, file, glob, or a data set's name (see: cuts info). Files whose names begin with a dash come after --.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE",
+        show_default=False,
+        help="Folder, file, glob, or a data set's name (see: cuts info). Files whose names begin with a dash come after --.",
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is made.", show_default=False)]
-RunFolder = Annotated[Path, typer.Option("--run", help="Run folder of a trained model, or its .safetensors file.", show_default=False)]
-Root = Annotated[Path|None, typer.Option(help="Folder under which named data sets lie. [default: $CUTS_DATA, else ./data]", show_default=False)]
-Labels = Annotated[Path|None, typer.Option(help="Folder or file of labels that do not lie beside the images; only used for scores.", show_default=False)]
-Channels = Annotated[str|None, typer.Option(help="Convert every image: gray or rgb.", show_default=False)]
-Window = Annotated[str|None, typer.Option(metavar="LOW,HIGH", help="Values that become black and white, such as -160,240 for a CT. [default: what the file declares, else each image's own]", show_default=False)]
-ChannelAxis = Annotated[int|None, typer.Option("--channel-axis", metavar="N", help="Which axis of an array holds channels, where the file does not tell; 3: the volumes of a four-dimensional NIfTI are channels.", show_default=False)]
-NJobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Images at a time in stage 2; -1: as many as there are cores.")]
+RunFolder = Annotated[
+    Path, typer.Option("--run", help="Run folder of a trained model, or its .safetensors file.", show_default=False)
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(help="Folder under which named data sets lie. [default: $CUTS_DATA, else ./data]", show_default=False),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder or file of labels that do not lie beside the images; only used for scores.", show_default=False
+    ),
+]
+Channels = Annotated[str | None, typer.Option(help="Convert every image: gray or rgb.", show_default=False)]
+Window = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LOW,HIGH",
+        help="Values that become black and white, such as -160,240 for a CT. [default: what the file declares, else each image's own]",
+        show_default=False,
+    ),
+]
+ChannelAxis = Annotated[
+    int | None,
+    typer.Option(
+        "--channel-axis",
+        metavar="N",
+        help="Which axis of an array holds channels, where the file does not tell; 3: the volumes of a four-dimensional NIfTI are channels.",
+        show_default=False,
+    ),
+]
+NJobs = Annotated[
+    int, typer.Option("--n-jobs", "-j", help="Images at a time in stage 2; -1: as many as there are cores.")
+]
 
-Preset = Annotated[str|None, typer.Option(help="Named settings: default, paper, retina, berkeley_natural_images, brain_ventricles or brain_tumor. [default: that of SOURCE, else default]", show_default=False)]
-ConfigFile = Annotated[Path|None, typer.Option("--config", help="YAML file of settings, see cuts config; those of the reference implementation too.", show_default=False)]
-Set = Annotated[list[str]|None, typer.Option("--set", metavar="NAME=VALUE", help="Any one setting; may be repeated.", show_default=False)]
-Epochs = Annotated[int|None, typer.Option(help="Passes over the training images. [default: the preset's, most often 200; 40 where a single image is trained on]", show_default=False)]
-Seed = Annotated[int|None, typer.Option(help="Seed of the training, and of what stage 2 draws.", show_default=False)]
-Seeds = Annotated[str|None, typer.Option(metavar="N,N,…", help="Several runs in one table, such as 1,2,3; each as with --seed.", show_default=False)]
-Device = Annotated[str|None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", show_default=False)]
-Method = Annotated[str|None, typer.Option(help="condensation, kmeans (spectral) or both; catch or msphate where those packages are installed.", show_default=False)]
-Methods = Annotated[str|None, typer.Option(metavar="NAME,NAME,…", show_default=False, help="Methods to compare, or all, see: cuts baselines -h. [default: cuts alone]")]
-Together = Annotated[bool, typer.Option("--together", help="One tree over all images, so that a region is the same structure in each; with a model that knows them all.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="Named settings: default, paper, retina, berkeley_natural_images, brain_ventricles or brain_tumor. [default: that of SOURCE, else default]",
+        show_default=False,
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="YAML file of settings, see cuts config; those of the reference implementation too.",
+        show_default=False,
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any one setting; may be repeated.", show_default=False),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        help="Passes over the training images. [default: the preset's, most often 200; 40 where a single image is trained on]",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of the training, and of what stage 2 draws.", show_default=False)]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,…", help="Several runs in one table, such as 1,2,3; each as with --seed.", show_default=False
+    ),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", show_default=False)]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        help="condensation, kmeans (spectral) or both; catch or msphate where those packages are installed.",
+        show_default=False,
+    ),
+]
+Methods = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME,…",
+        show_default=False,
+        help="Methods to compare, or all, see: cuts baselines -h. [default: cuts alone]",
+    ),
+]
+Together = Annotated[
+    bool,
+    typer.Option(
+        "--together",
+        help="One tree over all images, so that a region is the same structure in each; with a model that knows them all.",
+    ),
+]
 
 # %% ../nbs/59_cli.ipynb #e00fe4ff
-def _assigned(config,        # `Config`
-              pairs:list[str], # "name=value"
-             ):              # `Config` with these values
+def _assigned(
+    config,  # `Config`
+    pairs: list[str],  # "name=value"
+):  # `Config` with these values
     "The configuration with settings given as text."
     from dataclasses import fields
     from cuts.config import Config, ConfigError
-    texts = {f.name for s in (config.data, config.training, config.segmentation) for f in fields(s) if "str" in str(f.type) or "Literal" in str(f.type)}
+
+    texts = {
+        f.name
+        for s in (config.data, config.training, config.segmentation)
+        for f in fields(s)
+        if "str" in str(f.type) or "Literal" in str(f.type)
+    }
     text, yaml = config.to_yaml(), lambda name, value: json.dumps(value, ensure_ascii=False) if name in texts else value
     for pair in pairs:
         name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals: raise typer.BadParameter(f"{pair!r}: expected NAME=VALUE, such as crop=48.", param_hint="--set")
+        if not equals:
+            raise typer.BadParameter(f"{pair!r}: expected NAME=VALUE, such as crop=48.", param_hint="--set")
         if name not in config.flat():
-            try: config.replace(**{name: None})
-            except ConfigError as e: raise typer.BadParameter(str(e), param_hint="--set") from None
+            try:
+                config.replace(**{name: None})
+            except ConfigError as e:
+                raise typer.BadParameter(str(e), param_hint="--set") from None
         value = "null" if value.lower() in ("null", "none", "~", "") else yaml(name, value)
         head, _, rest = text.partition(f"\n  {name}: ")
         text = f"{head}\n  {name}: {' '.join(value.splitlines())}\n{rest.partition(chr(10))[2]}"
-    try: return Config.from_yaml(text)
-    except ConfigError as e: raise typer.BadParameter(str(e).removeprefix("configuration: "), param_hint="--set") from None
+    try:
+        return Config.from_yaml(text)
+    except ConfigError as e:
+        raise typer.BadParameter(str(e).removeprefix("configuration: "), param_hint="--set") from None
 
-def _configured(base,             # `Config`, or a function that makes one, for when neither preset nor file is given
-                preset:str|None=None, config:Path|None=None, set:list[str]|None=None,
-                **options,        # settings by name; None: not given
-               ):                 # `Config`
+
+def _configured(
+    base,  # `Config`, or a function that makes one, for when neither preset nor file is given
+    preset: str | None = None,
+    config: Path | None = None,
+    set: list[str] | None = None,
+    **options,  # settings by name; None: not given
+):  # `Config`
     "What preset, file, options and --set say together."
     from cuts.config import Config, ConfigError, preset as named
-    if preset and config: raise typer.BadParameter("--preset and --config exclude each other.", param_hint="--preset")
-    try: made = named(preset) if preset else Config.from_yaml(config) if config else base() if callable(base) else base
+
+    if preset and config:
+        raise typer.BadParameter("--preset and --config exclude each other.", param_hint="--preset")
+    try:
+        made = named(preset) if preset else Config.from_yaml(config) if config else base() if callable(base) else base
     except ConfigError as e:
-        if preset: raise typer.BadParameter(str(e), param_hint="--preset") from None
+        if preset:
+            raise typer.BadParameter(str(e), param_hint="--preset") from None
         raise
-    if options.get("seed") is not None: options["segmentation_seed"] = options["seed"]       # as `experiment.run` does with each of several
-    try: made = made.replace(**{k: str(v) if isinstance(v, Path) else v for k, v in options.items() if v is not None})
-    except ConfigError as e: raise typer.BadParameter(str(e)) from None
+    if options.get("seed") is not None:
+        options["segmentation_seed"] = options["seed"]  # as `experiment.run` does with each of several
+    try:
+        made = made.replace(**{k: str(v) if isinstance(v, Path) else v for k, v in options.items() if v is not None})
+    except ConfigError as e:
+        raise typer.BadParameter(str(e)) from None
     return _assigned(made, set) if set else made
 
 # %% ../nbs/59_cli.ipynb #c7c81794
-def _source(given:list[str]|None, # what stands on the command line
-            config=None,          # `Config` that may name a data set instead
-           ):                     # a name, a path, or a list of paths
+def _source(
+    given: list[str] | None,  # what stands on the command line
+    config=None,  # `Config` that may name a data set instead
+):  # a name, a path, or a list of paths
     "The source of the images."
-    if given: return given[0] if len(given) == 1 else given
-    if config is not None and config.data.dataset: return config.data.dataset
-    raise typer.BadParameter("say which images: a folder, a file, a glob, or a data set's name (cuts info lists them).", param_hint="SOURCE")
+    if given:
+        return given[0] if len(given) == 1 else given
+    if config is not None and config.data.dataset:
+        return config.data.dataset
+    raise typer.BadParameter(
+        "say which images: a folder, a file, a glob, or a data set's name (cuts info lists them).", param_hint="SOURCE"
+    )
 
-def _preset_of(given:list[str]|None):
+
+def _preset_of(given: list[str] | None):
     "The preset of the data set that SOURCE names, else the default."
     from cuts.config import ConfigError, preset
-    try: return preset(given[0]) if given and len(given) == 1 and not given[0] in ("default", "paper") else preset()    # those are folders
-    except ConfigError: return preset()
 
-def _asked(given, root, labels, channels, window=None, channel_axis=None) -> dict: # as settings, so that the run folder tells them
+    try:
+        return (
+            preset(given[0]) if given and len(given) == 1 and not given[0] in ("default", "paper") else preset()
+        )  # those are folders
+    except ConfigError:
+        return preset()
+
+
+def _asked(
+    given, root, labels, channels, window=None, channel_axis=None
+) -> dict:  # as settings, so that the run folder tells them
     "Where images come from."
-    return dict(dataset=given[0] if given and len(given) == 1 else None, root=root, labels=labels, channels=channels, window=_window(window), channel_axis=channel_axis)
+    return dict(
+        dataset=given[0] if given and len(given) == 1 else None,
+        root=root,
+        labels=labels,
+        channels=channels,
+        window=_window(window),
+        channel_axis=channel_axis,
+    )
 
-def _window(text:str|None) -> tuple[float, ...]|None:
+
+def _window(text: str | None) -> tuple[float, ...] | None:
     "Two numbers such as -160,240."
-    if text is None: return None
-    try: low, high = (float(x) for x in text.split(","))
-    except ValueError: raise typer.BadParameter(f"{text!r}: expected two numbers such as -160,240.", param_hint="--window") from None
+    if text is None:
+        return None
+    try:
+        low, high = (float(x) for x in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: expected two numbers such as -160,240.", param_hint="--window") from None
     return low, high
 
-def _jobs(n:int) -> int:
-    if n == 0 or n < -1: raise typer.BadParameter(f"{n}: expected 1 or more, or -1 for all cores.", param_hint="--n-jobs")
+
+def _jobs(n: int) -> int:
+    if n == 0 or n < -1:
+        raise typer.BadParameter(f"{n}: expected 1 or more, or -1 for all cores.", param_hint="--n-jobs")
     return n
 
-def _names(text:str|None):
+
+def _names(text: str | None):
     "The names of a list such as slic,otsu; None and all stay."
     return text if text in (None, "all") else [m.strip() for m in text.split(",") if m.strip()]
 
-def _seeds(text:str|None, seed:int|None) -> tuple[int, ...]|None:
+
+def _seeds(text: str | None, seed: int | None) -> tuple[int, ...] | None:
     "The seeds of a list such as 1,2,3."
-    if text is None: return None
-    if seed is not None: raise typer.BadParameter("--seed and --seeds exclude each other.", param_hint="--seeds")
-    try: seeds = tuple(int(s) for s in text.split(","))
-    except ValueError: seeds = ()
-    if not seeds or not all(0 <= s < 2**32 for s in seeds): raise typer.BadParameter(f"{text!r}: expected whole numbers such as 1,2,3.", param_hint="--seeds")
+    if text is None:
+        return None
+    if seed is not None:
+        raise typer.BadParameter("--seed and --seeds exclude each other.", param_hint="--seeds")
+    try:
+        seeds = tuple(int(s) for s in text.split(","))
+    except ValueError:
+        seeds = ()
+    if not seeds or not all(0 <= s < 2**32 for s in seeds):
+        raise typer.BadParameter(f"{text!r}: expected whole numbers such as 1,2,3.", param_hint="--seeds")
     return seeds
 
 # %% ../nbs/59_cli.ipynb #54b4f17b
-def _tell(*lines:str):
+def _tell(*lines: str):
     "Say something; of several processes only the first does."
     if _speaks():
-        for line in lines: typer.echo(line)
+        for line in lines:
+            typer.echo(line)
 
-def _count(path:Path) -> int: # files below a folder, without manifests and hidden ones
+
+def _count(path: Path) -> int:  # files below a folder, without manifests and hidden ones
     "How many results a folder holds."
-    return sum(p.is_file() and not any(q == "manifest" or q.startswith(".") for q in p.relative_to(path).parts) for p in path.rglob("*"))
+    return sum(
+        p.is_file() and not any(q == "manifest" or q.startswith(".") for q in p.relative_to(path).parts)
+        for p in path.rglob("*")
+    )
 
-def _made(out:Path, **meaning:str): # "a__b" is the file a.b; a folder's meaning may count its files: "{n} pictures"
+
+def _made(out: Path, **meaning: str):  # "a__b" is the file a.b; a folder's meaning may count its files: "{n} pictures"
     "Say which of these files are in a folder."
     _tell("", f"In {out}:")
     for name, text in meaning.items():
@@ -295,38 +543,74 @@ def _made(out:Path, **meaning:str): # "a__b" is the file a.b; a folder's meaning
             said = re.sub(r"\{n\} (\w+)s\b", lambda m: _many(_count(path), m[1]), text) if path.is_dir() else text
             _tell(f"  {path.relative_to(out).as_posix() + '/' * path.is_dir():28} {said}".rstrip())
 
-def _many(n:int, thing:str) -> str: return f"{n} {thing}{'s' * (n != 1)}"
 
-def _done(report, thing:str="image"):
+def _many(n: int, thing: str) -> str:
+    return f"{n} {thing}{'s' * (n != 1)}"
+
+
+def _done(report, thing: str = "image"):
     "One line on what a command did with its items."
-    if not report.done and not report.failures: return _tell(f"Nothing to do: {_many(len(report.skipped), thing)} whole already.")
-    _tell(f"{_many(len(report.done), thing)} done" + (f", {len(report.skipped)} whole already" if report.skipped else "") + (f", {len(report.failures)} failed" if report.failures else "") + ".")
+    if not report.done and not report.failures:
+        return _tell(f"Nothing to do: {_many(len(report.skipped), thing)} whole already.")
+    _tell(
+        f"{_many(len(report.done), thing)} done"
+        + (f", {len(report.skipped)} whole already" if report.skipped else "")
+        + (f", {len(report.failures)} failed" if report.failures else "")
+        + "."
+    )
 
-def _scores(frame): # of `evaluate_run`
+
+def _scores(frame):  # of `evaluate_run`
     "The table of means."
     from shutil import get_terminal_size
     from cuts.metrics import explain, render, summarise
-    if not len(frame): return _tell("No truth is known of these images, so there are no scores. Labels are looked for in a folder `labels` beside the images, or where --labels says, when images are segmented.")
-    narrow = sys.stdout.isatty() or "COLUMNS" in os.environ                       # in a file, lines may be long
-    _tell(render(summary := summarise(frame), width=get_terminal_size().columns if narrow else None), "", explain(summary))
 
-def _but_scores(frame, meaning:dict[str, str]) -> dict[str, str]:
+    if not len(frame):
+        return _tell(
+            "No truth is known of these images, so there are no scores. Labels are looked for in a folder `labels` beside the images, or where --labels says, when images are segmented."
+        )
+    narrow = sys.stdout.isatty() or "COLUMNS" in os.environ  # in a file, lines may be long
+    _tell(
+        render(summary := summarise(frame), width=get_terminal_size().columns if narrow else None), "", explain(summary)
+    )
+
+
+def _but_scores(frame, meaning: dict[str, str]) -> dict[str, str]:
     "What is made, without the table of scores where it has no row."
     return meaning if len(frame) else {k: v for k, v in meaning.items() if k not in _SCORES}
 
 # %% ../nbs/59_cli.ipynb #2cdaec9e
-_SCORES = {"metrics__csv": "scores, a row for each method, image and seed", "summary__md": "their means", "summary__tex": "the same for LaTeX", "scores__png": "their means as bars", "scores__pdf": "the same for print", "boxes__png": "image by image"}
-_RUN = {**_SCORES, "comparison__png": "methods side by side", "figures": "{n} pictures: look here first",
-        "seed-*/model__safetensors": "the model, with its configuration and history", "seed-*/loss__png": "how it was trained", "seed-*/segmentations": "{n} segmentations, to load with cuts.load"}
+_SCORES = {
+    "metrics__csv": "scores, a row for each method, image and seed",
+    "summary__md": "their means",
+    "summary__tex": "the same for LaTeX",
+    "scores__png": "their means as bars",
+    "scores__pdf": "the same for print",
+    "boxes__png": "image by image",
+}
+_RUN = {
+    **_SCORES,
+    "comparison__png": "methods side by side",
+    "figures": "{n} pictures: look here first",
+    "seed-*/model__safetensors": "the model, with its configuration and history",
+    "seed-*/loss__png": "how it was trained",
+    "seed-*/segmentations": "{n} segmentations, to load with cuts.load",
+}
+
 
 @_command("""
     cuts demo
     cuts demo --out /data/cuts_demo""")
-def demo(out:Annotated[Path, typer.Option("--out", "-o", help="Folder for what is made.")]=Path("demo"), progress:bool=True):
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is made.")] = Path("demo"),
+    progress: bool = True,
+):
     """Try it on images that are built in. Trains, segments, scores and draws; takes a minute or two and needs no files."""
     from cuts import experiment
+
     frame, report = experiment.demo(out, progress=progress)
-    _scores(frame); _made(out, **_but_scores(frame, _RUN))
+    _scores(frame)
+    _made(out, **_but_scores(frame, _RUN))
     return report
 
 # %% ../nbs/59_cli.ipynb #111ba131
@@ -335,15 +619,57 @@ def demo(out:Annotated[Path, typer.Option("--out", "-o", help="Folder for what i
     cuts run retina --root data --out runs/retina --seeds 1,2,3 --methods all
     cuts run 'scans/*.nii.gz' --channels gray --epochs 50 --set n_clusters=6 --out runs/scans
     cuts run --config retina_seed1.yaml --out runs/retina""")
-def run(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seed:Seed=None, seeds:Seeds=None,
-        methods:Methods=None, device:Device=None, method:Method=None, together:Together=False, root:Root=None, labels:Labels=None, channels:Channels=None, channel_axis:ChannelAxis=None, window:Window=None, n_jobs:NJobs=1, progress:bool=True):
+def run(
+    source: Sources = None,
+    *,
+    out: Out,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    set: Set = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    seeds: Seeds = None,
+    methods: Methods = None,
+    device: Device = None,
+    method: Method = None,
+    together: Together = False,
+    root: Root = None,
+    labels: Labels = None,
+    channels: Channels = None,
+    channel_axis: ChannelAxis = None,
+    window: Window = None,
+    n_jobs: NJobs = 1,
+    progress: bool = True,
+):
     """Train, segment, score, draw: all in order. Scores need a truth. Results are models, segmentations and pictures; what is whole already is not done again."""
     several = _seeds(seeds, seed)
-    made = _configured(lambda: _preset_of(source), preset, config, set, epochs=epochs, seed=seed, device=device, method=method, **_asked(source, root, labels, channels, window, channel_axis))
+    made = _configured(
+        lambda: _preset_of(source),
+        preset,
+        config,
+        set,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        method=method,
+        **_asked(source, root, labels, channels, window, channel_axis),
+    )
     n_jobs, images = _jobs(n_jobs), _source(source, made)
     from cuts import experiment
-    frame, report = experiment.run(images, out, made, seeds=several, methods=_names(methods) or ("cuts",), together=together, n_jobs=n_jobs, progress=progress)
-    _scores(frame); _made(out, **_but_scores(frame, _RUN)); _done(report, "result")
+
+    frame, report = experiment.run(
+        images,
+        out,
+        made,
+        seeds=several,
+        methods=_names(methods) or ("cuts",),
+        together=together,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+    _scores(frame)
+    _made(out, **_but_scores(frame, _RUN))
+    _done(report, "result")
     return report
 
 # %% ../nbs/59_cli.ipynb #f8b6b196
@@ -351,29 +677,80 @@ def run(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=N
     cuts train images/ --out runs/mine
     cuts train retina --out runs/retina --epochs 200 --seed 2
     cuts train images/ --out runs/mine --anew""")
-def train(source:Sources=None, *, out:Out, preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seed:Seed=None, device:Device=None,
-          resume:Annotated[bool, typer.Option("--resume/--anew", help="Go on where a training into this folder stopped, or begin anew.")]=True,
-          root:Root=None, labels:Labels=None, channels:Channels=None, channel_axis:ChannelAxis=None, window:Window=None, progress:bool=True):
+def train(
+    source: Sources = None,
+    *,
+    out: Out,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    set: Set = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    device: Device = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--anew", help="Go on where a training into this folder stopped, or begin anew.")
+    ] = True,
+    root: Root = None,
+    labels: Labels = None,
+    channels: Channels = None,
+    channel_axis: ChannelAxis = None,
+    window: Window = None,
+    progress: bool = True,
+):
     """Stage 1: a vector for every pixel, learned from images alone."""
-    made = _configured(lambda: _preset_of(source), preset, config, set, epochs=epochs, seed=seed, device=device, **_asked(source, root, labels, channels, window, channel_axis))
+    made = _configured(
+        lambda: _preset_of(source),
+        preset,
+        config,
+        set,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        **_asked(source, root, labels, channels, window, channel_axis),
+    )
     images = _source(source, made)
     from cuts import experiment
+
     model, report = experiment.train_run(images, out, made, resume=resume, progress=progress)
-    _tell(repr(model)); _made(out, model__safetensors="the model, with its configuration and history", config__yaml="all settings", history__csv="losses of every epoch",
-                              loss__png="the same, drawn", checkpoint__safetensors="to go on from")
+    _tell(repr(model))
+    _made(
+        out,
+        model__safetensors="the model, with its configuration and history",
+        config__yaml="all settings",
+        history__csv="losses of every epoch",
+        loss__png="the same, drawn",
+        checkpoint__safetensors="to go on from",
+    )
     return report
 
 # %% ../nbs/59_cli.ipynb #82cfd2b6
 @_command("""
     cuts embed images/ --run runs/mine --out embedded
     cuts embed retina --root data --run runs/retina/seed-1 --out embedded""")
-def embed(source:Sources=None, *, run:RunFolder, out:Out, root:Root=None, labels:Labels=None, channels:Channels=None, progress:bool=True):
+def embed(
+    source: Sources = None,
+    *,
+    run: RunFolder,
+    out: Out,
+    root: Root = None,
+    labels: Labels = None,
+    channels: Channels = None,
+    progress: bool = True,
+):
     """Losses and vectors of all images. Of each one a file with image, reconstruction, label and vectors."""
     from cuts import experiment
+
     images = _source(source, experiment.load(run).config)
-    losses, report = experiment.embed_run(images, run, out, root=root, labels=labels, channels=channels, progress=progress)
-    if len(losses): _tell("mean over images: " + ", ".join(f"{name} {losses[name].mean():.5f}" for name in losses.columns[1:]))
-    _made(out, losses__csv="losses of every image"); _tell(f"  {'*.vectors.npz':28} {_many(len(report.done) + len(report.skipped), 'file')}: image, reconstruction, label, vectors"); _done(report)
+    losses, report = experiment.embed_run(
+        images, run, out, root=root, labels=labels, channels=channels, progress=progress
+    )
+    if len(losses):
+        _tell("mean over images: " + ", ".join(f"{name} {losses[name].mean():.5f}" for name in losses.columns[1:]))
+    _made(out, losses__csv="losses of every image")
+    _tell(
+        f"  {'*.vectors.npz':28} {_many(len(report.done) + len(report.skipped), 'file')}: image, reconstruction, label, vectors"
+    )
+    _done(report)
     return report
 
 # %% ../nbs/59_cli.ipynb #29da5788
@@ -382,20 +759,81 @@ def embed(source:Sources=None, *, run:RunFolder, out:Out, root:Root=None, labels
     cuts segment images/ --run runs/mine --out out -j 4
     cuts segment results/numpy_files --stored --out out     of vectors that are there already
     cuts segment images/ --run runs/mine --out out --set n_clusters=6 --method kmeans""")
-def segment(source:Sources=None, *, out:Out, run:Annotated[Path|None, *RunFolder.__metadata__]=None,
-            stored:Annotated[bool, typer.Option("--stored", help="Take the vectors that the files hold: those of cuts embed, or sample_*.npz of the published code.")]=False, method:Method=None, together:Together=False, n_jobs:NJobs=1, preset:Preset=None, config:ConfigFile=None, set:Set=None,
-            epochs:Epochs=None, seed:Seed=None, device:Device=None, root:Root=None, labels:Labels=None, channels:Channels=None, channel_axis:ChannelAxis=None, window:Window=None, progress:bool=True):
+def segment(
+    source: Sources = None,
+    *,
+    out: Out,
+    run: Annotated[Path | None, *RunFolder.__metadata__] = None,
+    stored: Annotated[
+        bool,
+        typer.Option(
+            "--stored",
+            help="Take the vectors that the files hold: those of cuts embed, or sample_*.npz of the published code.",
+        ),
+    ] = False,
+    method: Method = None,
+    together: Together = False,
+    n_jobs: NJobs = 1,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    set: Set = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    device: Device = None,
+    root: Root = None,
+    labels: Labels = None,
+    channels: Channels = None,
+    channel_axis: ChannelAxis = None,
+    window: Window = None,
+    progress: bool = True,
+):
     """Stage 2: every image at all granularities. What is whole already is not done again."""
-    if together and not run: raise typer.BadParameter("one tree over all images needs a model that knows them all: --run.", param_hint="--together")
+    if together and not run:
+        raise typer.BadParameter(
+            "one tree over all images needs a model that knows them all: --run.", param_hint="--together"
+        )
     for name, value in [("--epochs", epochs), ("--seed", seed)]:
-        if run and value is not None: raise typer.BadParameter("the model of --run is trained already.", param_hint=name)
+        if run and value is not None:
+            raise typer.BadParameter("the model of --run is trained already.", param_hint=name)
     from cuts import experiment
-    if stored and (run or together): raise typer.BadParameter("the vectors are in the files: neither --run nor --together.", param_hint="--stored")
-    base = (lambda: experiment.load(run).config) if run else lambda: experiment.make_config(**({} if stored else experiment.ONE_IMAGE))
-    made = _configured(base, preset, config, set, epochs=epochs, seed=seed, device=device, method=method, channel_axis=channel_axis, window=_window(window))
-    report = experiment.segment_run(_source(source, made), out, run=run, stored=stored, config=made, root=root, labels=labels, channels=channels, together=together, n_jobs=_jobs(n_jobs), progress=progress)
+
+    if stored and (run or together):
+        raise typer.BadParameter("the vectors are in the files: neither --run nor --together.", param_hint="--stored")
+    base = (
+        (lambda: experiment.load(run).config)
+        if run
+        else lambda: experiment.make_config(**({} if stored else experiment.ONE_IMAGE))
+    )
+    made = _configured(
+        base,
+        preset,
+        config,
+        set,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        method=method,
+        channel_axis=channel_axis,
+        window=_window(window),
+    )
+    report = experiment.segment_run(
+        _source(source, made),
+        out,
+        run=run,
+        stored=stored,
+        config=made,
+        root=root,
+        labels=labels,
+        channels=channels,
+        together=together,
+        n_jobs=_jobs(n_jobs),
+        progress=progress,
+    )
     if n := len(report.done) + len(report.skipped):
-        _made(out); _tell(f"  {'*.npz':28} {_many(n, 'segmentation')}, for cuts figure, cuts export, cuts evaluate, and cuts.load in Python")
+        _made(out)
+        _tell(
+            f"  {'*.npz':28} {_many(n, 'segmentation')}, for cuts figure, cuts export, cuts evaluate, and cuts.load in Python"
+        )
     _done(report)
     return report
 
@@ -404,19 +842,33 @@ def segment(source:Sources=None, *, out:Out, run:Annotated[Path|None, *RunFolder
     cuts evaluate runs/mine --out scores
     cuts evaluate runs/mine runs/yours --out scores
     cuts evaluate out --out scores.csv""")
-def evaluate(folders:Annotated[list[Path], typer.Argument(metavar="DIR…", help="Folders of segmentations, or of runs.", show_default=False)],
-             out:Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and figures, or a .csv file for the table alone.", show_default=False)], n_jobs:NJobs=1, progress:bool=True):
+def evaluate(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR…", help="Folders of segmentations, or of runs.", show_default=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="Folder for tables and figures, or a .csv file for the table alone.", show_default=False
+        ),
+    ],
+    n_jobs: NJobs = 1,
+    progress: bool = True,
+):
     """Score all segmentations whose truth is known. Means over images, ± standard deviation over seeds."""
     from cuts import experiment
     from cuts.runs import write_atomic
+
     frame, report = experiment.evaluate_run(*folders, n_jobs=_jobs(n_jobs), progress=progress)
     _scores(frame)
     if out.suffix.lower() != ".csv":
         experiment.write_scores(frame, out)
-        if len(frame): _made(out, **_SCORES)
+        if len(frame):
+            _made(out, **_SCORES)
     else:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(out, frame.to_csv(index=False)); _tell("", f"{out}: {_many(len(frame), 'row')}")
+        write_atomic(out, frame.to_csv(index=False))
+        _tell("", f"{out}: {_many(len(frame), 'row')}")
     return report
 
 # %% ../nbs/59_cli.ipynb #eca1bed8
@@ -424,81 +876,225 @@ def evaluate(folders:Annotated[list[Path], typer.Argument(metavar="DIR…", help
     cuts baselines retina --root data --out runs/others
     cuts baselines images/ --out runs/others --methods otsu,slic,dfc --seeds 1,2,3
     cuts baselines images/ --out runs/others --methods colours,smoothed_colours""")
-def baselines(source:Sources=None, *, out:Out, methods:Annotated[str|None, typer.Option(metavar="NAME,NAME,…", show_default=False, help="random, otsu, watershed, felzenszwalb, slic, kmeans, dfc, colours, smoothed_colours. [default: all]")]=None,
-              preset:Preset=None, config:ConfigFile=None, set:Set=None, seed:Seed=None, seeds:Seeds=None, root:Root=None, labels:Labels=None, channels:Channels=None, n_jobs:NJobs=1, progress:bool=True):
+def baselines(
+    source: Sources = None,
+    *,
+    out: Out,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME,…",
+            show_default=False,
+            help="random, otsu, watershed, felzenszwalb, slic, kmeans, dfc, colours, smoothed_colours. [default: all]",
+        ),
+    ] = None,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    set: Set = None,
+    seed: Seed = None,
+    seeds: Seeds = None,
+    root: Root = None,
+    labels: Labels = None,
+    channels: Channels = None,
+    n_jobs: NJobs = 1,
+    progress: bool = True,
+):
     """Other unsupervised methods on the same images, to compare with. What is whole already is not done again."""
     several = _seeds(seeds, seed)
-    made = _configured(lambda: _preset_of(source), preset, config, set, seed=seed, **_asked(source, root, labels, channels))
+    made = _configured(
+        lambda: _preset_of(source), preset, config, set, seed=seed, **_asked(source, root, labels, channels)
+    )
     images = _source(source, made)
     from cuts import experiment
-    report = experiment.baselines_run(images, out, made, methods=_names(methods), seeds=several, n_jobs=_jobs(n_jobs), progress=progress)
-    _made(out, **{"*/seed-*": "{n} segmentations, to score with cuts evaluate"}); _done(report, "segmentation")
+
+    report = experiment.baselines_run(
+        images, out, made, methods=_names(methods), seeds=several, n_jobs=_jobs(n_jobs), progress=progress
+    )
+    _made(out, **{"*/seed-*": "{n} segmentations, to score with cuts evaluate"})
+    _done(report, "segmentation")
     return report
 
 # %% ../nbs/59_cli.ipynb #08f39272
 @_command("""
     cuts supervised retina --root data --out runs/supervised
     cuts supervised images/ --labels labels/ --out runs/supervised --network unet --epochs 50""")
-def supervised(source:Sources=None, *, out:Out, network:Annotated[str|None, typer.Option(help="unet or dynunet. [default: both]", show_default=False)]=None,
-               preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Annotated[int|None, typer.Option(help="Passes over the labelled training images, at most.", show_default=False)]=None,
-               seed:Seed=None, seeds:Seeds=None, device:Device=None, root:Root=None, labels:Labels=None, channels:Channels=None, progress:bool=True):
+def supervised(
+    source: Sources = None,
+    *,
+    out: Out,
+    network: Annotated[str | None, typer.Option(help="unet or dynunet. [default: both]", show_default=False)] = None,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    set: Set = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the labelled training images, at most.", show_default=False)
+    ] = None,
+    seed: Seed = None,
+    seeds: Seeds = None,
+    device: Device = None,
+    root: Root = None,
+    labels: Labels = None,
+    channels: Channels = None,
+    progress: bool = True,
+):
     """Networks trained on labels; they segment the test images."""
     several = _seeds(seeds, seed)
-    made = _configured(lambda: _preset_of(source), preset, config, set, supervised_epochs=epochs, seed=seed, device=device, **_asked(source, root, labels, channels))
+    made = _configured(
+        lambda: _preset_of(source),
+        preset,
+        config,
+        set,
+        supervised_epochs=epochs,
+        seed=seed,
+        device=device,
+        **_asked(source, root, labels, channels),
+    )
     images = _source(source, made)
     from cuts import experiment
+
     report = experiment.supervised_run(images, out, made, networks=_names(network), seeds=several, progress=progress)
-    _made(out, **{"*/seed-*/*net__safetensors": "the model, with its configuration and history", "*/seed-*/loss__png": "how it was trained", "*/seed-*/segmentations": "{n} segmentations of the test images, to score with cuts evaluate"}); _done(report, "result")
+    _made(
+        out,
+        **{
+            "*/seed-*/*net__safetensors": "the model, with its configuration and history",
+            "*/seed-*/loss__png": "how it was trained",
+            "*/seed-*/segmentations": "{n} segmentations of the test images, to score with cuts evaluate",
+        },
+    )
+    _done(report, "result")
     return report
 
 # %% ../nbs/59_cli.ipynb #0908d728
-Images = Annotated[str|None, typer.Option(metavar="N,N,…", help="Images by position from 0, or by name. [default: the first four]", show_default=False)]
-Picture = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Figure to write: .png, .pdf or .svg.", show_default=False)]
+Images = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,…", help="Images by position from 0, or by name. [default: the first four]", show_default=False
+    ),
+]
+Picture = Annotated[
+    Path, typer.Option("--out", "-o", metavar="FILE", help="Figure to write: .png, .pdf or .svg.", show_default=False)
+]
+
 
 @_command("""
     cuts figure runs/mine --images 4,7,18 --out figure.pdf
     cuts figure runs/retina --images 4,7,18 --comparison --binary --out comparison.pdf
     cuts figure runs/retina --comparison --binary --separate --grayscale --out masks.png""")
-def figure(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, or of segmentations.", show_default=False)], *, out:Picture, images:Images=None,
-           comparison:Annotated[bool, typer.Option("--comparison", help="All methods side by side, instead of the partitions of ours.")]=False,
-           binary:Annotated[bool, typer.Option("--binary", help="Regions become a mask, by the oracle label.")]=False,
-           separate:Annotated[bool, typer.Option("--separate", help="Masks by themselves, instead of outlines over the image; regions always are.")]=False,
-           grayscale:Annotated[bool, typer.Option("--grayscale", help="Images without colour.")]=False):
+def figure(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a run, or of segmentations.", show_default=False)
+    ],
+    *,
+    out: Picture,
+    images: Images = None,
+    comparison: Annotated[
+        bool, typer.Option("--comparison", help="All methods side by side, instead of the partitions of ours.")
+    ] = False,
+    binary: Annotated[bool, typer.Option("--binary", help="Regions become a mask, by the oracle label.")] = False,
+    separate: Annotated[
+        bool,
+        typer.Option("--separate", help="Masks by themselves, instead of outlines over the image; regions always are."),
+    ] = False,
+    grayscale: Annotated[bool, typer.Option("--grayscale", help="Images without colour.")] = False,
+):
     """Some images side by side: our partitions, or all methods."""
     from cuts import experiment
     from cuts.figures import save_figure
-    drawn, report = experiment.figure_run(folder, _names(images), comparison=comparison, binary=binary, separate=separate, grayscale=grayscale)
+
+    drawn, report = experiment.figure_run(
+        folder, _names(images), comparison=comparison, binary=binary, separate=separate, grayscale=grayscale
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     _tell(f"{save_figure(drawn, out)}: {_many(len(report.done), 'image')}")
     return report
+
 
 @_command("""
     cuts export runs/mine --out masks --scribbles scribbles/ --pictures
     cuts export runs/mine/seed-1 --out out --what persistent,levels,8 --to png,tif
     cuts export runs/ct --out out --to nii.gz,dcm --tables
     cuts export runs/slides --out out --to geojson""")
-def export(folder:Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, or of segmentations.", show_default=False)], *, out:Out,
-           what:Annotated[str|None, typer.Option(metavar="NAME,NAME,…", help="persistent, levels (all salient ones), kmeans, mask, or a number of regions. [default: mask where there are scribbles, else persistent]", show_default=False)]=None,
-           to:Annotated[str|None, typer.Option(metavar="ENDING,…", help="png, tif, npy, npz, nii, nii.gz, nrrd, mha, dcm (DICOM-SEG) or geojson. [default: png; for volumes nii.gz]", show_default=False)]=None,
-           scribbles:Annotated[Path|None, typer.Option(help="Label map, or a folder of them: 1 inside the structure that is meant, 2 outside. One plane of a volume, here the thirteenth, is called like scan_z012.png.", show_default=False)]=None,
-           connected:Annotated[bool, typer.Option("--connected", help="Of a mask only the pieces that the scribble touches.")]=False,
-           tables:Annotated[bool, typer.Option("--tables", help="Colour tables for ITK-SNAP and 3D Slicer beside every map.")]=False,
-           pictures:Annotated[bool, typer.Option("--pictures", help="A picture of every map over its image.")]=False,
-           images:Annotated[str|None, typer.Option(metavar="N,N,…", help="Images by position from 0, or by name. [default: all]", show_default=False)]=None, progress:bool=True):
+def export(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a run, or of segmentations.", show_default=False)
+    ],
+    *,
+    out: Out,
+    what: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME,…",
+            help="persistent, levels (all salient ones), kmeans, mask, or a number of regions. [default: mask where there are scribbles, else persistent]",
+            show_default=False,
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENDING,…",
+            help="png, tif, npy, npz, nii, nii.gz, nrrd, mha, dcm (DICOM-SEG) or geojson. [default: png; for volumes nii.gz]",
+            show_default=False,
+        ),
+    ] = None,
+    scribbles: Annotated[
+        Path | None,
+        typer.Option(
+            help="Label map, or a folder of them: 1 inside the structure that is meant, 2 outside. One plane of a volume, here the thirteenth, is called like scan_z012.png.",
+            show_default=False,
+        ),
+    ] = None,
+    connected: Annotated[
+        bool, typer.Option("--connected", help="Of a mask only the pieces that the scribble touches.")
+    ] = False,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Colour tables for ITK-SNAP and 3D Slicer beside every map.")
+    ] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="A picture of every map over its image.")] = False,
+    images: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,…", help="Images by position from 0, or by name. [default: all]", show_default=False),
+    ] = None,
+    progress: bool = True,
+):
     """Label maps and masks in the formats of other programs."""
     from cuts.export import export_run
-    report = export_run(folder, out, what=_names(what), formats=_names(to), scribbles=scribbles, connected=connected, tables=tables, pictures=pictures, only=_names(images), progress=progress)
-    _tell(f"In {out}: {_many(_count(out), 'file')}"); _done(report, "segmentation")
+
+    report = export_run(
+        folder,
+        out,
+        what=_names(what),
+        formats=_names(to),
+        scribbles=scribbles,
+        connected=connected,
+        tables=tables,
+        pictures=pictures,
+        only=_names(images),
+        progress=progress,
+    )
+    _tell(f"In {out}: {_many(_count(out), 'file')}")
+    _done(report, "segmentation")
     return report
+
 
 @_command("""
     cuts phate runs/mine --out phate.png
     cuts phate runs/retina/seed-1 --image 7 --out phate.pdf""")
-def phate(run:Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of a model and its segmentations, as of cuts run.", show_default=False)], *, out:Picture,
-          image:Annotated[str, typer.Option(help="Position from 0, or name.")]="0", seed:Annotated[int, typer.Option(help="Seed of PHATE.")]=0):
+def phate(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Run folder of a model and its segmentations, as of cuts run.", show_default=False
+        ),
+    ],
+    *,
+    out: Picture,
+    image: Annotated[str, typer.Option(help="Position from 0, or name.")] = "0",
+    seed: Annotated[int, typer.Option(help="Seed of PHATE.")] = 0,
+):
     """The vectors of an image in two dimensions, coloured by level. Needs the package phate."""
     from cuts import experiment
     from cuts.figures import save_figure
+
     drawn = experiment.phate_run(run, image, seed=seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     _tell(f"{save_figure(drawn, out)}")
@@ -508,25 +1104,81 @@ def phate(run:Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of 
     cuts explore image.png                     without a run, trains on it first
     cuts explore images/ --run runs/mine
     cuts explore images/ --out explored --epochs 50 --no-browser""")
-def explore(source:Sources=None, *, run:Annotated[Path|None, *RunFolder.__metadata__]=None,
-            out:Annotated[Path|None, typer.Option("--out", "-o", help="Folder for the model, the segmentations, and what is exported from the page. [default: a temporary one; exports go where you are]", show_default=False)]=None,
-            port:Annotated[int|None, typer.Option(min=1, max=65535, help="Port of this machine. [default: a free one]", show_default=False)]=None,
-            browser:Annotated[bool, typer.Option("--browser/--no-browser", help="Show it in the browser, or only say where it is.")]=True,
-            together:Together=False, n_jobs:NJobs=1, preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seed:Seed=None, device:Device=None,
-            root:Root=None, labels:Labels=None, channels:Channels=None, channel_axis:ChannelAxis=None, window:Window=None, progress:bool=True):
+def explore(
+    source: Sources = None,
+    *,
+    run: Annotated[Path | None, *RunFolder.__metadata__] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for the model, the segmentations, and what is exported from the page. [default: a temporary one; exports go where you are]",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port of this machine. [default: a free one]", show_default=False),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Show it in the browser, or only say where it is.")
+    ] = True,
+    together: Together = False,
+    n_jobs: NJobs = 1,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    set: Set = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    device: Device = None,
+    root: Root = None,
+    labels: Labels = None,
+    channels: Channels = None,
+    channel_axis: ChannelAxis = None,
+    window: Window = None,
+    progress: bool = True,
+):
     """Images in the browser: slide from coarse to fine, and click. A click or a scribble selects regions. Only this machine can see the page; Ctrl-C ends it."""
     for name, value in [("--epochs", epochs), ("--seed", seed)]:
-        if run and value is not None: raise typer.BadParameter("the model of --run is trained already.", param_hint=name)
+        if run and value is not None:
+            raise typer.BadParameter("the model of --run is trained already.", param_hint=name)
     from cuts import experiment, serve
+
     serve.check_installed()
     single = source and len(source) == 1 and Path(source[0]).is_file()
-    base = (lambda: experiment.load(run).config) if run else (lambda: experiment.make_config(**experiment.ONE_IMAGE)) if single else lambda: _preset_of(source)
-    asked = dict(window=_window(window), channel_axis=channel_axis) if run else _asked(source, root, labels, channels, window, channel_axis)
+    base = (
+        (lambda: experiment.load(run).config)
+        if run
+        else (lambda: experiment.make_config(**experiment.ONE_IMAGE))
+        if single
+        else lambda: _preset_of(source)
+    )
+    asked = (
+        dict(window=_window(window), channel_axis=channel_axis)
+        if run
+        else _asked(source, root, labels, channels, window, channel_axis)
+    )
     made = _configured(base, preset, config, set, epochs=epochs, seed=seed, device=device, **asked)
     images, n_jobs = _source(source, made), _jobs(n_jobs)
     with serve.work_folder(out) as folder:
-        tell = lambda n: _tell(f"No --run, so a network is trained on {_many(n, 'image')} first, into {folder}" + ("." if out else ", which is gone at the end; --out keeps one."))
-        files, report = serve.prepare(images, folder, run, made, root=root, labels=labels, channels=channels, together=together, n_jobs=n_jobs, progress=progress, tell=tell)
+        tell = lambda n: _tell(
+            f"No --run, so a network is trained on {_many(n, 'image')} first, into {folder}"
+            + ("." if out else ", which is gone at the end; --out keeps one.")
+        )
+        files, report = serve.prepare(
+            images,
+            folder,
+            run,
+            made,
+            root=root,
+            labels=labels,
+            channels=channels,
+            together=together,
+            n_jobs=n_jobs,
+            progress=progress,
+            tell=tell,
+        )
         _tell(f"{len(files)} image{'s' * (len(files) != 1)} to explore; Ctrl-C ends it.")
         serve.serve(files, port, ready=_tell, browser=browser, exports=out or ".")
     return report
@@ -535,15 +1187,51 @@ def explore(source:Sources=None, *, run:Annotated[Path|None, *RunFolder.__metada
 @_command("""
     cuts ablate retina --root data --out runs/ablation
     cuts ablate images/ --labels labels/ --out runs/ablation --rows 'default;colours, σ = 1' --seeds 1""")
-def ablate(source:Sources=None, *, out:Out, rows:Annotated[str|None, typer.Option(metavar="ROW;ROW;…", help="Some rows of the table, by name. [default: all]", show_default=False)]=None,
-           preset:Preset=None, config:ConfigFile=None, set:Set=None, epochs:Epochs=None, seeds:Seeds="1,2,3", device:Device=None, root:Root=None, labels:Labels=None, channels:Channels=None, n_jobs:NJobs=1, progress:bool=True):
+def ablate(
+    source: Sources = None,
+    *,
+    out: Out,
+    rows: Annotated[
+        str | None,
+        typer.Option(metavar="ROW;ROW;…", help="Some rows of the table, by name. [default: all]", show_default=False),
+    ] = None,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    set: Set = None,
+    epochs: Epochs = None,
+    seeds: Seeds = "1,2,3",
+    device: Device = None,
+    root: Root = None,
+    labels: Labels = None,
+    channels: Channels = None,
+    n_jobs: NJobs = 1,
+    progress: bool = True,
+):
     """What each part of the method is worth, one changed at a time."""
     several = _seeds(seeds, None)
-    made = _configured(lambda: _preset_of(source), preset, config, set, epochs=epochs, device=device, **_asked(source, root, labels, channels))
+    made = _configured(
+        lambda: _preset_of(source),
+        preset,
+        config,
+        set,
+        epochs=epochs,
+        device=device,
+        **_asked(source, root, labels, channels),
+    )
     n_jobs, images = _jobs(n_jobs), _source(source, made)
     from cuts import ablation
-    frame, report = ablation.ablate(images, out, made, seeds=several, rows=rows and [r.strip() for r in rows.split(";")], n_jobs=n_jobs, progress=progress)
-    _tell(ablation.report(frame)); _made(out, ablation__csv="scores, a line for each row, seed, image and method")
+
+    frame, report = ablation.ablate(
+        images,
+        out,
+        made,
+        seeds=several,
+        rows=rows and [r.strip() for r in rows.split(";")],
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+    _tell(ablation.report(frame))
+    _made(out, ablation__csv="scores, a line for each row, seed, image and method")
     return report
 
 # %% ../nbs/59_cli.ipynb #0795037c
@@ -551,117 +1239,240 @@ def ablate(source:Sources=None, *, out:Out, rows:Annotated[str|None, typer.Optio
     cuts bench
     cuts bench --json > bench.json
     cuts bench --large --peers""")
-def bench(as_json:Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]=False,
-          large:Annotated[bool, typer.Option("--large", help="Also images of 256 to 2048 pixels a side; takes minutes.")]=False,
-          peers:Annotated[bool, typer.Option("--peers", help="Also other methods on the same vectors.")]=False,
-          out:Annotated[Path|None, typer.Option("--out", "-o", help="File for the JSON object.", show_default=False)]=None, progress:bool=True):
+def bench(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    large: Annotated[
+        bool, typer.Option("--large", help="Also images of 256 to 2048 pixels a side; takes minutes.")
+    ] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="Also other methods on the same vectors.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File for the JSON object.", show_default=False)
+    ] = None,
+    progress: bool = True,
+):
     """Seconds and memory of each stage here. Needs no files and less than three minutes."""
     from cuts import bench
     from cuts.experiment import Report
     from cuts.runs import write_atomic
+
     results = bench.benchmark(large, peers, progress)
     text = json.dumps(results, indent=1, ensure_ascii=False)
     _tell(text if as_json else bench.report(results))
-    if out: write_atomic(out, text + "\n"); typer.echo(f"In {out}: the same as JSON", err=as_json)
-    return Report(failures={name: row["error"] for name, row in results.items() if "error" in row and name not in bench.PEERS})
+    if out:
+        write_atomic(out, text + "\n")
+        typer.echo(f"In {out}: the same as JSON", err=as_json)
+    return Report(
+        failures={name: row["error"] for name, row in results.items() if "error" in row and name not in bench.PEERS}
+    )
 
 # %% ../nbs/59_cli.ipynb #b296a526
-def _extras() -> dict[str, tuple[list[str], list[str]]]: # extra → packages that are there, packages that are not
+def _extras() -> dict[str, tuple[list[str], list[str]]]:  # extra → packages that are there, packages that are not
     "The extras of this package, as its metadata tells them."
     from importlib.metadata import PackageNotFoundError, distribution, requires
-    found:dict[str, tuple[list, list]] = {}
-    try: lines = requires("cuts") or []
-    except PackageNotFoundError: return found                 # imported from a folder, not installed
+
+    found: dict[str, tuple[list, list]] = {}
+    try:
+        lines = requires("cuts") or []
+    except PackageNotFoundError:
+        return found  # imported from a folder, not installed
     for line in lines:
         name, extra = re.match(r"[\w.-]+", line), re.search(r"extra\s*==\s*['\"]([\w-]+)", line)
-        if not (name and extra) or extra[1] == "dev": continue
-        try: here, version = True, distribution(name[0]).version
-        except PackageNotFoundError: here, version = False, ""
+        if not (name and extra) or extra[1] == "dev":
+            continue
+        try:
+            here, version = True, distribution(name[0]).version
+        except PackageNotFoundError:
+            here, version = False, ""
         found.setdefault(extra[1], ([], []))[not here].append(f"{name[0]} {version}".strip())
     return found
 
-def _facts(root:Path|None) -> dict:
+
+def _facts(root: Path | None) -> dict:
     "Versions, devices, extras and data, as plain values."
     from importlib.metadata import version
     import torch
     from cuts.bench import machine
     from cuts.config import choose_device
     from cuts.datasets import datasets_table, find_root
+
     used = {name: version(name) for name in ("torch", "numpy", "scipy", "scikit-learn", "scikit-image", "pandas")}
-    cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    return dict(machine=machine(), versions=used, devices=dict(auto=str(choose_device()), cpu_capability=torch.backends.cpu.get_cpu_capability(), cuda=cuda, mps=torch.backends.mps.is_available()),
-                extras=_extras(), root=str(find_root(root)), datasets=datasets_table(root))
+    cuda = (
+        [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    )
+    return dict(
+        machine=machine(),
+        versions=used,
+        devices=dict(
+            auto=str(choose_device()),
+            cpu_capability=torch.backends.cpu.get_cpu_capability(),
+            cuda=cuda,
+            mps=torch.backends.mps.is_available(),
+        ),
+        extras=_extras(),
+        root=str(find_root(root)),
+        datasets=datasets_table(root),
+    )
 
 # %% ../nbs/59_cli.ipynb #82a23432
-def _describe(facts:dict) -> str:
+def _describe(facts: dict) -> str:
     "The same for people."
     m, d = facts["machine"], facts["devices"]
     able = ", ".join([d["cpu_capability"]] + ["bfloat16"] * m["bf16"] + ["AMX"] * m["amx"])
-    extras = [f"  {name:10} " + (", ".join(here) if not missing else f"lacks {', '.join(missing)}: pip install -e '.[{name}]'") for name, (here, missing) in facts["extras"].items()]
+    extras = [
+        f"  {name:10} "
+        + (", ".join(here) if not missing else f"lacks {', '.join(missing)}: pip install -e '.[{name}]'")
+        for name, (here, missing) in facts["extras"].items()
+    ]
     sets = [f"  {'✓' if s['here'] else '–'} {s['name']:24} {s['about']}" for s in facts["datasets"]]
-    return "\n".join([f"CUTS {m['cuts']}, Python {m['python']}, {m['system']}", ", ".join(f"{k} {v}" for k, v in facts["versions"].items()), "",
-        f"Devices (auto is {d['auto']})", f"  cpu   {m['cpu']}, {m['cores']} cores, {m['ram_gb']} GB, {m['threads']} threads; {able}",
-        f"  cuda  {', '.join(d['cuda']) or '–'}", f"  mps   {'available' if d['mps'] else '–'}", "", "Extras", *(extras or ["  unknown: the package is not installed"]), "",
-        f"Data sets, by name; those with files are looked for in {facts['root']} (--root, else $CUTS_DATA, else ./data)", *sets])
+    return "\n".join(
+        [
+            f"CUTS {m['cuts']}, Python {m['python']}, {m['system']}",
+            ", ".join(f"{k} {v}" for k, v in facts["versions"].items()),
+            "",
+            f"Devices (auto is {d['auto']})",
+            f"  cpu   {m['cpu']}, {m['cores']} cores, {m['ram_gb']} GB, {m['threads']} threads; {able}",
+            f"  cuda  {', '.join(d['cuda']) or '–'}",
+            f"  mps   {'available' if d['mps'] else '–'}",
+            "",
+            "Extras",
+            *(extras or ["  unknown: the package is not installed"]),
+            "",
+            f"Data sets, by name; those with files are looked for in {facts['root']} (--root, else $CUTS_DATA, else ./data)",
+            *sets,
+        ]
+    )
 
-def _range(numbers, form:str) -> str:
+
+def _range(numbers, form: str) -> str:
     "One number, or the least and the greatest."
     return "–".join(dict.fromkeys(format(x, form) for x in (min(numbers), max(numbers))))
 
-def _kind(images:list[dict]) -> dict[str, str]:
-    "What images of as many axes and channels are like, for people."
-    size, spacing = (" × ".join(_range(axis, form) for axis in zip(*(f[k] for f in images))) for k, form in (("size", "d"), ("spacing", ".4g")))
-    first = images[0]
-    return dict(size=f"{size} pixels, {_many(first['channels'], 'channel')}", spacing=f"{spacing} {first['unit']}", axes=f"towards {', '.join(first['orientation'])}" if first["orientation"] else "")
 
-def _describe_file(facts:dict) -> str:
+def _kind(images: list[dict]) -> dict[str, str]:
+    "What images of as many axes and channels are like, for people."
+    size, spacing = (
+        " × ".join(_range(axis, form) for axis in zip(*(f[k] for f in images)))
+        for k, form in (("size", "d"), ("spacing", ".4g"))
+    )
+    first = images[0]
+    return dict(
+        size=f"{size} pixels, {_many(first['channels'], 'channel')}",
+        spacing=f"{spacing} {first['unit']}",
+        axes=f"towards {', '.join(first['orientation'])}" if first["orientation"] else "",
+    )
+
+
+def _describe_file(facts: dict) -> str:
     "An image for people."
-    lines = _kind([facts]) | dict(window=f"{facts['window'][0]:.6g} … {facts['window'][1]:.6g} ({facts['scaling']})", files=str(facts["files"]) if facts["files"] > 1 else "")
+    lines = _kind([facts]) | dict(
+        window=f"{facts['window'][0]:.6g} … {facts['window'][1]:.6g} ({facts['scaling']})",
+        files=str(facts["files"]) if facts["files"] > 1 else "",
+    )
     return "\n".join([str(facts["source"]), *(f"  {k:8} {v}" for k, v in lines.items() if v)])
 
-def _describe_set(name:str, images:list[dict]) -> str:
+
+def _describe_set(name: str, images: list[dict]) -> str:
     "A folder or a data set for people: its kinds of images, the most frequent first."
     kinds, labelled = {}, sum(f["labels"] for f in images)
-    for f in images: kinds.setdefault((f["channels"], len(f["size"]), f["unit"], tuple(f["orientation"] or ())), []).append(f)
-    lines = [f"  {_many(len(of), 'image')} of " + "; ".join(f"{k} {v}".removeprefix("size ") for k, v in _kind(of).items() if v) + f": {of[0]['name']}" + ", …" * (len(of) > 1)
-             for of in sorted(kinds.values(), key=len, reverse=True)]
-    if len({k[:2] for k in kinds}) > len({k[1] for k in kinds}): lines.append("  A model takes one number of channels: --channels gray or rgb converts.")
-    if len({k[1] for k in kinds}) > 1: lines.append("  Pictures and volumes need runs of their own.")
-    return "\n".join([f"{name}: {_many(len(images), 'image')}, {f'labels found for {labelled}' if labelled else 'no labels found'}", *lines])
+    for f in images:
+        kinds.setdefault((f["channels"], len(f["size"]), f["unit"], tuple(f["orientation"] or ())), []).append(f)
+    lines = [
+        f"  {_many(len(of), 'image')} of "
+        + "; ".join(f"{k} {v}".removeprefix("size ") for k, v in _kind(of).items() if v)
+        + f": {of[0]['name']}"
+        + ", …" * (len(of) > 1)
+        for of in sorted(kinds.values(), key=len, reverse=True)
+    ]
+    if len({k[:2] for k in kinds}) > len({k[1] for k in kinds}):
+        lines.append("  A model takes one number of channels: --channels gray or rgb converts.")
+    if len({k[1] for k in kinds}) > 1:
+        lines.append("  Pictures and volumes need runs of their own.")
+    return "\n".join(
+        [
+            f"{name}: {_many(len(images), 'image')}, {f'labels found for {labelled}' if labelled else 'no labels found'}",
+            *lines,
+        ]
+    )
 
-def _describe_source(source:str, asked:dict, root) -> tuple[list[dict], str, dict[str, str]]: # facts of its images, text, failures
+
+def _describe_source(
+    source: str, asked: dict, root
+) -> tuple[list[dict], str, dict[str, str]]:  # facts of its images, text, failures
     "What is in a folder or a data set."
     from cuts.datasets import open_dataset
     from cuts.runs import is_results
-    if is_results(source): return [], f"{source}: results, not images. They are for cuts figure, cuts evaluate and cuts export; cuts.load reads models and segmentations in Python.", {}
-    try: images = (data := open_dataset(source, root=root, **asked)).facts()
-    except (ValueError, TypeError, OSError, ImportError) as e: return [], "", {source: _sentence(e)}
-    text = _describe_file(images[0]) if len(images) == 1 and not data.failures else _describe_set(source, images) if images else ""
+
+    if is_results(source):
+        return (
+            [],
+            f"{source}: results, not images. They are for cuts figure, cuts evaluate and cuts export; cuts.load reads models and segmentations in Python.",
+            {},
+        )
+    try:
+        images = (data := open_dataset(source, root=root, **asked)).facts()
+    except (ValueError, TypeError, OSError, ImportError) as e:
+        return [], "", {source: _sentence(e)}
+    text = (
+        _describe_file(images[0])
+        if len(images) == 1 and not data.failures
+        else _describe_set(source, images)
+        if images
+        else ""
+    )
     return images, text, {f"{source}/{name}": why for name, why in data.failures.items()}
+
 
 @_command("""
     cuts info
     cuts info scan.nii.gz photo.png
     cuts info images/                     what kinds of images, and whether they have labels
     cuts info --root /data --json""")
-def info(sources:Annotated[list[str]|None, typer.Argument(metavar="SOURCE", show_default=False, help="Images, folders or data sets to describe: size, spacing, orientation, window, labels.")]=None, *, root:Root=None, window:Window=None, channel_axis:ChannelAxis=None, as_json:Annotated[bool, typer.Option("--json", help="JSON instead of text.")]=False):
+def info(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE",
+            show_default=False,
+            help="Images, folders or data sets to describe: size, spacing, orientation, window, labels.",
+        ),
+    ] = None,
+    *,
+    root: Root = None,
+    window: Window = None,
+    channel_axis: ChannelAxis = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
+):
     """Versions, devices, extras, data; or what images are like."""
     if sources:
-        from cuts.images import read_image               # and nothing that needs torch: an answer within a second
+        from cuts.images import read_image  # and nothing that needs torch: an answer within a second
         from cuts.pixels import read_ahead
         from cuts.volumes import is_zarr
+
         found, texts, failures, asked = [], [], {}, dict(window=_window(window), channel_axis=channel_axis)
-        deaths = dict(read_ahead([s for s in sources if os.path.isfile(s) or is_zarr(s)], partial(read_image, channel_axis=channel_axis)))
+        deaths = dict(
+            read_ahead(
+                [s for s in sources if os.path.isfile(s) or is_zarr(s)], partial(read_image, channel_axis=channel_axis)
+            )
+        )
         for source in sources:
             if source in deaths:
                 try:
-                    if deaths[source]: raise ValueError(f"{source}: {deaths[source]}")
-                    images, faults = [dict(name=os.path.basename(source), labels=None) | read_image(source, **asked).facts()], {}
+                    if deaths[source]:
+                        raise ValueError(f"{source}: {deaths[source]}")
+                    images, faults = (
+                        [dict(name=os.path.basename(source), labels=None) | read_image(source, **asked).facts()],
+                        {},
+                    )
                     text = _describe_file(images[0])
-                except (ValueError, TypeError, OSError, ImportError) as e: images, text, faults = [], "", {source: _sentence(e)}
-            else: images, text, faults = _describe_source(source, asked, root)
-            found += images; failures |= faults; texts += [text] * bool(text)
-        if as_json or texts: _tell(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n\n".join(texts))
+                except (ValueError, TypeError, OSError, ImportError) as e:
+                    images, text, faults = [], "", {source: _sentence(e)}
+            else:
+                images, text, faults = _describe_source(source, asked, root)
+            found += images
+            failures |= faults
+            texts += [text] * bool(text)
+        if as_json or texts:
+            _tell(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n\n".join(texts))
         return SimpleNamespace(done=[f["source"] for f in found], skipped=[], failures=failures, ok=not failures)
     facts = _facts(root)
     _tell(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else _describe(facts))
@@ -670,27 +1481,44 @@ def info(sources:Annotated[list[str]|None, typer.Argument(metavar="SOURCE", show
 @_command("""
     cuts download retina
     cuts download retina --root /data""")
-def download(name:Annotated[str, typer.Argument(metavar="NAME", help="A data set of the paper, see: cuts info.", show_default=False)], root:Root=None,
-             url:Annotated[str|None, typer.Option(help="Another archive in the same layout.", show_default=False)]=None,
-             sha256:Annotated[str|None, typer.Option(help="Its checksum.", show_default=False)]=None):
+def download(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A data set of the paper, see: cuts info.", show_default=False)
+    ],
+    root: Root = None,
+    url: Annotated[str | None, typer.Option(help="Another archive in the same layout.", show_default=False)] = None,
+    sha256: Annotated[str | None, typer.Option(help="Its checksum.", show_default=False)] = None,
+):
     """Fetch a data set of the paper. Its checksum is compared, and nothing is kept of a wrong file."""
     from cuts import datasets
+
     _tell(f"{datasets.download(name, root, url=url, sha256=sha256)}: {name} is here")
+
 
 @_command("""
     cuts config
     cuts config --preset retina --set epochs=50 --out retina.yaml
     cuts config --config reference_file.yaml""")
-def _config(preset:Preset=None, config:ConfigFile=None, set:Set=None, out:Annotated[Path|None, typer.Option("--out", "-o", help="File to write instead.", show_default=False)]=None):
+def _config(
+    preset: Preset = None,
+    config: ConfigFile = None,
+    set: Set = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write instead.", show_default=False)] = None,
+):
     """Print all settings and what they mean, as YAML for --config."""
     made = _configured(lambda: _preset_of(None), preset, config, set)
-    if out: made.save(out); _tell(f"{out}: {len(made.flat())} settings")
-    else: typer.echo(made.to_yaml(comments=True), nl=False)
+    if out:
+        made.save(out)
+        _tell(f"{out}: {len(made.flat())} settings")
+    else:
+        typer.echo(made.to_yaml(comments=True), nl=False)
 
 # %% ../nbs/59_cli.ipynb #3793f4b2
-def main(args:list[str]|None=None, # None: those of the process
-        ) -> None:
+def main(
+    args: list[str] | None = None,  # None: those of the process
+) -> None:
     "The command `cuts`; always ends by `SystemExit` with the status."
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"): stream.reconfigure(errors="backslashreplace")
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     app(args, prog_name="cuts")

@@ -25,38 +25,43 @@ from .tree import CondensationTree, from_levels, from_merges, salient_levels
 def _merge(X, mass, name, close):
     "Merge the connected groups of `close` pairs: positions, masses, names (the heaviest gives its own), and who was absorbed by whom, lightest first."
     rows, cols = close.nonzero().T.cpu().numpy()
-    m, group = connected_components(coo_matrix((np.ones(len(rows), bool), (rows, cols)), shape=close.shape), directed=False)
-    order = np.argsort(mass.cpu().numpy(), kind="stable")                 # the heaviest of a group comes last
-    heir = np.empty(m, np.int64); heir[group[order]] = order
+    m, group = connected_components(
+        coo_matrix((np.ones(len(rows), bool), (rows, cols)), shape=close.shape), directed=False
+    )
+    order = np.argsort(mass.cpu().numpy(), kind="stable")  # the heaviest of a group comes last
+    heir = np.empty(m, np.int64)
+    heir[group[order]] = order
     gone = [i for i in order if heir[group[i]] != i]
     absorbed = [(name[i], name[heir[group[i]]]) for i in gone]
     gather = torch.zeros(m, len(X), dtype=X.dtype, device=X.device)
-    gather[torch.from_numpy(group).long(), torch.arange(len(X))] = 1.
+    gather[torch.from_numpy(group).long(), torch.arange(len(X))] = 1.0
     total = gather @ mass
     return gather @ (X * mass[:, None]) / total[:, None], total, name[heir], absorbed
 
 # %% ../nbs/21_condensation.ipynb #318866b1
-def condense(X:torch.Tensor,    # points [n,d]
-             mass:torch.Tensor, # [n], positive
-             steps_per_doubling:int=28, # ε grows by γ = 2^(1/28) = 1.025 at every step
-             closeness:float=0.1,       # ρ, points closer than this part of √ε merge
-            ) -> tuple[list[tuple[int, int]], list[float]]: # merges (absorbed, heir) in order, and the time τ of each
+def condense(
+    X: torch.Tensor,  # points [n,d]
+    mass: torch.Tensor,  # [n], positive
+    steps_per_doubling: int = 28,  # ε grows by γ = 2^(1/28) = 1.025 at every step
+    closeness: float = 0.1,  # ρ, points closer than this part of √ε merge
+) -> tuple[list[tuple[int, int]], list[float]]:  # merges (absorbed, heir) in order, and the time τ of each
     "Diffusion condensation until one point is left (@eq-condense), in float64."
     X, mass, name = X.double(), mass.double(), np.arange(len(X))
     X = X - X.mean(0)
     X = X / X.abs().max().clamp(min=1e-300)
     merges, times, step, D = [], [], 0, squared_distances(X)
     nearest_other = D.masked_fill(torch.eye(len(X), dtype=torch.bool, device=X.device), torch.inf).amin(1)
-    first = float(nearest_other[nearest_other > 0].median()) if bool((nearest_other > 0).any()) else 1.
+    first = float(nearest_other[nearest_other > 0].median()) if bool((nearest_other > 0).any()) else 1.0
     while len(X) > 1:
-        epsilon = first * 2**(step / steps_per_doubling)
+        epsilon = first * 2 ** (step / steps_per_doubling)
         X = diffusion_operator(torch.exp(-D / epsilon), mass) @ X
         D = squared_distances(X)
         pairs = (D < closeness**2 * epsilon).fill_diagonal_(False)
         step += 1
         if pairs.any():
             X, mass, name, absorbed = _merge(X, mass, name, pairs)
-            merges += absorbed; times += [step / steps_per_doubling] * len(absorbed)
+            merges += absorbed
+            times += [step / steps_per_doubling] * len(absorbed)
             D = squared_distances(X)
     return merges, times
 
@@ -74,16 +79,23 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
     levels_ : list of int, numbers of regions of the salient levels, from fine to coarse.
     labels_ : [N] int64, the partition into `n_clusters` regions; without `n_clusters` the one that lasts longest.
     """
-    def __init__(self,
-        n_clusters=None,        # regions in `labels_`; None: those of the partition that lasts longest
+
+    def __init__(
+        self,
+        n_clusters=None,  # regions in `labels_`; None: those of the partition that lasts longest
         *,
-        n_landmarks=500,        # None: every distinct point
+        n_landmarks=500,  # None: every distinct point
         steps_per_doubling=28,  # steps in which ε doubles
-        closeness=0.1,          # points closer than this part of √ε merge
-        random_state=None,      # for the choice of landmarks
-        device="auto",          # "auto", "cpu", "cuda", …
+        closeness=0.1,  # points closer than this part of √ε merge
+        random_state=None,  # for the choice of landmarks
+        device="auto",  # "auto", "cpu", "cuda", …
     ):
-        self.n_clusters, self.n_landmarks, self.steps_per_doubling, self.closeness = n_clusters, n_landmarks, steps_per_doubling, closeness
+        self.n_clusters, self.n_landmarks, self.steps_per_doubling, self.closeness = (
+            n_clusters,
+            n_landmarks,
+            steps_per_doubling,
+            closeness,
+        )
         self.random_state, self.device = random_state, device
 
     def fit(self, X, y=None, sample_weight=None):
@@ -93,8 +105,13 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
         weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         seed, device = int(check_random_state(self.random_state).randint(2**31 - 1)), choose_device(self.device)
         points = torch.tensor(X, device=device)
-        centres, nearest_landmark, mass = landmarks(points, len(X) if self.n_landmarks is None else self.n_landmarks, torch.tensor(weight, device=device), seed=seed)
-        order = np.lexsort(centres.cpu().numpy().T)        # so that the order of the points decides nothing, not even ties
+        centres, nearest_landmark, mass = landmarks(
+            points,
+            len(X) if self.n_landmarks is None else self.n_landmarks,
+            torch.tensor(weight, device=device),
+            seed=seed,
+        )
+        order = np.lexsort(centres.cpu().numpy().T)  # so that the order of the points decides nothing, not even ties
         merges, times = condense(centres[order], mass[order], self.steps_per_doubling, self.closeness)
         self.tree_, leaf = from_merges(merges, times, mass.double().cpu().numpy()[order])
         self.landmarks_ = centres.cpu().numpy()[order[leaf.argsort()]]
@@ -107,49 +124,72 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
     def _check(self):
         for name in ("n_clusters", "n_landmarks", "steps_per_doubling"):
             value = getattr(self, name)
-            if value is None and name != "steps_per_doubling": continue
-            if not isinstance(value, numbers.Integral) or value < 1: raise ValueError(f"{name}: {value!r}, expected a whole number of at least 1")
-        if not 0 < self.closeness < 1: raise ValueError(f"closeness: {self.closeness!r}, expected a number between 0 and 1")
+            if value is None and name != "steps_per_doubling":
+                continue
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise ValueError(f"{name}: {value!r}, expected a whole number of at least 1")
+        if not 0 < self.closeness < 1:
+            raise ValueError(f"closeness: {self.closeness!r}, expected a number between 0 and 1")
 
     def _choose(self):
         "The number of regions in `labels_`."
-        if self.n_clusters is not None: self.n_clusters_ = self.n_clusters
-        else: self.n_clusters_ = max(self.levels_, key=lambda k: self.tree_.lifetimes[k - 1])
+        if self.n_clusters is not None:
+            self.n_clusters_ = self.n_clusters
+        else:
+            self.n_clusters_ = max(self.levels_, key=lambda k: self.tree_.lifetimes[k - 1])
 
-    def nearest_landmarks(self, X) -> np.ndarray: # [N] int64
+    def nearest_landmarks(self, X) -> np.ndarray:  # [N] int64
         "The landmark of each point, a chunk at a time; points need not be those of `fit`."
         check_is_fitted(self)
         X = validate_data(self, X, dtype=(np.float32, np.float64), reset=False)
         return nearest(points := torch.tensor(X), torch.tensor(self.landmarks_, dtype=points.dtype))[0].numpy()
 
-    def predict(self, X) -> np.ndarray: # [N] int64
+    def predict(self, X) -> np.ndarray:  # [N] int64
         "The region of each point, that of its nearest landmark."
         landmark = self.nearest_landmarks(X)
         return self.tree_.labels(self.n_clusters_)[landmark]
 
 # %% ../nbs/21_condensation.ipynb #f060b277
-PEERS = {"catch": ("catch", "CATCH", dict(knn=30)), "msphate": ("multiscale_phate", "Multiscale_PHATE", dict(knn=100))} # module, class, parameters of the paper
+PEERS = {
+    "catch": ("catch", "CATCH", dict(knn=30)),
+    "msphate": ("multiscale_phate", "Multiscale_PHATE", dict(knn=100)),
+}  # module, class, parameters of the paper
 
-def peer_class(method:str) -> tuple[type, dict]: # the class, and the parameters of the paper
+
+def peer_class(method: str) -> tuple[type, dict]:  # the class, and the parameters of the paper
     "The class of another implementation; `ImportError` says how to install it."
-    if method not in PEERS: raise ValueError(f"method: {method!r}, expected one of {', '.join(PEERS)}")
+    if method not in PEERS:
+        raise ValueError(f"method: {method!r}, expected one of {', '.join(PEERS)}")
     module, name, options = PEERS[method]
-    try: return getattr(import_module(module), name), options
-    except (ImportError, AttributeError) as e: raise ImportError(f'method="{method}" needs the package {module} ({e}). ' + (
-        "Install it with pip install multiscale_phate" if method == "msphate" else "It is not on the package index, where another program has its name: install it from its authors' repository, with NumPy below 1.24")) from None
+    try:
+        return getattr(import_module(module), name), options
+    except (ImportError, AttributeError) as e:
+        raise ImportError(
+            f'method="{method}" needs the package {module} ({e}). '
+            + (
+                "Install it with pip install multiscale_phate"
+                if method == "msphate"
+                else "It is not on the package index, where another program has its name: install it from its authors' repository, with NumPy below 1.24"
+            )
+        ) from None
 
-def peer_tree(X:np.ndarray,    # points [N, d]
-              method:str,      # "catch" or "msphate"
-              random_state:int=0,
-             ) -> tuple[CondensationTree, np.ndarray, list[int]]: # see `cuts.tree.from_levels`
+
+def peer_tree(
+    X: np.ndarray,  # points [N, d]
+    method: str,  # "catch" or "msphate"
+    random_state: int = 0,
+) -> tuple[CondensationTree, np.ndarray, list[int]]:  # see `cuts.tree.from_levels`
     "The tree of another implementation of condensation."
     peer, options = peer_class(method)
     fitted = peer(**options | dict(knn=min(options["knn"], max(1, len(X) // 3))), random_state=random_state)
     points = np.asarray(X, float)
     if method == "catch":
         import pandas as pd
-        points = pd.DataFrame(points)                              # it asks for the names of the columns
+
+        points = pd.DataFrame(points)  # it asks for the names of the columns
     levels = fitted.fit(points)
-    if getattr(fitted, "levels", None) is None and hasattr(fitted, "transform"): levels = fitted.transform()
-    if getattr(fitted, "levels", None) is None: fitted.levels = levels
+    if getattr(fitted, "levels", None) is None and hasattr(fitted, "transform"):
+        levels = fitted.transform()
+    if getattr(fitted, "levels", None) is None:
+        fitted.levels = levels
     return from_levels(fitted)

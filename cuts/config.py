@@ -14,23 +14,27 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 import yaml
 
-if TYPE_CHECKING: import pandas as pd, torch
+if TYPE_CHECKING:
+    import pandas as pd, torch
 
 _log = logging.getLogger(__name__)
+
 
 class ConfigError(ValueError):
     "A setting that cannot be: the message names it, what was found, what is allowed and the nearest that exists."
 
 # %% ../nbs/02_config.ipynb #8aa8ff0b
-def _set(default,          # the value unless told otherwise
-         meaning:str,      # one line for people
-         within:str="",    # an interval such as "(0, 1]"; of several numbers, for each
-         odd:bool=False,   # only odd numbers
-        ):
+def _set(
+    default,  # the value unless told otherwise
+    meaning: str,  # one line for people
+    within: str = "",  # an interval such as "(0, 1]"; of several numbers, for each
+    odd: bool = False,  # only odd numbers
+):
     "A field of a section, with what is needed to check and to explain it."
     return field(default=default, metadata=dict(meaning=meaning, within=within, odd=odd))
 
-def _inside(x, interval:str) -> bool:
+
+def _inside(x, interval: str) -> bool:
     "Is the number in the interval? NaN is in none, infinity only in closed ones."
     low, high = map(float, interval[1:-1].split(","))
     return (x > low if interval[0] == "(" else x >= low) and (x < high if interval[-1] == ")" else x <= high)
@@ -39,49 +43,77 @@ def _inside(x, interval:str) -> bool:
 _NO = object()  # "is not of this type"
 _UNIONS = UnionType, Union  # `int | None` is the one, `Literal["a"] | None` the other
 
+
 def _as(kind, value):
     "`value` as the annotated type `kind`, or `_NO`."
-    if hasattr(value, "item") and getattr(value, "shape", None) == (): value = value.item()  # a NumPy scalar
-    if get_origin(kind) in _UNIONS: return next((v for k in get_args(kind) if (v := _as(k, value)) is not _NO), _NO)
-    if get_origin(kind) is Literal: return value if isinstance(value, str) and value in get_args(kind) else _NO
-    if get_origin(kind) is tuple: return _as_ratio(get_args(kind), value)
-    if kind is float and type(value) in (int, float): return float(value) if abs(value) < 1e308 else _NO if type(value) is int else value
-    if kind is str and isinstance(value, (str, os.PathLike)) and isinstance(os.fspath(value), str): return str(os.fspath(value))
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()  # a NumPy scalar
+    if get_origin(kind) in _UNIONS:
+        return next((v for k in get_args(kind) if (v := _as(k, value)) is not _NO), _NO)
+    if get_origin(kind) is Literal:
+        return value if isinstance(value, str) and value in get_args(kind) else _NO
+    if get_origin(kind) is tuple:
+        return _as_ratio(get_args(kind), value)
+    if kind is float and type(value) in (int, float):
+        return float(value) if abs(value) < 1e308 else _NO if type(value) is int else value
+    if kind is str and isinstance(value, (str, os.PathLike)) and isinstance(os.fspath(value), str):
+        return str(os.fspath(value))
     return value if type(value) is kind else _NO
+
 
 def _as_ratio(kinds, value):
     "As many values as there are types, from a list or written as a ratio: [7, 3] or '7:3'."
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}(\s*:\s*\d{1,9})+\s*", value): value = [int(v) for v in value.split(":")]
-    if not isinstance(value, (list, tuple)) or len(value) != len(kinds): return _NO
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}(\s*:\s*\d{1,9})+\s*", value):
+        value = [int(v) for v in value.split(":")]
+    if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
+        return _NO
     parts = tuple(map(_as, kinds, value))
     return _NO if _NO in parts else parts
 
 # %% ../nbs/02_config.ipynb #d1a54a8e
-def _range_words(interval:str) -> str:
-    "`[1, inf)` as \"at least 1\"."
+def _range_words(interval: str) -> str:
+    '`[1, inf)` as "at least 1".'
     low, high = (x.strip() for x in interval[1:-1].split(","))
-    if high == "inf": return f"{'larger than' if interval[0] == '(' else 'at least'} {low}"
-    return f"from {low} to {high}" + {"[]": "", "(]": f", {low} excluded", "[)": f", {high} excluded", "()": ", both excluded"}[interval[0] + interval[-1]]
+    if high == "inf":
+        return f"{'larger than' if interval[0] == '(' else 'at least'} {low}"
+    return (
+        f"from {low} to {high}"
+        + {"[]": "", "(]": f", {low} excluded", "[)": f", {high} excluded", "()": ", both excluded"}[
+            interval[0] + interval[-1]
+        ]
+    )
+
 
 def _allowed(f) -> str:
     "What a field accepts, for people."
     kinds = get_args(f.type) if get_origin(f.type) in _UNIONS else (f.type,)
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", NoneType: "null (None)"}
+
     def words(k):
-        if get_origin(k) is Literal: return ", ".join(get_args(k)[:-1]) + " or " + get_args(k)[-1]
-        return names.get(k) or {(int, int): "two whole numbers such as [7, 3]", (int, int, int): "three whole numbers such as [7, 1, 2]", (float, float): "two numbers such as [-160, 240]"}[get_args(k)]
+        if get_origin(k) is Literal:
+            return ", ".join(get_args(k)[:-1]) + " or " + get_args(k)[-1]
+        return (
+            names.get(k)
+            or {
+                (int, int): "two whole numbers such as [7, 3]",
+                (int, int, int): "three whole numbers such as [7, 1, 2]",
+                (float, float): "two numbers such as [-160, 240]",
+            }[get_args(k)]
+        )
+
     said, within = [words(k) for k in kinds], f.metadata["within"]
     said[0] += (", odd" if f.metadata["odd"] else "") + (f", {_range_words(within)}" if within else "")
     return ", or ".join(said)
 
+
 def _nearest(word, words) -> str:
-    "\" Did you mean …?\", or the words themselves where nothing is near."
+    '" Did you mean …?", or the words themselves where nothing is near.'
     words = list(words)
     near = difflib.get_close_matches(str(word)[:100], words, 1, 0.5)
     return f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(words)}."
 
 # %% ../nbs/02_config.ipynb #b5d7c1b7
-def _checked(section:str, f, value):
+def _checked(section: str, f, value):
     "The value of field `f` as its type, or ConfigError with everything there is to say."
     good, where = _as(f.type, value), f"{section}.{f.name} = {reprlib.repr(value)}"
     if good is _NO:
@@ -89,221 +121,341 @@ def _checked(section:str, f, value):
         remedy = _nearest(value, choices) if choices and isinstance(value, str) else _quotes(f, value)
         raise ConfigError(f"{where}: expected {_allowed(f)}.{remedy}")
     numbers = [v for v in (good if isinstance(good, tuple) else (good,)) if type(v) in (int, float)]
-    if any(f.metadata["within"] and not _inside(v, f.metadata["within"]) or f.metadata["odd"] and v % 2 == 0 for v in numbers):
+    if any(
+        f.metadata["within"] and not _inside(v, f.metadata["within"]) or f.metadata["odd"] and v % 2 == 0
+        for v in numbers
+    ):
         raise ConfigError(f"{where}: expected {_allowed(f)}.")
     return good
+
 
 def _quotes(f, value) -> str:
     "A hint where only the quotes are wrong."
     if isinstance(value, str) and len(value) < 100:
-        try: meant = json.loads(value.lower())
-        except ValueError: return ""
+        try:
+            meant = json.loads(value.lower())
+        except ValueError:
+            return ""
         return " Write it without quotes." if _as(f.type, meant) is not _NO else ""
     return " Put it in quotes." if type(value) in (int, float, bool) and _as(f.type, "x") is not _NO else ""
 
+
 class _Section:
     "A group of settings; each is checked when the group is made, so that one that exists is valid."
-    def __post_init__(self):
-        for f in fields(self): object.__setattr__(self, f.name, _checked(_section_name(type(self)), f, getattr(self, f.name)))
 
-def _section_name(section:type) -> str: return section.__name__.removesuffix("Config").lower()
+    def __post_init__(self):
+        for f in fields(self):
+            object.__setattr__(self, f.name, _checked(_section_name(type(self)), f, getattr(self, f.name)))
+
+
+def _section_name(section: type) -> str:
+    return section.__name__.removesuffix("Config").lower()
 
 # %% ../nbs/02_config.ipynb #4e9be77f
 @dataclass(frozen=True)
 class DataConfig(_Section):
     "Which images, and how they are read."
-    dataset:str|None    = _set(None, "a data set's name, a folder, a file or a glob")
-    root:str|None       = _set(None, "folder under which named data sets lie; null: $CUTS_DATA, else ./data")
-    labels:str|None     = _set(None, "folder or file of labels, where they do not lie beside the images")
-    channels:Literal["gray", "rgb"]|None = _set(None, "convert every image to gray or rgb; null: as stored")
-    is_binary:bool|None = _set(None, "labels are background and foreground; null: as the labels say")
-    channel_axis:int|None = _set(None, "axis that holds the channels, where arrays and TIFFs do not tell; 3 or -1: the volumes of a four-dimensional NIfTI are channels; null: as the file says", "[-4, 3]")
-    window:tuple[float, float]|None = _set(None, "values that become black and white, such as [-160, 240] for a CT; null: what the file declares, else by each image's own values")
-    max_pixels:int      = _set(2**28, "larger images are refused before they are read", "[1, inf)")
+
+    dataset: str | None = _set(None, "a data set's name, a folder, a file or a glob")
+    root: str | None = _set(None, "folder under which named data sets lie; null: $CUTS_DATA, else ./data")
+    labels: str | None = _set(None, "folder or file of labels, where they do not lie beside the images")
+    channels: Literal["gray", "rgb"] | None = _set(None, "convert every image to gray or rgb; null: as stored")
+    is_binary: bool | None = _set(None, "labels are background and foreground; null: as the labels say")
+    channel_axis: int | None = _set(
+        None,
+        "axis that holds the channels, where arrays and TIFFs do not tell; 3 or -1: the volumes of a four-dimensional NIfTI are channels; null: as the file says",
+        "[-4, 3]",
+    )
+    window: tuple[float, float] | None = _set(
+        None,
+        "values that become black and white, such as [-160, 240] for a CT; null: what the file declares, else by each image's own values",
+    )
+    max_pixels: int = _set(2**28, "larger images are refused before they are read", "[1, inf)")
 
     def __post_init__(self):
         super().__post_init__()
-        if self.window and not (math.isfinite(self.window[0]) and math.isfinite(self.window[1]) and self.window[0] < self.window[1]):
+        if self.window and not (
+            math.isfinite(self.window[0]) and math.isfinite(self.window[1]) and self.window[0] < self.window[1]
+        ):
             raise ConfigError(f"data.window = {self.window!r}: expected two finite numbers, the lower first.")
 
 # %% ../nbs/02_config.ipynb #154556bd
 @dataclass(frozen=True)
 class TrainingConfig(_Section):
     "Stage 1: how the vectors of the pixels are learned."
-    epochs:int                = _set(200,   "passes over the training images", "[1, inf)")
-    batch_size:int            = _set(16,    "images in a step", "[1, inf)")
-    min_batches:int           = _set(5,     "steps in an epoch, at least; small sets repeat", "[1, inf)")
-    learning_rate:float       = _set(1e-3,  "highest learning rate, reached after the warm-up", "(0, inf)")
-    min_learning_rate:float   = _set(1e-6,  "learning rate of the first epoch, if it is not larger than the highest", "[0, inf)")
-    warmup_epochs:int         = _set(10,    "epochs of linear growth, before the cosine; a fifth of all epochs at most", "[0, inf)")
-    weight_decay:float        = _set(1e-4,  "AdamW's weight decay", "[0, inf)")
-    lambda_contrastive:float  = _set(0.001, "λ, the contrastive loss's share; reconstruction has 1 − λ", "[0, 1]")
-    temperature:float         = _set(0.1,   "τ of the contrastive loss", "(0, inf)")
-    n_anchors:int             = _set(32,    "S, anchors drawn in each crop, or in each whole image", "[2, inf)")
-    crop:int|None             = _set(32,    "side of the random crops in pixels; null: whole images", "[3, inf)")
-    patch_size:int            = _set(3,     "P, side of the patches that are compared and drawn", "[3, inf)", odd=True)
-    num_kernels:int           = _set(16,    "channels of the encoder's first layer; each further one doubles", "[1, inf)")
-    n_layers:int              = _set(4,     "convolutions of the encoder", "[1, 10]")
-    kernel_size:int           = _set(3,     "side of the convolutions", "[1, inf)", odd=True)
-    padding:Literal["image", "layers"] = _set("image", "what lies beyond the border: the image is continued once by its outermost pixels, or every layer continues its own input")
-    ssim_threshold:float      = _set(0.5,   "structural similarity that a positive must exceed", "[-1, 1]")
-    max_tries:int             = _set(20,    "tries at a positive, before its fallback", "[1, inf)")
-    train_val_ratio:tuple[int,int] = _set((7, 3), "training images to validation images", "[1, inf)")
-    patience:int|None         = _set(None,  "epochs without a better validation before stopping; null: never", "[1, inf)")
-    num_workers:int           = _set(0,     "processes that read images; changes no result", "[0, inf)")
-    seed:int                  = _set(1,     "of weights, split, crops and pairs", "[0, 4294967295]")
-    device:str                = _set("auto", "auto, cpu, cuda, cuda:1, mps")
-    precision:Literal["auto", "float32", "bfloat16"] = _set("auto", "of the convolutions; auto: bfloat16 where it is fast")
+
+    epochs: int = _set(200, "passes over the training images", "[1, inf)")
+    batch_size: int = _set(16, "images in a step", "[1, inf)")
+    min_batches: int = _set(5, "steps in an epoch, at least; small sets repeat", "[1, inf)")
+    learning_rate: float = _set(1e-3, "highest learning rate, reached after the warm-up", "(0, inf)")
+    min_learning_rate: float = _set(
+        1e-6, "learning rate of the first epoch, if it is not larger than the highest", "[0, inf)"
+    )
+    warmup_epochs: int = _set(
+        10, "epochs of linear growth, before the cosine; a fifth of all epochs at most", "[0, inf)"
+    )
+    weight_decay: float = _set(1e-4, "AdamW's weight decay", "[0, inf)")
+    lambda_contrastive: float = _set(0.001, "λ, the contrastive loss's share; reconstruction has 1 − λ", "[0, 1]")
+    temperature: float = _set(0.1, "τ of the contrastive loss", "(0, inf)")
+    n_anchors: int = _set(32, "S, anchors drawn in each crop, or in each whole image", "[2, inf)")
+    crop: int | None = _set(32, "side of the random crops in pixels; null: whole images", "[3, inf)")
+    patch_size: int = _set(3, "P, side of the patches that are compared and drawn", "[3, inf)", odd=True)
+    num_kernels: int = _set(16, "channels of the encoder's first layer; each further one doubles", "[1, inf)")
+    n_layers: int = _set(4, "convolutions of the encoder", "[1, 10]")
+    kernel_size: int = _set(3, "side of the convolutions", "[1, inf)", odd=True)
+    padding: Literal["image", "layers"] = _set(
+        "image",
+        "what lies beyond the border: the image is continued once by its outermost pixels, or every layer continues its own input",
+    )
+    ssim_threshold: float = _set(0.5, "structural similarity that a positive must exceed", "[-1, 1]")
+    max_tries: int = _set(20, "tries at a positive, before its fallback", "[1, inf)")
+    train_val_ratio: tuple[int, int] = _set((7, 3), "training images to validation images", "[1, inf)")
+    patience: int | None = _set(None, "epochs without a better validation before stopping; null: never", "[1, inf)")
+    num_workers: int = _set(0, "processes that read images; changes no result", "[0, inf)")
+    seed: int = _set(1, "of weights, split, crops and pairs", "[0, 4294967295]")
+    device: str = _set("auto", "auto, cpu, cuda, cuda:1, mps")
+    precision: Literal["auto", "float32", "bfloat16"] = _set(
+        "auto", "of the convolutions; auto: bfloat16 where it is fast"
+    )
 
     def __post_init__(self):
         super().__post_init__()
-        if self.crop is not None and self.crop < self.patch_size: raise ConfigError(
-            f"training.crop = {self.crop}: smaller than training.patch_size = {self.patch_size}. Use larger crops, or null for whole images.")
-        if not re.fullmatch(r"[a-z]+(:\d{1,3})?", self.device): raise ConfigError(
-            f"training.device = {reprlib.repr(self.device)}: expected auto, cpu, cuda, a numbered one such as cuda:1, or mps.")
+        if self.crop is not None and self.crop < self.patch_size:
+            raise ConfigError(
+                f"training.crop = {self.crop}: smaller than training.patch_size = {self.patch_size}. Use larger crops, or null for whole images."
+            )
+        if not re.fullmatch(r"[a-z]+(:\d{1,3})?", self.device):
+            raise ConfigError(
+                f"training.device = {reprlib.repr(self.device)}: expected auto, cpu, cuda, a numbered one such as cuda:1, or mps."
+            )
 
 # %% ../nbs/02_config.ipynb #278975e3
 @dataclass(frozen=True)
 class SegmentationConfig(_Section):
     "Stage 2: how the vectors become regions."
-    method:Literal["condensation", "kmeans", "both", "catch", "msphate"] = _set("both", "condensation, spectral k-means, both; or condensation by another package, CATCH or Multiscale PHATE")
-    form:Literal["vectors", "potential"] = _set("vectors", "what is condensed: the vectors, or their diffusion potential")
-    normalize:Literal["centred", "unit", "raw"] = _set("centred", "vectors are scaled to length one, first made relative to their mean; scaled only; or left alone")
-    drawn_weight:float        = _set(1.0,   "α, how much of the distance between vectors comes from the pixels that they draw, relative to their directions; 0: none", "[0, 1e9]")
-    spatial_weight:float      = _set(1.0,   "β, how much of the distance between pixels comes from their places, relative to their vectors; 0: none", "[0, 1e9]")
-    smoothing:float           = _set(1.0,   "σ in pixels of a Gaussian over the vectors before stage 2", "[0, inf)")
-    n_landmarks:int           = _set(500,   "points that stand for the pixels in condensation", "[2, 65535]")
-    n_clusters:int            = _set(10,    "k of spectral k-means", "[1, 65535]")
-    spectral_input:Literal["condensed", "vectors"] = _set("condensed", "what spectral k-means is given: what is condensed, or the vectors as they are")
-    spectral_landmarks:int    = _set(500,   "landmarks of spectral k-means", "[2, 65535]")
-    spectral_knn:int          = _set(100,   "neighbours that set its kernel's bandwidth", "[1, inf)")
-    diffusion_time:int        = _set(2,     "t of its diffusion potential", "[1, inf)")
-    max_regions:int           = _set(60,    "finest partition that is looked at", "[2, 65535]")
-    persistence:Literal["lifetime", "published"] = _set("lifetime", "rule of the persistent structures: those that live longest in all, or the paper's")
-    segmentation_seed:int     = _set(0,     "of landmarks and k-means", "[0, 4294967295]")
+
+    method: Literal["condensation", "kmeans", "both", "catch", "msphate"] = _set(
+        "both", "condensation, spectral k-means, both; or condensation by another package, CATCH or Multiscale PHATE"
+    )
+    form: Literal["vectors", "potential"] = _set(
+        "vectors", "what is condensed: the vectors, or their diffusion potential"
+    )
+    normalize: Literal["centred", "unit", "raw"] = _set(
+        "centred", "vectors are scaled to length one, first made relative to their mean; scaled only; or left alone"
+    )
+    drawn_weight: float = _set(
+        1.0,
+        "α, how much of the distance between vectors comes from the pixels that they draw, relative to their directions; 0: none",
+        "[0, 1e9]",
+    )
+    spatial_weight: float = _set(
+        1.0,
+        "β, how much of the distance between pixels comes from their places, relative to their vectors; 0: none",
+        "[0, 1e9]",
+    )
+    smoothing: float = _set(1.0, "σ in pixels of a Gaussian over the vectors before stage 2", "[0, inf)")
+    n_landmarks: int = _set(500, "points that stand for the pixels in condensation", "[2, 65535]")
+    n_clusters: int = _set(10, "k of spectral k-means", "[1, 65535]")
+    spectral_input: Literal["condensed", "vectors"] = _set(
+        "condensed", "what spectral k-means is given: what is condensed, or the vectors as they are"
+    )
+    spectral_landmarks: int = _set(500, "landmarks of spectral k-means", "[2, 65535]")
+    spectral_knn: int = _set(100, "neighbours that set its kernel's bandwidth", "[1, inf)")
+    diffusion_time: int = _set(2, "t of its diffusion potential", "[1, inf)")
+    max_regions: int = _set(60, "finest partition that is looked at", "[2, 65535]")
+    persistence: Literal["lifetime", "published"] = _set(
+        "lifetime", "rule of the persistent structures: those that live longest in all, or the paper's"
+    )
+    segmentation_seed: int = _set(0, "of landmarks and k-means", "[0, 4294967295]")
 
 # %% ../nbs/02_config.ipynb #655657ef
 @dataclass(frozen=True)
 class SupervisedConfig(_Section):
     "Supervised references: networks that are shown the labels."
-    supervised_network:Literal["unet", "dynunet"] = _set("unet", "U-Net, or DynUNet: the network of nnU-Net")
-    supervised_features:int     = _set(16,   "channels of its finest level; each further one doubles", "[1, 1024]")
-    supervised_loss:Literal["cross_entropy", "dice_ce"] = _set("cross_entropy", "cross-entropy (binary where there are two classes), or MONAI's sum of it and the Dice loss")
-    supervised_epochs:int       = _set(200,  "passes over the labelled training images, at most", "[1, inf)")
-    supervised_patience:int|None = _set(50,  "epochs without a better validation before this training stops; null: never", "[1, inf)")
-    supervised_batch_size:int   = _set(4,    "labelled images in a step", "[1, inf)")
-    supervised_learning_rate:float = _set(1e-3, "highest learning rate of this training; warm-up and cosine as in stage 1", "(0, inf)")
-    supervised_weight_decay:float = _set(1e-4, "AdamW's weight decay in this training", "[0, inf)")
-    supervised_crop:int|None    = _set(256,  "largest side that is trained on and segmented in one piece, in pixels; larger images are cropped; null: no limit, crops as large as the smallest image", "[1, inf)")
-    train_val_test_ratio:tuple[int,int,int] = _set((7, 1, 2), "labelled images for training, for validation and for the test", "[1, inf)")
+
+    supervised_network: Literal["unet", "dynunet"] = _set("unet", "U-Net, or DynUNet: the network of nnU-Net")
+    supervised_features: int = _set(16, "channels of its finest level; each further one doubles", "[1, 1024]")
+    supervised_loss: Literal["cross_entropy", "dice_ce"] = _set(
+        "cross_entropy", "cross-entropy (binary where there are two classes), or MONAI's sum of it and the Dice loss"
+    )
+    supervised_epochs: int = _set(200, "passes over the labelled training images, at most", "[1, inf)")
+    supervised_patience: int | None = _set(
+        50, "epochs without a better validation before this training stops; null: never", "[1, inf)"
+    )
+    supervised_batch_size: int = _set(4, "labelled images in a step", "[1, inf)")
+    supervised_learning_rate: float = _set(
+        1e-3, "highest learning rate of this training; warm-up and cosine as in stage 1", "(0, inf)"
+    )
+    supervised_weight_decay: float = _set(1e-4, "AdamW's weight decay in this training", "[0, inf)")
+    supervised_crop: int | None = _set(
+        256,
+        "largest side that is trained on and segmented in one piece, in pixels; larger images are cropped; null: no limit, crops as large as the smallest image",
+        "[1, inf)",
+    )
+    train_val_test_ratio: tuple[int, int, int] = _set(
+        (7, 1, 2), "labelled images for training, for validation and for the test", "[1, inf)"
+    )
 
 # %% ../nbs/02_config.ipynb #9c6d501e
 _SECTIONS = dict(data=DataConfig, training=TrainingConfig, segmentation=SegmentationConfig, supervised=SupervisedConfig)
 _HOME = {f.name: s for s, section in _SECTIONS.items() for f in fields(section)}  # setting → section
 _PLACE = ("root", "num_workers", "device")  # where and with what the work is done, not what is done
 
-def _known(name, section:str|None=None):
+
+def _known(name, section: str | None = None):
     "Raise ConfigError unless this is a setting (of this section)."
-    if name in _HOME and section in (None, _HOME[name]): return
-    if name in _HOME: raise ConfigError(f"{section}.{name}: this setting belongs into the section {_HOME[name]!r}.")
+    if name in _HOME and section in (None, _HOME[name]):
+        return
+    if name in _HOME:
+        raise ConfigError(f"{section}.{name}: this setting belongs into the section {_HOME[name]!r}.")
     of = f" of {section}" if section else ""
-    raise ConfigError(f"{reprlib.repr(name)} is no setting{of}." + _nearest(name, [k for k, s in _HOME.items() if section in (None, s)]))
+    raise ConfigError(
+        f"{reprlib.repr(name)} is no setting{of}."
+        + _nearest(name, [k for k, s in _HOME.items() if section in (None, s)])
+    )
 
 # %% ../nbs/02_config.ipynb #20a39bd7
 @dataclass(frozen=True)
 class Config:
     "All settings of a run: which images, stage 1, stage 2, supervised references. Frozen, checked, and equal if all settings are."
-    data:DataConfig = DataConfig()                          # which images, and how they are read
-    training:TrainingConfig = TrainingConfig()              # stage 1
-    segmentation:SegmentationConfig = SegmentationConfig()  # stage 2
-    supervised:SupervisedConfig = SupervisedConfig()        # references that see labels
+
+    data: DataConfig = DataConfig()  # which images, and how they are read
+    training: TrainingConfig = TrainingConfig()  # stage 1
+    segmentation: SegmentationConfig = SegmentationConfig()  # stage 2
+    supervised: SupervisedConfig = SupervisedConfig()  # references that see labels
 
     def __post_init__(self):
         for name, section in _SECTIONS.items():
-            if type(getattr(self, name)) is not section: raise ConfigError(
-                f"{name} = {reprlib.repr(getattr(self, name))}: expected a {section.__name__}. From a dictionary: Config.from_dict.")
+            if type(getattr(self, name)) is not section:
+                raise ConfigError(
+                    f"{name} = {reprlib.repr(getattr(self, name))}: expected a {section.__name__}. From a dictionary: Config.from_dict."
+                )
 
     def replace(self, **settings) -> "Config":
         "A copy with other values, by name, whichever section they live in; whole sections too."
         parts = {s: settings.pop(s) for s in _SECTIONS if s in settings}
-        for name in settings: _known(name)
+        for name in settings:
+            _known(name)
         new = replace(self, **parts)
-        return replace(new, **{s: replace(getattr(new, s), **{k: v for k, v in settings.items() if _HOME[k] == s}) for s in _SECTIONS})
+        return replace(
+            new,
+            **{s: replace(getattr(new, s), **{k: v for k, v in settings.items() if _HOME[k] == s}) for s in _SECTIONS},
+        )
 
     def flat(self) -> dict[str, Any]:
         "All settings by name, without their sections."
         return {k: getattr(getattr(self, s), k) for k, s in _HOME.items()}
 
-    def differences(self, other:"Config") -> dict[str, tuple]:
+    def differences(self, other: "Config") -> dict[str, tuple]:
         "Setting → (value here, value there), where the two differ."
         there = other.flat()
         return {k: (v, there[k]) for k, v in self.flat().items() if v != there[k]}
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         "Section → setting → plain value (numbers, texts, lists), fit for JSON."
-        return {s: {f.name: list(v) if isinstance(v := getattr(getattr(self, s), f.name), tuple) else v for f in fields(section)}
-                for s, section in _SECTIONS.items()}
+        return {
+            s: {
+                f.name: list(v) if isinstance(v := getattr(getattr(self, s), f.name), tuple) else v
+                for f in fields(section)
+            }
+            for s, section in _SECTIONS.items()
+        }
 
     @classmethod
-    def from_dict(cls, d:dict) -> "Config":
+    def from_dict(cls, d: dict) -> "Config":
         "The inverse of `as_dict`; what is missing keeps its default, what is unknown is refused."
-        if not isinstance(d, dict): raise ConfigError(f"expected the sections {', '.join(_SECTIONS)}, found {reprlib.repr(d)}.")
+        if not isinstance(d, dict):
+            raise ConfigError(f"expected the sections {', '.join(_SECTIONS)}, found {reprlib.repr(d)}.")
         return cls(**{s: _read_section(s, content) for s, content in d.items()})
 
-    def digest(self, *sections:str) -> str:
+    def digest(self, *sections: str) -> str:
         "SHA-256 of the settings (of these sections; default all) that a result depends on: not of root, num_workers and device."
-        for s in sections: _known_section(s)
-        kept = {s: {k: v for k, v in part.items() if k not in _PLACE} for s, part in self.as_dict().items() if s in (sections or _SECTIONS)}
+        for s in sections:
+            _known_section(s)
+        kept = {
+            s: {k: v for k, v in part.items() if k not in _PLACE}
+            for s, part in self.as_dict().items()
+            if s in (sections or _SECTIONS)
+        }
         return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
-    def to_yaml(self, comments:bool=False) -> str:
+    def to_yaml(self, comments: bool = False) -> str:
         "As YAML; with `comments`, the meaning of every setting behind it."
         return _to_yaml(self, comments)
 
     def save(self, path) -> None:
         "Write as commented YAML; the file is there whole or not at all."
         path = Path(path)
-        if not path.parent.is_dir(): raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist. Make it first.")
         part = path.parent / f".{uuid.uuid4().hex}.tmp"
         try:
-            with open(part, "x", encoding="utf-8") as f: f.write(self.to_yaml(comments=True)); f.flush(); os.fsync(f.fileno())
+            with open(part, "x", encoding="utf-8") as f:
+                f.write(self.to_yaml(comments=True))
+                f.flush()
+                os.fsync(f.fileno())
             os.replace(part, path)
-        finally: part.unlink(missing_ok=True)
+        finally:
+            part.unlink(missing_ok=True)
 
     @classmethod
     def from_yaml(cls, source) -> "Config":
         "Read YAML: a path, or the text itself. Files of the reference implementation are read as they are."
         text, name = _read_source(source)
-        try: content = _parse(text) or {}
-        except ConfigError as e: raise ConfigError(f"{name}, {e}") from None
-        try: return read_reference_yaml(content) if isinstance(content, dict) and "dataset_name" in content else cls.from_dict(content)
-        except ConfigError as e: raise ConfigError(f"{name}: {e}") from None
+        try:
+            content = _parse(text) or {}
+        except ConfigError as e:
+            raise ConfigError(f"{name}, {e}") from None
+        try:
+            return (
+                read_reference_yaml(content)
+                if isinstance(content, dict) and "dataset_name" in content
+                else cls.from_dict(content)
+            )
+        except ConfigError as e:
+            raise ConfigError(f"{name}: {e}") from None
 
 # %% ../nbs/02_config.ipynb #fb0a2fa0
 def _known_section(name):
     "Raise ConfigError unless this is a section; a setting at the top level is shown its place."
-    if isinstance(name, str) and name in _SECTIONS: return
-    if isinstance(name, str) and name in _HOME: raise ConfigError(f"{name}: this setting belongs into the section {_HOME[name]!r}: {{{_HOME[name]}: {{{name}: …}}}}.")
+    if isinstance(name, str) and name in _SECTIONS:
+        return
+    if isinstance(name, str) and name in _HOME:
+        raise ConfigError(
+            f"{name}: this setting belongs into the section {_HOME[name]!r}: {{{_HOME[name]}: {{{name}: …}}}}."
+        )
     near = difflib.get_close_matches(str(name)[:100], [*_SECTIONS, *_HOME], 1, 0.5)
     place = f" (in the section {_HOME[near[0]]!r})" if near and near[0] in _HOME else ""
-    raise ConfigError(f"{reprlib.repr(name)} is no section." + (f" Did you mean {near[0]!r}{place}?" if near else f" There are: {', '.join(_SECTIONS)}."))
+    raise ConfigError(
+        f"{reprlib.repr(name)} is no section."
+        + (f" Did you mean {near[0]!r}{place}?" if near else f" There are: {', '.join(_SECTIONS)}.")
+    )
+
 
 def _read_section(name, content):
     "A section from a dictionary; null stands for all defaults."
     _known_section(name)
-    if not isinstance(content, dict | None): raise ConfigError(f"{name} = {reprlib.repr(content)}: expected settings, such as {{{next(k for k, s in _HOME.items() if s == name)}: …}}.")
-    for key in content or {}: _known(key, name)
+    if not isinstance(content, dict | None):
+        raise ConfigError(
+            f"{name} = {reprlib.repr(content)}: expected settings, such as {{{next(k for k, s in _HOME.items() if s == name)}: …}}."
+        )
+    for key in content or {}:
+        _known(key, name)
     return _SECTIONS[name](**(content or {}))
 
 # %% ../nbs/02_config.ipynb #bc104369
 def _scalar(value) -> str:
     "One value on one line of YAML."
-    if isinstance(value, (tuple, list)): return f"[{', '.join(map(_scalar, value))}]"
-    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./-]*", value, re.ASCII) and yaml.safe_load(value) == value
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(_scalar, value))}]"
+    plain = (
+        isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./-]*", value, re.ASCII) and yaml.safe_load(value) == value
+    )
     style = '"' if isinstance(value, str) and not plain else None
     return yaml.safe_dump(value, default_style=style, width=math.inf, allow_unicode=True).splitlines()[0]
 
-def _to_yaml(config:Config, comments:bool) -> str:
+
+def _to_yaml(config: Config, comments: bool) -> str:
     lines = []
     for s, section in _SECTIONS.items():
         values = {f: f"  {f.name}: {_scalar(getattr(getattr(config, s), f.name))}" for f in fields(section)}
@@ -315,50 +467,82 @@ def _to_yaml(config:Config, comments:bool) -> str:
 # %% ../nbs/02_config.ipynb #2093afe8
 class _Loader(yaml.SafeLoader):
     "YAML with the plain values of version 1.2, and each key once."
+
     yaml_implicit_resolvers = {}
 
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
-            if key.value in seen if isinstance(key.value, str) else False: raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key.value!r} occurs twice; keep one", key.start_mark)
+            if key.value in seen if isinstance(key.value, str) else False:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} occurs twice; keep one", key.start_mark
+                )
             seen.add(key.value if isinstance(key.value, str) else None)
         return super().construct_mapping(node, deep)
 
-for _tag, _first, _pattern in [("null", ["~", "n", "N", ""], r"~|null|Null|NULL|"), ("bool", list("tTfF"), r"true|True|TRUE|false|False|FALSE"),
-        ("int", list("-+0123456789"), r"[-+]?(?:0|[1-9]\d*)"), ("float", list("-+.0123456789"), r"[-+]?(?=.*[.eE])(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?")]:
+
+for _tag, _first, _pattern in [
+    ("null", ["~", "n", "N", ""], r"~|null|Null|NULL|"),
+    ("bool", list("tTfF"), r"true|True|TRUE|false|False|FALSE"),
+    ("int", list("-+0123456789"), r"[-+]?(?:0|[1-9]\d*)"),
+    ("float", list("-+.0123456789"), r"[-+]?(?=.*[.eE])(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?"),
+]:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$", re.ASCII), _first)
 
-def _parse(text:str):
+
+def _parse(text: str):
     "Plain values from YAML; ConfigError with the line for everything else."
-    if len(text) > 2**20: raise ConfigError(f"{len(text)} characters: no configuration is longer than {2**20}.")
+    if len(text) > 2**20:
+        raise ConfigError(f"{len(text)} characters: no configuration is longer than {2**20}.")
     try:
         for event in yaml.parse(text, _Loader):
-            if getattr(event, "tag", None) is not None: raise ConfigError(
-                f"line {event.start_mark.line + 1}: the tag {event.tag.replace('tag:yaml.org,2002:', '!!')[:80]!r} is refused: only plain values are read. Remove it.")
+            if getattr(event, "tag", None) is not None:
+                raise ConfigError(
+                    f"line {event.start_mark.line + 1}: the tag {event.tag.replace('tag:yaml.org,2002:', '!!')[:80]!r} is refused: only plain values are read. Remove it."
+                )
         return yaml.load(text, _Loader)
     except yaml.YAMLError as e:
         line = f"line {e.problem_mark.line + 1}: " if getattr(e, "problem_mark", None) else ""
         raise ConfigError(f"{line}{getattr(e, 'problem', None) or str(e).splitlines()[0]}.") from None
-    except RecursionError: raise ConfigError("line 1: nested too deeply.") from None
-    except ValueError as e: raise e if isinstance(e, ConfigError) else ConfigError(f"line 1: {str(e)[:200]}") from None
+    except RecursionError:
+        raise ConfigError("line 1: nested too deeply.") from None
+    except ValueError as e:
+        raise e if isinstance(e, ConfigError) else ConfigError(f"line 1: {str(e)[:200]}") from None
 
 # %% ../nbs/02_config.ipynb #e8a125ec
 def _read_source(source) -> tuple[str, str]:
     "The text of a YAML source, and how messages call it."
-    if isinstance(source, str) and ("\n" in source or ": " in source or source.strip()[-1:] in ("", ":", "}")): return source, "configuration"
-    if not isinstance(source, (str, os.PathLike)): raise TypeError(f"a configuration is read from a path or a YAML text, not from {type(source).__name__}.")
+    if isinstance(source, str) and ("\n" in source or ": " in source or source.strip()[-1:] in ("", ":", "}")):
+        return source, "configuration"
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"a configuration is read from a path or a YAML text, not from {type(source).__name__}.")
     path = Path(source).expanduser()
-    if not path.is_file(): raise FileNotFoundError(f"{path}: no such configuration file. (A YAML text needs at least one 'key: value'.)")
-    if path.stat().st_size > 2**20: raise ConfigError(f"{path}: {path.stat().st_size} bytes: no configuration is larger than {2**20}.")
-    try: return path.read_text(encoding="utf-8-sig"), str(path)
-    except UnicodeDecodeError as e: raise ConfigError(f"{path}: not a text in UTF-8 (byte {e.start}).") from None
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such configuration file. (A YAML text needs at least one 'key: value'.)")
+    if path.stat().st_size > 2**20:
+        raise ConfigError(f"{path}: {path.stat().st_size} bytes: no configuration is larger than {2**20}.")
+    try:
+        return path.read_text(encoding="utf-8-sig"), str(path)
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{path}: not a text in UTF-8 (byte {e.start}).") from None
 
 # %% ../nbs/02_config.ipynb #3226c80d
-PRESETS:dict[str, dict[str, Any]] = {
+PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
-    "paper": dict(crop=None, n_anchors=8, patch_size=5, kernel_size=5, padding="layers", precision="float32", normalize="unit", drawn_weight=0., smoothing=0.,
-                  spatial_weight=0., spectral_input="vectors", persistence="published"),
+    "paper": dict(
+        crop=None,
+        n_anchors=8,
+        patch_size=5,
+        kernel_size=5,
+        padding="layers",
+        precision="float32",
+        normalize="unit",
+        drawn_weight=0.0,
+        smoothing=0.0,
+        spatial_weight=0.0,
+        spectral_input="vectors",
+        persistence="published",
+    ),
     "retina": dict(dataset="retina", channels="rgb", is_binary=True),
     "berkeley_natural_images": dict(dataset="berkeley_natural_images", channels="rgb", is_binary=False),
     "brain_ventricles": dict(dataset="brain_ventricles", channels="gray", is_binary=True),
@@ -366,97 +550,173 @@ PRESETS:dict[str, dict[str, Any]] = {
 }
 _ALIASES = {"berkeley": "berkeley_natural_images"}
 
-def preset(name:str="default",  # one of PRESETS
-          ) -> Config:
+
+def preset(
+    name: str = "default",  # one of PRESETS
+) -> Config:
     "A named configuration; ConfigError names the nearest where there is none of that name."
     name = _ALIASES.get(name, name)
-    if name not in PRESETS: raise ConfigError(f"{name!r} is no preset." + _nearest(name, PRESETS))
+    if name not in PRESETS:
+        raise ConfigError(f"{name!r} is no preset." + _nearest(name, PRESETS))
     return Config().replace(**PRESETS[name])
 
 # %% ../nbs/02_config.ipynb #dae75b54
-def describe(**configs:Config,  # columns: title → configuration; default: "default" and "paper"
-            ) -> "pd.DataFrame": # one row a setting: section, setting, meaning, allowed, and a column for each configuration
+def describe(
+    **configs: Config,  # columns: title → configuration; default: "default" and "paper"
+) -> "pd.DataFrame":  # one row a setting: section, setting, meaning, allowed, and a column for each configuration
     "All settings as a table."
     import pandas as pd
+
     configs = configs or dict(default=Config(), paper=preset("paper"))
-    rows = [dict(section=s, setting=f.name, meaning=f.metadata["meaning"], allowed=_allowed(f), **{t: _scalar(c.flat()[f.name]) for t, c in configs.items()})
-            for s, section in _SECTIONS.items() for f in fields(section)]
+    rows = [
+        dict(
+            section=s,
+            setting=f.name,
+            meaning=f.metadata["meaning"],
+            allowed=_allowed(f),
+            **{t: _scalar(c.flat()[f.name]) for t, c in configs.items()},
+        )
+        for s, section in _SECTIONS.items()
+        for f in fields(section)
+    ]
     return pd.DataFrame(rows)
 
 # %% ../nbs/02_config.ipynb #05a601d2
 _REFERENCE = dict(  # their key → our setting; None: known, but not used here
-    dataset_name="dataset", dataset_path="root", is_binary="is_binary", learning_rate="learning_rate", weight_decay="weight_decay",
-    max_epochs="epochs", patience="patience", batch_size="batch_size", num_kernels="num_kernels", sampled_patches_per_image="n_anchors",
-    patch_size="patch_size", num_workers="num_workers", lambda_contrastive_loss="lambda_contrastive", random_seed="seed",
-    train_val_ratio="train_val_ratio", model_setting="lambda_contrastive", model_save_path=None, output_save_path=None, log_folder=None,
-    no_label=None, supervised_network="supervised_network", train_val_test_ratio="train_val_test_ratio", pretrained=None)
-_SUPERVISED = {k: f"supervised_{v}" for k, v in _REFERENCE.items() if v in ("learning_rate", "weight_decay", "epochs", "patience", "batch_size")}  # in a file with a supervised_network
+    dataset_name="dataset",
+    dataset_path="root",
+    is_binary="is_binary",
+    learning_rate="learning_rate",
+    weight_decay="weight_decay",
+    max_epochs="epochs",
+    patience="patience",
+    batch_size="batch_size",
+    num_kernels="num_kernels",
+    sampled_patches_per_image="n_anchors",
+    patch_size="patch_size",
+    num_workers="num_workers",
+    lambda_contrastive_loss="lambda_contrastive",
+    random_seed="seed",
+    train_val_ratio="train_val_ratio",
+    model_setting="lambda_contrastive",
+    model_save_path=None,
+    output_save_path=None,
+    log_folder=None,
+    no_label=None,
+    supervised_network="supervised_network",
+    train_val_test_ratio="train_val_test_ratio",
+    pretrained=None,
+)
+_SUPERVISED = {
+    k: f"supervised_{v}"
+    for k, v in _REFERENCE.items()
+    if v in ("learning_rate", "weight_decay", "epochs", "patience", "batch_size")
+}  # in a file with a supervised_network
 _MODEL_SETTINGS = dict(full=None, no_recon=1.0, no_contrastive=0.0)  # their name → λ
 
-def _cuts_root(path:str) -> str:
+
+def _cuts_root(path: str) -> str:
     "`$CUTS_ROOT` at the start of a path replaced from the environment."
     found = re.match(r"\$CUTS_ROOT\b|\$\{CUTS_ROOT\}", path)
-    if not found: return path
-    if root := os.environ.get("CUTS_ROOT"): return root + path[found.end():]
-    _log.warning("%s: the environment variable CUTS_ROOT is not set, so the path stays as it is. Set it, or write the path in full.", path)
+    if not found:
+        return path
+    if root := os.environ.get("CUTS_ROOT"):
+        return root + path[found.end() :]
+    _log.warning(
+        "%s: the environment variable CUTS_ROOT is not set, so the path stays as it is. Set it, or write the path in full.",
+        path,
+    )
     return path
 
 # %% ../nbs/02_config.ipynb #5b1fcd19
-def _reference_value(key:str, value):
+def _reference_value(key: str, value):
     "A value of a reference file as ours; numbers may be in quotes there, as PyYAML reads 1e-3 as a text."
-    if key == "model_setting" and (not isinstance(value, str) or value not in _MODEL_SETTINGS): raise ConfigError(
-        f"model_setting = {reprlib.repr(value)}: expected {', '.join(_MODEL_SETTINGS)}." + _nearest(value, _MODEL_SETTINGS))
-    if key == "model_setting": return _MODEL_SETTINGS[value]
-    if key == "supervised_network": return dict(nnunet="dynunet").get(value, value) if isinstance(value, str) else value
+    if key == "model_setting" and (not isinstance(value, str) or value not in _MODEL_SETTINGS):
+        raise ConfigError(
+            f"model_setting = {reprlib.repr(value)}: expected {', '.join(_MODEL_SETTINGS)}."
+            + _nearest(value, _MODEL_SETTINGS)
+        )
+    if key == "model_setting":
+        return _MODEL_SETTINGS[value]
+    if key == "supervised_network":
+        return dict(nnunet="dynunet").get(value, value) if isinstance(value, str) else value
     numeric = _REFERENCE[key] in {f.name for f in fields(TrainingConfig)} and key != "train_val_ratio"
-    if numeric and isinstance(value, str) and re.fullmatch(r"[-+.\deE]{1,40}", value): return _parse(value)
+    if numeric and isinstance(value, str) and re.fullmatch(r"[-+.\deE]{1,40}", value):
+        return _parse(value)
     return _cuts_root(value) if isinstance(value, str) and key.endswith("_path") else value
 
-def _reference_place(given:dict) -> dict:
+
+def _reference_place(given: dict) -> dict:
     "Data set and root from their name and path: a path that ends in the set's name is its root's; another is a folder to open."
     name, path = given.pop("dataset_name", None), given.pop("dataset_path", None)
-    if not isinstance(name, str) or not isinstance(path, str | None): raise ConfigError(
-        f"dataset_name = {reprlib.repr(name)}, dataset_path = {reprlib.repr(path)}: expected texts.")
+    if not isinstance(name, str) or not isinstance(path, str | None):
+        raise ConfigError(f"dataset_name = {reprlib.repr(name)}, dataset_path = {reprlib.repr(path)}: expected texts.")
     ours = _ALIASES.get(name, name)
     known = dict(PRESETS.get(ours, {}), dataset=ours)
-    if path is None: return known
+    if path is None:
+        return known
     folder = path.rstrip("/\\")
     head, _, tail = folder.replace("\\", "/").rpartition("/")
-    return known | (dict(root=folder[:len(head)] or None) if tail in (ours, name) else dict(dataset=folder))
+    return known | (dict(root=folder[: len(head)] or None) if tail in (ours, name) else dict(dataset=folder))
 
-def read_reference_yaml(mapping:dict,  # the content of a YAML file of the reference implementation
-                       ) -> Config:
+
+def read_reference_yaml(
+    mapping: dict,  # the content of a YAML file of the reference implementation
+) -> Config:
     "The `paper` preset with what a reference file says. Raises ConfigError for unknown keys and impossible values."
     for key in mapping:
-        if key not in _REFERENCE: raise ConfigError(f"{reprlib.repr(key)} is no key of the reference implementation." + _nearest(key, _REFERENCE))
-    if mapping.get("pretrained", False) is not False: raise ConfigError(
-        f"pretrained = {reprlib.repr(mapping['pretrained'])}: expected false. Networks start from random weights here, and weights from elsewhere are not read.")
+        if key not in _REFERENCE:
+            raise ConfigError(
+                f"{reprlib.repr(key)} is no key of the reference implementation." + _nearest(key, _REFERENCE)
+            )
+    if mapping.get("pretrained", False) is not False:
+        raise ConfigError(
+            f"pretrained = {reprlib.repr(mapping['pretrained'])}: expected false. Networks start from random weights here, and weights from elsewhere are not read."
+        )
     if unused := sorted(k for k in mapping if _REFERENCE[k] is None):
-        _log.warning("Known keys of the reference implementation that are not used here: %s. Results go to the run folder.", ", ".join(unused))
+        _log.warning(
+            "Known keys of the reference implementation that are not used here: %s. Results go to the run folder.",
+            ", ".join(unused),
+        )
     given = {k: _reference_value(k, v) for k, v in mapping.items() if _REFERENCE[k]}
-    if given.get("model_setting", 0) is None: del given["model_setting"]
+    if given.get("model_setting", 0) is None:
+        del given["model_setting"]
     ours = _REFERENCE | (_SUPERVISED if "supervised_network" in given else {})
     config = preset("paper").replace(**_reference_place(given))
     for key in sorted(given, key="model_setting".__eq__):  # the setting of the model outdoes λ itself
-        try: config = config.replace(**{ours[key]: given[key]})
-        except ConfigError as e: raise ConfigError(f"{key} → {e}") from None
+        try:
+            config = config.replace(**{ours[key]: given[key]})
+        except ConfigError as e:
+            raise ConfigError(f"{key} → {e}") from None
     return config
 
 # %% ../nbs/02_config.ipynb #6ea33f07
-def choose_device(device="auto",    # "auto" or what torch calls it
-                 ) -> "torch.device": # one that exists here
+def choose_device(
+    device="auto",  # "auto" or what torch calls it
+) -> "torch.device":  # one that exists here
     "The device to compute on; ValueError for one that this machine does not have."
     import torch
-    if str(device) == "auto": return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
-    try: found = torch.empty(0, device=device).device
+
+    if str(device) == "auto":
+        return torch.device(
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
+    try:
+        found = torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, TypeError) as e:
         why = str(e).splitlines()[0].split(". ")[0][:200] if str(e) else type(e).__name__
         raise ValueError(f'device: {str(device)!r} is not available here ({why}). Choose "auto" or "cpu".') from None
-    if found.type == "meta": raise ValueError(f'device: {str(device)!r} holds no numbers. Choose "auto" or "cpu".')
+    if found.type == "meta":
+        raise ValueError(f'device: {str(device)!r} holds no numbers. Choose "auto" or "cpu".')
     return found
 
-def stored_device(device, # that a model was made with
-                 ) -> "torch.device":
+
+def stored_device(
+    device,  # that a model was made with
+) -> "torch.device":
     "The device of a stored configuration, or the best there is where this machine does not have it."
-    try: return choose_device(device)
-    except ValueError: _log.info("%s, the device of the model, is not here; the best there is instead", device); return choose_device()
+    try:
+        return choose_device(device)
+    except ValueError:
+        _log.info("%s, the device of the model, is not here; the best there is instead", device)
+        return choose_device()

@@ -20,7 +20,18 @@ from tqdm.auto import tqdm
 from scipy import fft, ndimage
 from scipy.spatial import cKDTree
 from torch.utils.data import Dataset
-from .images import Image, IMAGE_SUFFIXES, LABEL_SUFFIXES, array_names, as_image, check_labels_match, is_image_file, read_array, read_image, read_labels
+from cuts.images import (
+    Image,
+    IMAGE_SUFFIXES,
+    LABEL_SUFFIXES,
+    array_names,
+    as_image,
+    check_labels_match,
+    is_image_file,
+    read_array,
+    read_image,
+    read_labels,
+)
 from .dicom import find_series, is_dicom
 from .pixels import MAX_PIXELS, read_ahead, suffix
 from .runs import is_results, score_files
@@ -28,266 +39,374 @@ from .runs import is_results, score_files
 _log = logging.getLogger(__name__)
 
 # %% ../nbs/01_datasets.ipynb #33a6ec1b
-def _grid(shape:tuple[int,int], # rows and columns of the finished picture
-          zoom:int=2,           # samples per pixel along each axis
-         ) -> tuple[np.ndarray,np.ndarray]: # x and y [H·zoom, W·zoom]
+def _grid(
+    shape: tuple[int, int],  # rows and columns of the finished picture
+    zoom: int = 2,  # samples per pixel along each axis
+) -> tuple[np.ndarray, np.ndarray]:  # x and y [H·zoom, W·zoom]
     "Coordinates of the sample points in half shorter sides, 0 in the middle, y pointing down."
     if len(shape) != 2 or min(shape) < 16:
         raise ValueError(f"shape={tuple(shape)}: a phantom needs (rows, columns), each at least 16.")
     h, w = shape
-    y, x = np.mgrid[:h*zoom, :w*zoom]
-    return ((x + .5)/zoom - w/2)/(min(h, w)/2), ((y + .5)/zoom - h/2)/(min(h, w)/2)
+    y, x = np.mgrid[: h * zoom, : w * zoom]
+    return ((x + 0.5) / zoom - w / 2) / (min(h, w) / 2), ((y + 0.5) / zoom - h / 2) / (min(h, w) / 2)
 
-def _shrink(a:np.ndarray, zoom:int=2) -> np.ndarray:
+
+def _shrink(a: np.ndarray, zoom: int = 2) -> np.ndarray:
     "Mean over zoom × zoom blocks of the last two axes."
     *c, h, w = a.shape
-    return a.reshape(*c, h//zoom, zoom, w//zoom, zoom).mean((-3, -1))
+    return a.reshape(*c, h // zoom, zoom, w // zoom, zoom).mean((-3, -1))
 
-def _soft(d:np.ndarray, width:float) -> np.ndarray:
+
+def _soft(d: np.ndarray, width: float) -> np.ndarray:
     "1 where the signed distance `d` is positive, 0 where negative, a smooth step of the given width between."
-    return 1/(1 + np.exp(-np.clip(d/width, -40, 40)))
+    return 1 / (1 + np.exp(-np.clip(d / width, -40, 40)))
 
-def _mix(img:np.ndarray, colour, amount) -> np.ndarray:
+
+def _mix(img: np.ndarray, colour, amount) -> np.ndarray:
     "Move `img` [3,H,W] towards `colour` [3] by `amount` [H,W]."
-    return img + (np.reshape(colour, (3, 1, 1)) - img)*amount
+    return img + (np.reshape(colour, (3, 1, 1)) - img) * amount
 
 # %% ../nbs/01_datasets.ipynb #7aff8d70
-def _noise(rng:np.random.Generator,
-           x:np.ndarray,         # coordinates from `_grid`; give the shape and the scale
-           wavelength:float,     # of the coarsest octave, in half shorter sides
-           octaves:int=3,        # each has half the wavelength and half the amplitude of the one before
-          ) -> np.ndarray:       # [H,W], mean ≈ 0, standard deviation 1
+def _noise(
+    rng: np.random.Generator,
+    x: np.ndarray,  # coordinates from `_grid`; give the shape and the scale
+    wavelength: float,  # of the coarsest octave, in half shorter sides
+    octaves: int = 3,  # each has half the wavelength and half the amplitude of the one before
+) -> np.ndarray:  # [H,W], mean ≈ 0, standard deviation 1
     "A smooth random field."
-    px, out = 1/abs(x[0, 1] - x[0, 0]), 0.
-    f2 = fft.fftfreq(x.shape[0])[:, None]**2 + fft.rfftfreq(x.shape[1])**2
+    px, out = 1 / abs(x[0, 1] - x[0, 0]), 0.0
+    f2 = fft.fftfreq(x.shape[0])[:, None] ** 2 + fft.rfftfreq(x.shape[1]) ** 2
     for k in range(octaves):
-        sigma = max(wavelength*px/4/2**k, .5)                            # a Gaussian blur, in one product of spectra
-        f = fft.irfft2(fft.rfft2(rng.standard_normal(x.shape))*np.exp(-2*(np.pi*sigma)**2*f2), x.shape)
-        out = out + f/f.std()/2**k
-    return out/out.std()
+        sigma = max(wavelength * px / 4 / 2**k, 0.5)  # a Gaussian blur, in one product of spectra
+        f = fft.irfft2(fft.rfft2(rng.standard_normal(x.shape)) * np.exp(-2 * (np.pi * sigma) ** 2 * f2), x.shape)
+        out = out + f / f.std() / 2**k
+    return out / out.std()
 
 # %% ../nbs/01_datasets.ipynb #b282eb12
-def _grow(rng:np.random.Generator,
-          p:np.ndarray,        # where the vessel starts (x, y)
-          angle:float,         # its direction there
-          width:float,         # its radius there
-          bend:float,          # mean turn per step
-          out:list,            # points (x, y, radius) are appended here
-          depth:int=0,         # how many branchings above this one
-         ) -> None:
+def _grow(
+    rng: np.random.Generator,
+    p: np.ndarray,  # where the vessel starts (x, y)
+    angle: float,  # its direction there
+    width: float,  # its radius there
+    bend: float,  # mean turn per step
+    out: list,  # points (x, y, radius) are appended here
+    depth: int = 0,  # how many branchings above this one
+) -> None:
     "Walk one vessel and, recursively, its branches."
     steps = int(rng.integers(90, 130)) >> depth
     for i in range(steps):
-        angle += bend + rng.normal(0, .045)
-        p = p + .016*np.array([np.cos(angle), np.sin(angle)])
-        r = width*(1 - .6*i/steps)
+        angle += bend + rng.normal(0, 0.045)
+        p = p + 0.016 * np.array([np.cos(angle), np.sin(angle)])
+        r = width * (1 - 0.6 * i / steps)
         out.append((*p, r))
-        if depth < 3 and i > 8 and rng.random() < .035:
-            turn = rng.choice([-1, 1])*rng.uniform(.35, .8)
-            _grow(rng, p, angle + turn, .72*r, rng.normal(0, .008), out, depth + 1)
+        if depth < 3 and i > 8 and rng.random() < 0.035:
+            turn = rng.choice([-1, 1]) * rng.uniform(0.35, 0.8)
+            _grow(rng, p, angle + turn, 0.72 * r, rng.normal(0, 0.008), out, depth + 1)
 
-def _vessels(rng:np.random.Generator, x:np.ndarray, y:np.ndarray,
-             disc:np.ndarray,  # centre of the optic disc (x, y)
-             radius:float,     # of a trunk vessel
-            ) -> np.ndarray:   # [H,W] in [0,1]: how much of a sample is vessel
+
+def _vessels(
+    rng: np.random.Generator,
+    x: np.ndarray,
+    y: np.ndarray,
+    disc: np.ndarray,  # centre of the optic disc (x, y)
+    radius: float,  # of a trunk vessel
+) -> np.ndarray:  # [H,W] in [0,1]: how much of a sample is vessel
     "Four trunks from the disc, two of them arching around the macula, with all their branches."
     points, towards = [], -np.sign(disc[0])
     for side in (-1, 1):
-        for lead, scale in ((.95, 1.), (2.2, .7)):
-            angle = side*(lead + rng.normal(0, .12))
-            bend = side*rng.uniform(.006, .013)*(-1 if lead < 1 else 1)*towards
-            _grow(rng, disc, angle if towards > 0 else np.pi - angle, scale*radius*rng.uniform(.85, 1.1), bend, points)
+        for lead, scale in ((0.95, 1.0), (2.2, 0.7)):
+            angle = side * (lead + rng.normal(0, 0.12))
+            bend = side * rng.uniform(0.006, 0.013) * (-1 if lead < 1 else 1) * towards
+            _grow(
+                rng,
+                disc,
+                angle if towards > 0 else np.pi - angle,
+                scale * radius * rng.uniform(0.85, 1.1),
+                bend,
+                points,
+            )
     points = np.array(points)
-    d, i = cKDTree(points[:, :2]).query(np.stack([x, y], -1), distance_upper_bound=.12)
+    d, i = cKDTree(points[:, :2]).query(np.stack([x, y], -1), distance_upper_bound=0.12)
     r = np.append(points[:, 2], 0)[i]
-    return _soft(r - d, .004)*np.clip(r/radius + .25, 0, 1)
+    return _soft(r - d, 0.004) * np.clip(r / radius + 0.25, 0, 1)
 
 # %% ../nbs/01_datasets.ipynb #c21b2cb0
-def _lesion(rng:np.random.Generator, x:np.ndarray, y:np.ndarray,
-            side:int,          # −1 or 1: on which side the optic disc is; the atrophy lies a little away from it
-           ) -> np.ndarray:    # [H,W]: signed distance-like field, positive inside
+def _lesion(
+    rng: np.random.Generator,
+    x: np.ndarray,
+    y: np.ndarray,
+    side: int,  # −1 or 1: on which side the optic disc is; the atrophy lies a little away from it
+) -> np.ndarray:  # [H,W]: signed distance-like field, positive inside
     "Where the atrophy is."
-    c, size, f = np.array([rng.normal(-.1*side, .1), rng.normal(0, .12)]), rng.uniform(.23, .41), -9.
+    c, size, f = np.array([rng.normal(-0.1 * side, 0.1), rng.normal(0, 0.12)]), rng.uniform(0.23, 0.41), -9.0
     for _ in range(rng.integers(1, 4)):
-        o, r, q = c + np.clip(rng.normal(0, .5*size, 2), -.6*size, .6*size), size*rng.uniform(.6, 1), rng.uniform(.75, 1.3)
-        f = np.maximum(f, r - np.hypot((x - o[0])*q, (y - o[1])/q))
-    f = f + .035*_noise(rng, x, .25) + .01*_noise(rng, x, .06, 2)
-    if rng.random() < .3:
-        o = c + rng.normal(0, .5*size, 2)
-        f = np.minimum(f, np.hypot(x - o[0], y - o[1]) - .3*size + .02*_noise(rng, x, .15))
-    for _ in range(rng.integers(1, 4) if rng.random() < .4 else 0):
-        a = rng.uniform(0, 2*np.pi)
-        o = c + size*rng.uniform(1.2, 1.5)*np.array([np.cos(a), np.sin(a)])
-        f = np.maximum(f, rng.uniform(.035, .07) - np.hypot(x - o[0], y - o[1]) + .012*_noise(rng, x, .1, 2))
+        o, r, q = (
+            c + np.clip(rng.normal(0, 0.5 * size, 2), -0.6 * size, 0.6 * size),
+            size * rng.uniform(0.6, 1),
+            rng.uniform(0.75, 1.3),
+        )
+        f = np.maximum(f, r - np.hypot((x - o[0]) * q, (y - o[1]) / q))
+    f = f + 0.035 * _noise(rng, x, 0.25) + 0.01 * _noise(rng, x, 0.06, 2)
+    if rng.random() < 0.3:
+        o = c + rng.normal(0, 0.5 * size, 2)
+        f = np.minimum(f, np.hypot(x - o[0], y - o[1]) - 0.3 * size + 0.02 * _noise(rng, x, 0.15))
+    for _ in range(rng.integers(1, 4) if rng.random() < 0.4 else 0):
+        a = rng.uniform(0, 2 * np.pi)
+        o = c + size * rng.uniform(1.2, 1.5) * np.array([np.cos(a), np.sin(a)])
+        f = np.maximum(f, rng.uniform(0.035, 0.07) - np.hypot(x - o[0], y - o[1]) + 0.012 * _noise(rng, x, 0.1, 2))
     return f
 
 # %% ../nbs/01_datasets.ipynb #89943ee4
-_FUNDUS = np.array([[.74, .40, .17], [.60, .24, .10], [.72, .42, .33], [.80, .47, .10], [.50, .20, .12], [.66, .33, .22]])
-_HAZE = np.array([[.55, .55, .60], [.75, .70, .60], [.50, .45, .75], [.45, .50, .45]])
+_FUNDUS = np.array(
+    [
+        [0.74, 0.40, 0.17],
+        [0.60, 0.24, 0.10],
+        [0.72, 0.42, 0.33],
+        [0.80, 0.47, 0.10],
+        [0.50, 0.20, 0.12],
+        [0.66, 0.33, 0.22],
+    ]
+)
+_HAZE = np.array([[0.55, 0.55, 0.60], [0.75, 0.70, 0.60], [0.50, 0.45, 0.75], [0.45, 0.50, 0.45]])
 
-def _choroid(rng:np.random.Generator, x:np.ndarray, y:np.ndarray, side:int):
+
+def _choroid(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, side: int):
     "The back of the eye [3,H,W], its streaks [H,W], a pale colour [3] that goes with it, and the macula's place (x, y)."
-    base = _FUNDUS[rng.integers(len(_FUNDUS))]*rng.uniform(.85, 1.1) + rng.normal(0, .02, 3)
-    streak = np.exp(-(_noise(rng, x, .22, 1)/.25)**2)
-    img = base[:, None, None]*(1 + .05*_noise(rng, x, .5) + rng.uniform(.02, .05)*_noise(rng, x, .07, 2)
-                               + rng.uniform(0, .07)*(streak - .3)*np.array([.6, 1, 1.2])[:, None, None])
-    macula = np.array([rng.normal(-.06*side, .06), rng.normal(.03, .05)])
-    dark = rng.uniform(.12, .3)*np.exp(-((x - macula[0])**2 + (y - macula[1])**2)/.03)
-    pale = np.array([.93, .72, .42])*(.5 + .5*base.sum()/1.3) + rng.normal(0, .03, 3)
-    return img*(1 - dark*np.array([.6, 1, 1])[:, None, None]), streak, pale, macula
+    base = _FUNDUS[rng.integers(len(_FUNDUS))] * rng.uniform(0.85, 1.1) + rng.normal(0, 0.02, 3)
+    streak = np.exp(-((_noise(rng, x, 0.22, 1) / 0.25) ** 2))
+    img = base[:, None, None] * (
+        1
+        + 0.05 * _noise(rng, x, 0.5)
+        + rng.uniform(0.02, 0.05) * _noise(rng, x, 0.07, 2)
+        + rng.uniform(0, 0.07) * (streak - 0.3) * np.array([0.6, 1, 1.2])[:, None, None]
+    )
+    macula = np.array([rng.normal(-0.06 * side, 0.06), rng.normal(0.03, 0.05)])
+    dark = rng.uniform(0.12, 0.3) * np.exp(-((x - macula[0]) ** 2 + (y - macula[1]) ** 2) / 0.03)
+    pale = np.array([0.93, 0.72, 0.42]) * (0.5 + 0.5 * base.sum() / 1.3) + rng.normal(0, 0.03, 3)
+    return img * (1 - dark * np.array([0.6, 1, 1])[:, None, None]), streak, pale, macula
 
-def _atrophy(rng:np.random.Generator, img:np.ndarray, x:np.ndarray, f:np.ndarray, streak:np.ndarray, pale:np.ndarray):
+
+def _atrophy(
+    rng: np.random.Generator, img: np.ndarray, x: np.ndarray, f: np.ndarray, streak: np.ndarray, pale: np.ndarray
+):
     "Paint the atrophy `f > 0` over `img`: paler, grainy, with the choroid's vessels showing through."
-    grain, patchy = _noise(rng, x, .045, 2), _noise(rng, x, .2, 2)
-    amount = rng.uniform(.4, 1)*np.clip(.75 + .13*patchy + rng.uniform(.06, .18)*grain, 0, 1.2)
-    tone = _mix(img, pale, amount)*(1 - rng.uniform(.05, .2)*streak*np.array([.5, 1, 1])[:, None, None])
-    return img + (tone - img)*_soft(f, rng.uniform(.008, .03))
+    grain, patchy = _noise(rng, x, 0.045, 2), _noise(rng, x, 0.2, 2)
+    amount = rng.uniform(0.4, 1) * np.clip(0.75 + 0.13 * patchy + rng.uniform(0.06, 0.18) * grain, 0, 1.2)
+    tone = _mix(img, pale, amount) * (1 - rng.uniform(0.05, 0.2) * streak * np.array([0.5, 1, 1])[:, None, None])
+    return img + (tone - img) * _soft(f, rng.uniform(0.008, 0.03))
 
 # %% ../nbs/01_datasets.ipynb #d204020e
-def _drusen_and_disc(rng:np.random.Generator, img:np.ndarray, x:np.ndarray, y:np.ndarray, pale:np.ndarray, macula:np.ndarray, disc:np.ndarray):
+def _drusen_and_disc(
+    rng: np.random.Generator,
+    img: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    pale: np.ndarray,
+    macula: np.ndarray,
+    disc: np.ndarray,
+):
     "What is as pale as the atrophy and is none: scattered drusen, and the optic disc with its cup."
     for _ in range(rng.integers(0, 25)):
-        a, q, s = rng.uniform(0, 2*np.pi), rng.uniform(.25, .6), rng.uniform(.012, .03)
-        d2 = (x - macula[0] - q*np.cos(a))**2 + (y - macula[1] - q*np.sin(a))**2
-        img = _mix(img, pale, rng.uniform(.2, .6)*np.exp(-d2/s**2))
-    radius, d = rng.uniform(.14, .19), np.hypot(x - disc[0], (y - disc[1])*rng.uniform(.85, 1))
-    img = _mix(img, np.array([.97, .76, .42])*rng.uniform(.85, 1.03), .85*_soft(radius - d, .02)*(1 + .06*_noise(rng, x, .2, 2)))
-    return _mix(img, [1, .9, .68], .6*_soft(.5*radius - d, .025))
+        a, q, s = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.6), rng.uniform(0.012, 0.03)
+        d2 = (x - macula[0] - q * np.cos(a)) ** 2 + (y - macula[1] - q * np.sin(a)) ** 2
+        img = _mix(img, pale, rng.uniform(0.2, 0.6) * np.exp(-d2 / s**2))
+    radius, d = rng.uniform(0.14, 0.19), np.hypot(x - disc[0], (y - disc[1]) * rng.uniform(0.85, 1))
+    img = _mix(
+        img,
+        np.array([0.97, 0.76, 0.42]) * rng.uniform(0.85, 1.03),
+        0.85 * _soft(radius - d, 0.02) * (1 + 0.06 * _noise(rng, x, 0.2, 2)),
+    )
+    return _mix(img, [1, 0.9, 0.68], 0.6 * _soft(0.5 * radius - d, 0.025))
 
-def _camera(rng:np.random.Generator, img:np.ndarray, x:np.ndarray, y:np.ndarray):
+
+def _camera(rng: np.random.Generator, img: np.ndarray, x: np.ndarray, y: np.ndarray):
     "Uneven light, haze at one side of the rim, the aperture. Returns the picture and the aperture [H,W]."
-    r, a, rim = np.hypot(x, y), rng.uniform(0, 2*np.pi), rng.uniform(.95, 1)
-    img = img*(1 + rng.uniform(.1, .35)*(np.cos(a)*x + np.sin(a)*y) - rng.uniform(.05, .3)*r**2 + .06*_noise(rng, x, 1.2, 1))
+    r, a, rim = np.hypot(x, y), rng.uniform(0, 2 * np.pi), rng.uniform(0.95, 1)
+    img = img * (
+        1
+        + rng.uniform(0.1, 0.35) * (np.cos(a) * x + np.sin(a) * y)
+        - rng.uniform(0.05, 0.3) * r**2
+        + 0.06 * _noise(rng, x, 1.2, 1)
+    )
     b = a + rng.normal(0, 1)
-    haze = np.clip((r - rim + rng.uniform(.25, .5))/.4, 0, 1)**1.5*_soft(np.cos(b)*x + np.sin(b)*y + .1, .25)
-    img = _mix(img, _HAZE[rng.integers(len(_HAZE))], rng.uniform(0, 1)*haze)
-    open_ = _soft(rim - r, .006)*_soft(rng.uniform(.9, 1) - abs(y), .004)
-    return img*open_ + .015*(1 - open_), open_
+    haze = np.clip((r - rim + rng.uniform(0.25, 0.5)) / 0.4, 0, 1) ** 1.5 * _soft(
+        np.cos(b) * x + np.sin(b) * y + 0.1, 0.25
+    )
+    img = _mix(img, _HAZE[rng.integers(len(_HAZE))], rng.uniform(0, 1) * haze)
+    open_ = _soft(rim - r, 0.006) * _soft(rng.uniform(0.9, 1) - abs(y), 0.004)
+    return img * open_ + 0.015 * (1 - open_), open_
 
 # %% ../nbs/01_datasets.ipynb #6c9ea49d
-def fundus_phantom(shape:tuple[int,int]=(128, 128), # rows and columns, each at least 16
-                   seed:int=0,                      # the same seed gives the same picture
-                  ) -> tuple[np.ndarray,np.ndarray]: # RGB float32 [H,W,3] in [0,1]; labels int32 [H,W]: 0 background, 1 atrophy
+def fundus_phantom(
+    shape: tuple[int, int] = (128, 128),  # rows and columns, each at least 16
+    seed: int = 0,  # the same seed gives the same picture
+) -> tuple[np.ndarray, np.ndarray]:  # RGB float32 [H,W,3] in [0,1]; labels int32 [H,W]: 0 background, 1 atrophy
     "A fundus photograph with geographic atrophy. Raises ValueError for a shape that is too small."
     rng, (x, y) = np.random.default_rng([seed, 1]), _grid(shape)
     side = int(rng.choice([-1, 1]))
-    disc = np.array([side*rng.uniform(.66, .86), rng.normal(-.03, .06)])
+    disc = np.array([side * rng.uniform(0.66, 0.86), rng.normal(-0.03, 0.06)])
     img, streak, pale, macula = _choroid(rng, x, y, side)
     f = _lesion(rng, x, y, side)
     img = _atrophy(rng, img, x, f, streak, pale)
     img = _drusen_and_disc(rng, img, x, y, pale, macula, disc)
-    for radius, dark in ((.019, [.6, 1, .95]), (.0135, [.3, .85, .8])):   # veins, arteries
-        img = img*(1 - rng.uniform(.35, .55)*_vessels(rng, x, y, disc, radius)*np.reshape(dark, (3, 1, 1)))
+    for radius, dark in ((0.019, [0.6, 1, 0.95]), (0.0135, [0.3, 0.85, 0.8])):  # veins, arteries
+        img = img * (1 - rng.uniform(0.35, 0.55) * _vessels(rng, x, y, disc, radius) * np.reshape(dark, (3, 1, 1)))
     img, aperture = _camera(rng, img, x, y)
     img = _shrink(img)
-    n = rng.standard_normal(img.shape) + .7*rng.standard_normal((1, *shape))     # colour noise, partly shared by the channels
-    n = .6*n + ndimage.gaussian_filter(n, (0, .7, .7))
-    img = img + rng.uniform(.008, .026)*n*(.35 + .65*_shrink(aperture))
-    truth = _shrink(((f > 0) & (aperture > .5)).astype(float)) >= .5
+    n = rng.standard_normal(img.shape) + 0.7 * rng.standard_normal(
+        (1, *shape)
+    )  # colour noise, partly shared by the channels
+    n = 0.6 * n + ndimage.gaussian_filter(n, (0, 0.7, 0.7))
+    img = img + rng.uniform(0.008, 0.026) * n * (0.35 + 0.65 * _shrink(aperture))
+    truth = _shrink(((f > 0) & (aperture > 0.5)).astype(float)) >= 0.5
     return np.moveaxis(img.clip(0, 1), 0, -1).astype(np.float32), truth.astype(np.int32)
 
 # %% ../nbs/01_datasets.ipynb #0d361602
-def _folds(rng:np.random.Generator, x:np.ndarray,
-           theta:np.ndarray,  # [H,W]: angle around the brain
-           depth:np.ndarray,  # [H,W]: how far below the brain's surface
-          ) -> np.ndarray:    # bool [H,W]: the fluid in the sulci
+def _folds(
+    rng: np.random.Generator,
+    x: np.ndarray,
+    theta: np.ndarray,  # [H,W]: angle around the brain
+    depth: np.ndarray,  # [H,W]: how far below the brain's surface
+) -> np.ndarray:  # bool [H,W]: the fluid in the sulci
     "Sulci: wavy lines that run inward from the surface, each to its own depth."
-    n, px = 360, 1/abs(x[0, 1] - x[0, 0])
+    n, px = 360, 1 / abs(x[0, 1] - x[0, 0])
     field = ndimage.gaussian_filter(rng.standard_normal((n, 64)), (3.4, 11), mode="wrap")
     reach = ndimage.gaussian_filter(rng.standard_normal(n), 6, mode="wrap")
-    at = (theta/(2*np.pi) + .5)*n + 6*_noise(rng, x, .5, 1)
-    f = ndimage.map_coordinates(field/field.std(), [at, depth*70], order=1, mode="grid-wrap")
-    deepest = .19 + .06*ndimage.map_coordinates(reach/reach.std(), [at], order=1, mode="grid-wrap")
-    slope = np.hypot(*np.gradient(f))*px + 1e-6
-    return (abs(f)/slope < .0095) & (depth < deepest)
+    at = (theta / (2 * np.pi) + 0.5) * n + 6 * _noise(rng, x, 0.5, 1)
+    f = ndimage.map_coordinates(field / field.std(), [at, depth * 70], order=1, mode="grid-wrap")
+    deepest = 0.19 + 0.06 * ndimage.map_coordinates(reach / reach.std(), [at], order=1, mode="grid-wrap")
+    slope = np.hypot(*np.gradient(f)) * px + 1e-6
+    return (abs(f) / slope < 0.0095) & (depth < deepest)
 
-def _ventricles(rng:np.random.Generator, X:np.ndarray, Y:np.ndarray) -> np.ndarray:
+
+def _ventricles(rng: np.random.Generator, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     "Signed field [H,W], positive inside the two lateral ventricles (bent tubes with wide horns) and the third."
-    size, asymmetry, t = rng.uniform(.75, 1.45), rng.normal(0, .08), np.linspace(-.30, .34, 24)
-    across = .075 + .05*np.sqrt(size) + .10*np.clip((t - .02)/.3, 0, 1)**1.5 + .11*np.clip((-t - .06)/.24, 0, 1)**1.6
-    radius = .034*size*(.75 + .75*np.clip((-t - .02)/.25, 0, 1) + .75*np.clip((t - .1)/.24, 0, 1) - .27*np.clip((-t - .24)/.06, 0, 1))
+    size, asymmetry, t = rng.uniform(0.75, 1.45), rng.normal(0, 0.08), np.linspace(-0.30, 0.34, 24)
+    across = (
+        0.075
+        + 0.05 * np.sqrt(size)
+        + 0.10 * np.clip((t - 0.02) / 0.3, 0, 1) ** 1.5
+        + 0.11 * np.clip((-t - 0.06) / 0.24, 0, 1) ** 1.6
+    )
+    radius = (
+        0.034
+        * size
+        * (
+            0.75
+            + 0.75 * np.clip((-t - 0.02) / 0.25, 0, 1)
+            + 0.75 * np.clip((t - 0.1) / 0.24, 0, 1)
+            - 0.27 * np.clip((-t - 0.24) / 0.06, 0, 1)
+        )
+    )
     tube, sides = cKDTree(np.c_[across, t]), []
     for s in (-1, 1):
-        d, i = tube.query(np.stack([s*X, Y], -1))
-        sides.append((1 + s*asymmetry)*radius[i] - d)
-    third = .014*size - np.hypot(X, np.clip(abs(Y - .06) - .09, 0, None)*1.2)
-    return np.maximum(np.maximum(*sides) + .006*_noise(rng, X, .12, 2), third)
+        d, i = tube.query(np.stack([s * X, Y], -1))
+        sides.append((1 + s * asymmetry) * radius[i] - d)
+    third = 0.014 * size - np.hypot(X, np.clip(abs(Y - 0.06) - 0.09, 0, None) * 1.2)
+    return np.maximum(np.maximum(*sides) + 0.006 * _noise(rng, X, 0.12, 2), third)
 
-def _tumour(rng:np.random.Generator, x, y, inside, centre, radius) -> tuple[np.ndarray,np.ndarray]:
+
+def _tumour(rng: np.random.Generator, x, y, inside, centre, radius) -> tuple[np.ndarray, np.ndarray]:
     "Signed fields of the tumour and of the oedema around it, whose edge is ragged."
-    q = rng.uniform(.75, 1.3)
-    f = radius*(1 + .12*_noise(rng, x, .3, 2)) - np.hypot((x - centre[0])*q, (y - centre[1])/q) + .05*radius*_noise(rng, x, .08, 1)
+    q = rng.uniform(0.75, 1.3)
+    f = (
+        radius * (1 + 0.12 * _noise(rng, x, 0.3, 2))
+        - np.hypot((x - centre[0]) * q, (y - centre[1]) / q)
+        + 0.05 * radius * _noise(rng, x, 0.08, 1)
+    )
     f = np.where(inside, f, -1)
-    return f, f + radius*rng.uniform(.25, .7)*(1 + .45*_noise(rng, x, .3, 2))
+    return f, f + radius * rng.uniform(0.25, 0.7) * (1 + 0.45 * _noise(rng, x, 0.3, 2))
 
 # %% ../nbs/01_datasets.ipynb #a7b35cb8
-def _brain_tissue(rng:np.random.Generator, x, X, Y, depth, theta, vent, tumour, oedema, radius) -> np.ndarray:
+def _brain_tissue(rng: np.random.Generator, x, X, Y, depth, theta, vent, tumour, oedema, radius) -> np.ndarray:
     "Signal of the brain [H,W]: white and grey matter, deep nuclei, oedema, tumour (often with a rim and a dead core), fluid."
-    white = rng.uniform(.66, .76); grey, fluid = white*rng.uniform(.62, .74), rng.uniform(.12, .22)
-    fissure = (abs(X + .02*_noise(rng, x, .6, 1)) < .010) & (abs(Y) > .27)
-    csf = (depth < .012) | _folds(rng, x, theta, depth) | fissure
-    cortex = ndimage.distance_transform_edt(~csf)*abs(x[0, 1] - x[0, 0]) < .048 + .008*_noise(rng, x, .3, 1)
-    nuclei = np.maximum.reduce([.085 - np.hypot(abs(X) - .15, (Y - .10)*.75), .05 - np.hypot(abs(X) - .185, (Y + .13)*.55),
-                                .05 - np.hypot(abs(X) - .27, (Y + .02)*.4)]) + .008*_noise(rng, x, .15, 2)
-    img = np.where(cortex, grey + .02*_noise(rng, x, .1), white + .012*_noise(rng, x, .2))
-    img += (grey + .04 - img)*_soft(nuclei, .008)
-    img += (.75*white - img)*_soft(oedema, .02)*rng.uniform(.4, .85)*~cortex
-    img += (grey*rng.uniform(.78, 1.12) + .045*_noise(rng, x, .08, 2) - img)*_soft(tumour, .006)
-    if rng.random() < .6:
-        img += (rng.uniform(.35, .6)*grey - img)*_soft(tumour - rng.uniform(.35, .6)*radius, .012)
-        img += (rng.uniform(1.1, 1.5)*grey - img)*np.exp(-((tumour/radius - .3)/.13)**2)*rng.uniform(.3, .9)*(tumour > 0)
-    img = np.where(csf & (tumour < 0), fluid + .05, img)
-    return img + (fluid - img)*_soft(vent, .004)
+    white = rng.uniform(0.66, 0.76)
+    grey, fluid = white * rng.uniform(0.62, 0.74), rng.uniform(0.12, 0.22)
+    fissure = (abs(X + 0.02 * _noise(rng, x, 0.6, 1)) < 0.010) & (abs(Y) > 0.27)
+    csf = (depth < 0.012) | _folds(rng, x, theta, depth) | fissure
+    cortex = ndimage.distance_transform_edt(~csf) * abs(x[0, 1] - x[0, 0]) < 0.048 + 0.008 * _noise(rng, x, 0.3, 1)
+    nuclei = np.maximum.reduce(
+        [
+            0.085 - np.hypot(abs(X) - 0.15, (Y - 0.10) * 0.75),
+            0.05 - np.hypot(abs(X) - 0.185, (Y + 0.13) * 0.55),
+            0.05 - np.hypot(abs(X) - 0.27, (Y + 0.02) * 0.4),
+        ]
+    ) + 0.008 * _noise(rng, x, 0.15, 2)
+    img = np.where(cortex, grey + 0.02 * _noise(rng, x, 0.1), white + 0.012 * _noise(rng, x, 0.2))
+    img += (grey + 0.04 - img) * _soft(nuclei, 0.008)
+    img += (0.75 * white - img) * _soft(oedema, 0.02) * rng.uniform(0.4, 0.85) * ~cortex
+    img += (grey * rng.uniform(0.78, 1.12) + 0.045 * _noise(rng, x, 0.08, 2) - img) * _soft(tumour, 0.006)
+    if rng.random() < 0.6:
+        img += (rng.uniform(0.35, 0.6) * grey - img) * _soft(tumour - rng.uniform(0.35, 0.6) * radius, 0.012)
+        img += (
+            (rng.uniform(1.1, 1.5) * grey - img)
+            * np.exp(-(((tumour / radius - 0.3) / 0.13) ** 2))
+            * rng.uniform(0.3, 0.9)
+            * (tumour > 0)
+        )
+    img = np.where(csf & (tumour < 0), fluid + 0.05, img)
+    return img + (fluid - img) * _soft(vent, 0.004)
 
-def _head(rng:np.random.Generator, x:np.ndarray, img:np.ndarray, rad:np.ndarray) -> np.ndarray:
+
+def _head(rng: np.random.Generator, x: np.ndarray, img: np.ndarray, rad: np.ndarray) -> np.ndarray:
     "Put the brain `img` into its head: fluid, skull with marrow, scalp, air; `rad` is 1 at the brain's surface."
-    w, scalp = .012*_noise(rng, x, .8, 1), rng.uniform(.05, .1)
-    img = np.where(rad > 1, rng.uniform(.12, .22), img)
-    img = np.where(rad > 1.055 + w, .06 + .02*_noise(rng, x, .1, 1), img)
-    img = np.where(abs(rad - w - 1.0925) < .014, img + .14, img)
-    img = np.where(rad > 1.13 + w, rng.uniform(.6, .95) + .06*_noise(rng, x, .1), img)
-    return np.where(rad > 1.13 + scalp + 1.6*w, 0, img)
+    w, scalp = 0.012 * _noise(rng, x, 0.8, 1), rng.uniform(0.05, 0.1)
+    img = np.where(rad > 1, rng.uniform(0.12, 0.22), img)
+    img = np.where(rad > 1.055 + w, 0.06 + 0.02 * _noise(rng, x, 0.1, 1), img)
+    img = np.where(abs(rad - w - 1.0925) < 0.014, img + 0.14, img)
+    img = np.where(rad > 1.13 + w, rng.uniform(0.6, 0.95) + 0.06 * _noise(rng, x, 0.1), img)
+    return np.where(rad > 1.13 + scalp + 1.6 * w, 0, img)
 
 # %% ../nbs/01_datasets.ipynb #52f946be
-def _scanner(rng:np.random.Generator, img:np.ndarray) -> np.ndarray:
+def _scanner(rng: np.random.Generator, img: np.ndarray) -> np.ndarray:
     "Bias field and Rician noise on a finished slice [H,W]; returned in [0,1]."
     x, y = _grid(img.shape, 1)
     field = _noise(rng, x, 1.6, 1)
-    field = 1 + .36*(field - field.mean())/np.ptp(field) + rng.uniform(-.12, .12)*x + rng.uniform(-.12, .12)*y
-    s = rng.uniform(.02, .045)
-    img = np.hypot(img*field + rng.normal(0, s, img.shape), rng.normal(0, s, img.shape))
-    img = ndimage.gaussian_filter(img, .35)
-    return (img*rng.uniform(.85, 1)/np.quantile(img, .99)).clip(0, 1).astype(np.float32)
+    field = (
+        1 + 0.36 * (field - field.mean()) / np.ptp(field) + rng.uniform(-0.12, 0.12) * x + rng.uniform(-0.12, 0.12) * y
+    )
+    s = rng.uniform(0.02, 0.045)
+    img = np.hypot(img * field + rng.normal(0, s, img.shape), rng.normal(0, s, img.shape))
+    img = ndimage.gaussian_filter(img, 0.35)
+    return (img * rng.uniform(0.85, 1) / np.quantile(img, 0.99)).clip(0, 1).astype(np.float32)
 
-def brain_phantom(shape:tuple[int,int]=(128, 128), # rows and columns, each at least 16
-                  seed:int=0,                      # the same seed gives the same picture
-                 ) -> tuple[np.ndarray,np.ndarray]: # float32 [H,W] in [0,1]; labels int32 [H,W]: 0 none, 1 ventricles, 2 tumour
+
+def brain_phantom(
+    shape: tuple[int, int] = (128, 128),  # rows and columns, each at least 16
+    seed: int = 0,  # the same seed gives the same picture
+) -> tuple[np.ndarray, np.ndarray]:  # float32 [H,W] in [0,1]; labels int32 [H,W]: 0 none, 1 ventricles, 2 tumour
     "An axial T1-weighted head slice with ventricles and a tumour. Raises ValueError for a shape that is too small."
     rng, (x, y) = np.random.default_rng([seed, 2]), _grid(shape)
-    tilt = rng.normal(0, .06)
-    x, y = x*np.cos(tilt) + y*np.sin(tilt), y*np.cos(tilt) - x*np.sin(tilt)
-    x, y = x + .012*_noise(rng, x, 1, 1), y + .012*_noise(rng, x, 1, 1)
-    radius, centre = rng.uniform(.13, .24), np.array([rng.choice([-1, 1])*rng.uniform(.28, .4), .48*np.sin(rng.uniform(-1.1, 1.1))])
+    tilt = rng.normal(0, 0.06)
+    x, y = x * np.cos(tilt) + y * np.sin(tilt), y * np.cos(tilt) - x * np.sin(tilt)
+    x, y = x + 0.012 * _noise(rng, x, 1, 1), y + 0.012 * _noise(rng, x, 1, 1)
+    radius, centre = (
+        rng.uniform(0.13, 0.24),
+        np.array([rng.choice([-1, 1]) * rng.uniform(0.28, 0.4), 0.48 * np.sin(rng.uniform(-1.1, 1.1))]),
+    )
     dx, dy = x - centre[0], y - centre[1]
     d = np.hypot(dx, dy) + 1e-9
-    push = .28*radius*np.exp(-(d/(1.7*radius))**2)                        # mass effect
-    X, Y = x - push*dx/d, y - push*dy/d
-    wide, long = rng.uniform(.66, .71), rng.uniform(.80, .86)
-    rad, outer = (np.hypot(u/wide, v/long)*(1 + .03*v/long) for u, v in ((X, Y), (x, y)))
-    vent = np.where(rad < .75, _ventricles(rng, X, Y), -1)
-    tumour, oedema = _tumour(rng, x, y, (outer < .97) & (vent < 0), centre, radius)
-    img = _brain_tissue(rng, x, X, Y, .75*(1 - rad), np.arctan2(Y/long, X/wide), vent, tumour, oedema, radius)
+    push = 0.28 * radius * np.exp(-((d / (1.7 * radius)) ** 2))  # mass effect
+    X, Y = x - push * dx / d, y - push * dy / d
+    wide, long = rng.uniform(0.66, 0.71), rng.uniform(0.80, 0.86)
+    rad, outer = (np.hypot(u / wide, v / long) * (1 + 0.03 * v / long) for u, v in ((X, Y), (x, y)))
+    vent = np.where(rad < 0.75, _ventricles(rng, X, Y), -1)
+    tumour, oedema = _tumour(rng, x, y, (outer < 0.97) & (vent < 0), centre, radius)
+    img = _brain_tissue(rng, x, X, Y, 0.75 * (1 - rad), np.arctan2(Y / long, X / wide), vent, tumour, oedema, radius)
     img = _scanner(rng, _shrink(_head(rng, x, img, outer)))
     labels = np.zeros(shape, np.int32)
-    labels[_shrink((vent > 0).astype(float)) >= .5] = 1
-    labels[_shrink((tumour > 0).astype(float)) > .5] = 2
+    labels[_shrink((vent > 0).astype(float)) >= 0.5] = 1
+    labels[_shrink((tumour > 0).astype(float)) > 0.5] = 2
     return img, labels
 
 # %% ../nbs/01_datasets.ipynb #356b3e90
-def _divide(rng:np.random.Generator, u:np.ndarray, v:np.ndarray, # warped coordinates [H,W]
-            parent:np.ndarray,  # int [H,W]: regions 1, 2, …; 0 stays 0
-            most:int,           # a region is divided into 2 to `most` pieces
-           ) -> np.ndarray:     # int [H,W]: the pieces, numbered through
+def _divide(
+    rng: np.random.Generator,
+    u: np.ndarray,
+    v: np.ndarray,  # warped coordinates [H,W]
+    parent: np.ndarray,  # int [H,W]: regions 1, 2, …; 0 stays 0
+    most: int,  # a region is divided into 2 to `most` pieces
+) -> np.ndarray:  # int [H,W]: the pieces, numbered through
     "Divide every region among seeds that lie far from each other."
     out, n = np.zeros_like(parent), 1
     for p in range(1, parent.max() + 1):
@@ -295,78 +414,97 @@ def _divide(rng:np.random.Generator, u:np.ndarray, v:np.ndarray, # warped coordi
         seeds = where[rng.integers(len(where), size=1)]
         for _ in range(rng.integers(2, most + 1) - 1):
             some = where[rng.integers(len(where), size=12)]
-            far = ((some[:, None] - seeds)**2).sum(-1).min(1).argmax()
-            seeds = np.concatenate([seeds, some[far:far + 1]])
+            far = ((some[:, None] - seeds) ** 2).sum(-1).min(1).argmax()
+            seeds = np.concatenate([seeds, some[far : far + 1]])
         at, s = tuple(where.T), tuple(seeds.T)
-        out[at] = n + ((u[at][:, None] - u[s])**2 + (v[at][:, None] - v[s])**2).argmin(1)
+        out[at] = n + ((u[at][:, None] - u[s]) ** 2 + (v[at][:, None] - v[s]) ** 2).argmin(1)
         n += len(seeds)
     return out
 
-def _inherit(rng:np.random.Generator, child:np.ndarray, parent:np.ndarray, # nested label maps
-             colours:np.ndarray, # [parents, 3]
-             amount:float,       # how far children differ
-            ) -> np.ndarray:     # [children, 3]; the ground keeps its colour
+
+def _inherit(
+    rng: np.random.Generator,
+    child: np.ndarray,
+    parent: np.ndarray,  # nested label maps
+    colours: np.ndarray,  # [parents, 3]
+    amount: float,  # how far children differ
+) -> np.ndarray:  # [children, 3]; the ground keeps its colour
     "A colour for every child: its parent's, moved in directions that spread its siblings evenly."
-    of = np.zeros(child.max() + 1, int); of[child] = parent
+    of = np.zeros(child.max() + 1, int)
+    of[child] = parent
     out = colours[of].copy()
     for p in range(1 if parent.any() else 0, len(colours)):
         i = np.flatnonzero(of == p)
-        t = rng.uniform(0, 2*np.pi) + np.arange(len(i))*2*np.pi/max(len(i), 1)
-        out[i] += amount*(np.outer(np.cos(t), [.71, -.71, 0]) + np.outer(np.sin(t), [.41, .41, -.82]) + rng.normal(0, .2, (len(i), 1)))
+        t = rng.uniform(0, 2 * np.pi) + np.arange(len(i)) * 2 * np.pi / max(len(i), 1)
+        out[i] += amount * (
+            np.outer(np.cos(t), [0.71, -0.71, 0])
+            + np.outer(np.sin(t), [0.41, 0.41, -0.82])
+            + rng.normal(0, 0.2, (len(i), 1))
+        )
     return out
 
 # %% ../nbs/01_datasets.ipynb #d79b5136
-def _bodies(rng:np.random.Generator, u:np.ndarray, v:np.ndarray) -> np.ndarray:
+def _bodies(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     "Int [H,W]: two or three bodies around the middle, numbered from 1, on the ground 0."
     k = int(rng.integers(2, 4))
-    a = rng.uniform(0, 2*np.pi) + np.arange(k)*2*np.pi/k + rng.normal(0, .15, k)
-    q, r = rng.uniform(.42, .5, k), rng.uniform(.36, .46, k)*(1.08 if k == 2 else .95)
-    f = np.stack([r[i] - np.hypot(u - q[i]*np.cos(a[i]), v - q[i]*np.sin(a[i])) for i in range(k)])
+    a = rng.uniform(0, 2 * np.pi) + np.arange(k) * 2 * np.pi / k + rng.normal(0, 0.15, k)
+    q, r = rng.uniform(0.42, 0.5, k), rng.uniform(0.36, 0.46, k) * (1.08 if k == 2 else 0.95)
+    f = np.stack([r[i] - np.hypot(u - q[i] * np.cos(a[i]), v - q[i] * np.sin(a[i])) for i in range(k)])
     return np.where(f.max(0) > 0, f.argmax(0) + 1, 0)
 
 # %% ../nbs/01_datasets.ipynb #c07b22e7
-def nested_phantom(shape:tuple[int,int]=(128, 128), # rows and columns, each at least 16
-                   seed:int=0,                      # the same seed gives the same picture
-                  ) -> tuple[np.ndarray,np.ndarray]: # RGB float32 [H,W,3] in [0,1]; labels int32 [3,H,W]: coarse, middle, fine
+def nested_phantom(
+    shape: tuple[int, int] = (128, 128),  # rows and columns, each at least 16
+    seed: int = 0,  # the same seed gives the same picture
+) -> tuple[np.ndarray, np.ndarray]:  # RGB float32 [H,W,3] in [0,1]; labels int32 [3,H,W]: coarse, middle, fine
     "Bodies of parts of cells on a ground (label 0); the three label maps nest exactly."
     rng, (x, y) = np.random.default_rng([seed, 3]), _grid(shape)
-    u, v = x + .07*_noise(rng, x, .7, 2), y + .07*_noise(rng, x, .7, 2)
+    u, v = x + 0.07 * _noise(rng, x, 0.7, 2), y + 0.07 * _noise(rng, x, 0.7, 2)
     coarse = _bodies(rng, u, v)
     middle = _divide(rng, u, v, coarse, 3)
-    fine = _divide(rng, x + .05*_noise(rng, x, .3, 2), y + .05*_noise(rng, x, .3, 2), middle, 4)
-    colours, parent = rng.uniform(.42, .58)*np.ones((1, 3)), np.zeros_like(coarse)
-    for child, amount in ((coarse, .17), (middle, .11), (fine, .075)):
+    fine = _divide(rng, x + 0.05 * _noise(rng, x, 0.3, 2), y + 0.05 * _noise(rng, x, 0.3, 2), middle, 4)
+    colours, parent = rng.uniform(0.42, 0.58) * np.ones((1, 3)), np.zeros_like(coarse)
+    for child, amount in ((coarse, 0.17), (middle, 0.11), (fine, 0.075)):
         colours, parent = _inherit(rng, child, parent, colours, amount), child
     img = np.moveaxis(colours[fine], -1, 0)
     for j in range(1, middle.max() + 1):
-        t, w = rng.uniform(0, np.pi), rng.uniform(.06, .16)
-        img = img + (middle == j)*rng.uniform(.02, .07)*np.sin(2*np.pi*(np.cos(t)*u + np.sin(t)*v)/w)
-    img = img + .03*_noise(rng, x, .08, 2)*rng.uniform(.3, 1.2, fine.max() + 1)[fine]
-    t = rng.uniform(0, 2*np.pi)
-    img = ndimage.gaussian_filter(_shrink(img*(1 + rng.uniform(.12, .3)*(np.cos(t)*x + np.sin(t)*y))), (0, .5, .5))
-    img = img + rng.normal(0, rng.uniform(.02, .04), img.shape)
+        t, w = rng.uniform(0, np.pi), rng.uniform(0.06, 0.16)
+        img = img + (middle == j) * rng.uniform(0.02, 0.07) * np.sin(2 * np.pi * (np.cos(t) * u + np.sin(t) * v) / w)
+    img = img + 0.03 * _noise(rng, x, 0.08, 2) * rng.uniform(0.3, 1.2, fine.max() + 1)[fine]
+    t = rng.uniform(0, 2 * np.pi)
+    img = ndimage.gaussian_filter(
+        _shrink(img * (1 + rng.uniform(0.12, 0.3) * (np.cos(t) * x + np.sin(t) * y))), (0, 0.5, 0.5)
+    )
+    img = img + rng.normal(0, rng.uniform(0.02, 0.04), img.shape)
     labels = np.stack([coarse, middle, fine])[:, 1::2, 1::2].astype(np.int32)
     return np.moveaxis(img.clip(0, 1), 0, -1).astype(np.float32), labels
 
 # %% ../nbs/01_datasets.ipynb #bf65c93a
-_HARMLESS = (".npy", ".npz", ".nii", ".nii.gz")     # no decoder in another language than Python, but zlib
+_HARMLESS = (".npy", ".npz", ".nii", ".nii.gz")  # no decoder in another language than Python, but zlib
+
 
 class Sample(NamedTuple):
     "One image of a data set."
-    name: str                  # unique in its set: the relative path with its ending, or a number like "000"
-    image: Image               # pixels [C,*spatial] in [-1, 1]
+
+    name: str  # unique in its set: the relative path with its ending, or a number like "000"
+    image: Image  # pixels [C,*spatial] in [-1, 1]
     labels: np.ndarray | None  # integers [*spatial], or None where nobody drew them
 
-def _as_labels(x, # integers, booleans or whole floats [*spatial], or with one axis of length 1 at the end
-               name:str, # for messages
-              ) -> np.ndarray: # int32 [*spatial]
+
+def _as_labels(
+    x,  # integers, booleans or whole floats [*spatial], or with one axis of length 1 at the end
+    name: str,  # for messages
+) -> np.ndarray:  # int32 [*spatial]
     "Check a label array."
     x = np.asarray(x)
-    if x.dtype.kind not in "biuf": raise TypeError(f"{name}: labels of type {x.dtype}; expected integers.")
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: labels of type {x.dtype}; expected integers.")
     if x.dtype.kind == "f" and not (np.isfinite(x).all() and (x == np.round(x)).all()):
         raise ValueError(f"{name}: labels hold fractions or NaN; expected whole numbers, one per region.")
-    if x.ndim > 2 and x.shape[-1] == 1: x = x[..., 0]
-    if x.size and not (-2**31 <= x.min() and x.max() < 2**31): raise ValueError(f"{name}: labels up to {x.max()} do not fit in 32 bits.")
+    if x.ndim > 2 and x.shape[-1] == 1:
+        x = x[..., 0]
+    if x.size and not (-(2**31) <= x.min() and x.max() < 2**31):
+        raise ValueError(f"{name}: labels up to {x.max()} do not fit in 32 bits.")
     return x.astype(np.int32)
 
 # %% ../nbs/01_datasets.ipynb #678a04cf
@@ -376,90 +514,117 @@ class ImageDataset(Dataset):
     `names` are the items in order; `ds[i]`, `ds[name]` and iteration give `Sample`s, `ds[2:5]` a subset. Raises ValueError
     when two names are equal or, while reading, when two images differ in their number of channels or one is a volume and
     the other a picture (both are named)."""
-    def __init__(self,
-                 items:Iterable[tuple],          # (name, image, labels or None); arrays, paths, Images, or functions that return one
-                 *, name:str="images",           # what to call the set in messages
-                 channels:str|None=None,         # "gray" or "rgb": convert every image; None: as stored
-                 channel_axis:int|str|None=None, # of stored arrays, where their shape does not tell
-                 window:tuple[float,float]|None=None, # source values that become −1 and 1; None: per image, see `cuts.images`
-                 max_pixels:int=MAX_PIXELS,      # larger images are refused before they are read
-                 is_binary:bool|None=None,       # labels mean "in or out"; None: find out
-                 cache_bytes:int=2**30,          # keep at most this much in memory
-                ):
+
+    def __init__(
+        self,
+        items: Iterable[tuple],  # (name, image, labels or None); arrays, paths, Images, or functions that return one
+        *,
+        name: str = "images",  # what to call the set in messages
+        channels: str | None = None,  # "gray" or "rgb": convert every image; None: as stored
+        channel_axis: int | str | None = None,  # of stored arrays, where their shape does not tell
+        window: tuple[float, float]
+        | None = None,  # source values that become −1 and 1; None: per image, see `cuts.images`
+        max_pixels: int = MAX_PIXELS,  # larger images are refused before they are read
+        is_binary: bool | None = None,  # labels mean "in or out"; None: find out
+        cache_bytes: int = 2**30,  # keep at most this much in memory
+    ):
         items = list(items)
         self.name, self.names = name, [n for n, *_ in items]
         double = {n for n in self.names if self.names.count(n) > 1} if len(set(self.names)) < len(items) else ()
-        if double: raise ValueError(f"{name}: two items are called {sorted(double)[0]!r}. Names identify results: make them unique.")
+        if double:
+            raise ValueError(
+                f"{name}: two items are called {sorted(double)[0]!r}. Names identify results: make them unique."
+            )
         self.failures: dict[str, str] = {}
         self._items = {n: (image, labels) for n, image, labels in items}
         self._read = dict(channels=channels, channel_axis=channel_axis, window=window, max_pixels=max_pixels)
-        self._binary, self._first = [] if is_binary is None else [is_binary], []            # found out while reading
-        self._survived, self._deadly = set(), set()                                         # by a trial, see `check`
+        self._binary, self._first = [] if is_binary is None else [is_binary], []  # found out while reading
+        self._survived, self._deadly = set(), set()  # by a trial, see `check`
         self._cache, self.cache_bytes = OrderedDict(), cache_bytes
 
-    def __len__(self) -> int: return len(self.names)
+    def __len__(self) -> int:
+        return len(self.names)
+
     def __repr__(self) -> str:
         n = sum(self._items[k][1] is not None for k in self.names)
-        return f"ImageDataset {self.name!r}: {len(self)} image{'s'*(len(self) != 1)}, {n} with labels"
-    def __getstate__(self): return {**self.__dict__, "_cache": OrderedDict()}     # a worker reads anew
+        return f"ImageDataset {self.name!r}: {len(self)} image{'s' * (len(self) != 1)}, {n} with labels"
 
-    def __getitem__(self, i:int|str|slice) -> "Sample | ImageDataset":
+    def __getstate__(self):
+        return {**self.__dict__, "_cache": OrderedDict()}  # a worker reads anew
+
+    def __getitem__(self, i: int | str | slice) -> "Sample | ImageDataset":
         "One sample by position or name, or a subset by slice. An unreadable item raises what its reader raised."
-        if isinstance(i, slice): return self.subset(range(len(self))[i])
+        if isinstance(i, slice):
+            return self.subset(range(len(self))[i])
         if isinstance(i, str) and i not in self._items:
             raise KeyError(f"{self.name} has no image {i!r}; it has {len(self)}, the first are {self.names[:3]}.")
         name = i if isinstance(i, str) else self.names[i]
-        if name in self._cache: self._cache.move_to_end(name); return self._cache[name]
+        if name in self._cache:
+            self._cache.move_to_end(name)
+            return self._cache[name]
         sample = self._cache[name] = self._load(name)
         held = sum(map(_weight, self._cache.values()))
-        while held > self.cache_bytes: held -= _weight(self._cache.popitem(last=False)[1])   # the one not used for longest
+        while held > self.cache_bytes:
+            held -= _weight(self._cache.popitem(last=False)[1])  # the one not used for longest
         return sample
 
     def __iter__(self) -> Iterator[Sample]:
         "All readable samples in order; an unreadable one is logged and recorded in `failures`."
         for name in list(self.names):
-            if (sample := self._readable(name)) is not None: yield sample
+            if (sample := self._readable(name)) is not None:
+                yield sample
 
-    def _readable(self, name:str) -> Sample|None:
+    def _readable(self, name: str) -> Sample | None:
         "A sample, or a record of why there is none."
-        try: return self[name]
-        except ChannelMismatch: raise
-        except Exception as e: self._leave_out(name, str(e) or type(e).__name__)     # whatever a decoder throws at a damaged file
+        try:
+            return self[name]
+        except ChannelMismatch:
+            raise
+        except Exception as e:
+            self._leave_out(name, str(e) or type(e).__name__)  # whatever a decoder throws at a damaged file
 
-    def _leave_out(self, name:str, why:str):
+    def _leave_out(self, name: str, why: str):
         self.failures[name] = why
         _log.warning("%s: %s is left out: %s", self.name, name, why)
 
-    def _load(self, name:str) -> Sample:
+    def _load(self, name: str) -> Sample:
         source, labels = self._items[name]
         image = _to_image(source, self._read, name)
         first = self._first or self._first.append((name, image.n_channels, image.ndim)) or self._first
         if (image.n_channels, image.ndim) != first[0][1:]:
-            raise ChannelMismatch(f"{self.name}: {name} has {_kind(image.n_channels, image.ndim)}, but {first[0][0]} has "
-                                  f"{_kind(*first[0][1:])}; one set needs one kind. Pass channels=\"gray\" or \"rgb\", or separate them.")
+            raise ChannelMismatch(
+                f"{self.name}: {name} has {_kind(image.n_channels, image.ndim)}, but {first[0][0]} has "
+                f'{_kind(*first[0][1:])}; one set needs one kind. Pass channels="gray" or "rgb", or separate them.'
+            )
         if labels is not None:
             labels = self._labels(name)
             check_labels_match(labels, image, name)
-            if labels.size and (labels.max() > 1 or labels.min() < 0) and self.is_binary: labels = (labels != 0).astype(np.int32)
+            if labels.size and (labels.max() > 1 or labels.min() < 0) and self.is_binary:
+                labels = (labels != 0).astype(np.int32)
         return Sample(name, image, labels)
 
-    def _labels(self, name:str) -> np.ndarray|None:
+    def _labels(self, name: str) -> np.ndarray | None:
         x = self._items[name][1]
-        if isinstance(x, (str, os.PathLike)): x = read_labels(x, max_pixels=self._read["max_pixels"])
-        elif callable(x): x = x()
+        if isinstance(x, (str, os.PathLike)):
+            x = read_labels(x, max_pixels=self._read["max_pixels"])
+        elif callable(x):
+            x = x()
         return None if x is None else _as_labels(x, name)
 
-    def file(self, name:str) -> Path|None:
+    def file(self, name: str) -> Path | None:
         "The file that an image is read from; None for arrays and what is made when asked for."
         source = self._items[name][0]
-        if isinstance(source, tuple): return Path(source[0]).parent             # of a series, the folder
+        if isinstance(source, tuple):
+            return Path(source[0]).parent  # of a series, the folder
         return Path(source) if isinstance(source, (str, os.PathLike)) else None
 
     @property
     def n_channels(self) -> int:
         "Channels of every image: those of the first readable one."
-        if not self._first: next(iter(self), None)
-        if not self._first: raise ValueError(self._nothing())
+        if not self._first:
+            next(iter(self), None)
+        if not self._first:
+            raise ValueError(self._nothing())
         return self._first[0][1]
 
     @property
@@ -468,79 +633,117 @@ class ImageDataset(Dataset):
         return any(self._items[n][1] is not None for n in self.names)
 
     @property
-    def is_binary(self) -> bool|None:
+    def is_binary(self) -> bool | None:
         "Whether all label maps hold one and the same value besides 0; None without labels. Reads the labels, once."
-        if not self.has_labels: return None
+        if not self.has_labels:
+            return None
         if not self._binary:
             values = set()
             for n in self._items:
-                if n in self._deadly: continue
-                try: found = self._labels(n)
-                except Exception as e: _log.debug("%s: labels of %s: %s", self.name, n, e); continue   # `check` records it
-                if found is not None: values |= set(np.unique(found).tolist()) - {0}
-                if len(values) > 1: break
+                if n in self._deadly:
+                    continue
+                try:
+                    found = self._labels(n)
+                except Exception as e:
+                    _log.debug("%s: labels of %s: %s", self.name, n, e)
+                    continue  # `check` records it
+                if found is not None:
+                    values |= set(np.unique(found).tolist()) - {0}
+                if len(values) > 1:
+                    break
             self._binary.append(len(values) <= 1)
         return self._binary[0]
 
     @is_binary.setter
-    def is_binary(self, value:bool): self._binary[:] = [value]
+    def is_binary(self, value: bool):
+        self._binary[:] = [value]
 
     def _nothing(self) -> str:
         some = "".join(f"\n  {n}: {m}" for n, m in list(self.failures.items())[:5])
-        return (f"{self.name}: its only image could not be read." if len(self.failures) == 1 else f"{self.name}: none of the {len(self.failures)} images could be read.") + some
+        return (
+            f"{self.name}: its only image could not be read."
+            if len(self.failures) == 1
+            else f"{self.name}: none of the {len(self.failures)} images could be read."
+        ) + some
 
-    def check(self,
-              progress:bool=True, # show a progress bar
-             ) -> "ImageDataset": # itself
+    def check(
+        self,
+        progress: bool = True,  # show a progress bar
+    ) -> "ImageDataset":  # itself
         "Read everything once; unreadable items go from `names` to `failures`. Raises ValueError when nothing is left."
         self._try_all()
-        for _ in tqdm(self, self.name, len(self), leave=False, disable=None if progress else True): pass
+        for _ in tqdm(self, self.name, len(self), leave=False, disable=None if progress else True):
+            pass
         self.names = [n for n in self.names if n not in self.failures]
-        if not self.names: raise ValueError(self._nothing())
+        if not self.names:
+            raise ValueError(self._nothing())
         return self
 
     def _try_all(self):
         "Leave out the items that kill a process that reads them, before this one reads any."
-        risky = [n for n in self.names if n not in self._survived and any(isinstance(x, (str, os.PathLike, tuple)) and (isinstance(x, tuple) or suffix(x) not in _HARMLESS) for x in self._items[n])]
+        risky = [
+            n
+            for n in self.names
+            if n not in self._survived
+            and any(
+                isinstance(x, (str, os.PathLike, tuple)) and (isinstance(x, tuple) or suffix(x) not in _HARMLESS)
+                for x in self._items[n]
+            )
+        ]
         for name, death in read_ahead(risky, lambda name: (self._try_image(name), self._labels(name))):
-            if death: self._deadly.add(name); self._leave_out(name, f"{self.file(name)}: {death}")
-            else: self._survived.add(name)
+            if death:
+                self._deadly.add(name)
+                self._leave_out(name, f"{self.file(name)}: {death}")
+            else:
+                self._survived.add(name)
         self.names = [n for n in self.names if n not in self._deadly]
 
-    def _try_image(self, name:str):
+    def _try_image(self, name: str):
         "Read an image, and let what it raises wait until it is read in earnest."
-        try: _to_image(self._items[name][0], self._read, name)
-        except Exception as e: _log.debug("%s: %s", name, e)
+        try:
+            _to_image(self._items[name][0], self._read, name)
+        except Exception as e:
+            _log.debug("%s: %s", name, e)
 
-    def subset(self,
-               indices:Iterable[int|str], # positions or names, in the order wanted
-              ) -> "ImageDataset":        # shares what is in memory with this one
+    def subset(
+        self,
+        indices: Iterable[int | str],  # positions or names, in the order wanted
+    ) -> "ImageDataset":  # shares what is in memory with this one
         "Some of the images as a set."
         out = object.__new__(type(self))
         out.__dict__ |= self.__dict__
         out.names, out.failures = [i if isinstance(i, str) else self.names[i] for i in indices], {}
-        if unknown := [n for n in out.names if n not in self._items]: raise KeyError(f"{self.name} has no image {unknown[0]!r}.")
+        if unknown := [n for n in out.names if n not in self._items]:
+            raise KeyError(f"{self.name} has no image {unknown[0]!r}.")
         return out
 
-    def split(self,
-              ratio:tuple[float,float]=(7, 3), # sizes of the two parts, to each other
-              seed:int=1,                      # of the permutation
-             ) -> "tuple[ImageDataset, ImageDataset]": # training, validation; a set of one image is both
+    def split(
+        self,
+        ratio: tuple[float, float] = (7, 3),  # sizes of the two parts, to each other
+        seed: int = 1,  # of the permutation
+    ) -> "tuple[ImageDataset, ImageDataset]":  # training, validation; a set of one image is both
         "Divide at random into two parts without overlap, neither of them empty."
         a, b = ratio
-        if not (a > 0 and b > 0): raise ValueError(f"ratio={ratio}: both parts must be larger than 0, like (7, 3).")
+        if not (a > 0 and b > 0):
+            raise ValueError(f"ratio={ratio}: both parts must be larger than 0, like (7, 3).")
         n = len(self)
-        if n < 2: return self, self
-        order, k = np.random.default_rng(seed).permutation(n), min(max(round(n*a/(a + b)), 1), n - 1)
+        if n < 2:
+            return self, self
+        order, k = np.random.default_rng(seed).permutation(n), min(max(round(n * a / (a + b)), 1), n - 1)
         return self.subset(sorted(order[:k].tolist())), self.subset(sorted(order[k:].tolist()))
 
-    def facts(self) -> list[dict]: # plain values, for JSON
+    def facts(self) -> list[dict]:  # plain values, for JSON
         "`Image.facts` of every readable image, with its name and whether labels were found for it; those are not read. The images may differ in kind here."
         self._try_all()
         found = []
         for name in list(self.names):
-            try: found.append(dict(name=name, labels=self._items[name][1] is not None) | _to_image(self._items[name][0], self._read, name).facts())
-            except Exception as e: self._leave_out(name, str(e) or type(e).__name__)
+            try:
+                found.append(
+                    dict(name=name, labels=self._items[name][1] is not None)
+                    | _to_image(self._items[name][0], self._read, name).facts()
+                )
+            except Exception as e:
+                self._leave_out(name, str(e) or type(e).__name__)
         return found
 
     def digest(self) -> str:
@@ -555,17 +758,23 @@ class ImageDataset(Dataset):
 class ChannelMismatch(ValueError):
     "Two images of one set differ in kind; the message names both."
 
-def _kind(channels:int, ndim:int) -> str:
-    return f"{channels} channel{'s'*(channels != 1)} ({'a volume' if ndim == 3 else 'a picture'})"
 
-def _weight(sample:Sample) -> int:
+def _kind(channels: int, ndim: int) -> str:
+    return f"{channels} channel{'s' * (channels != 1)} ({'a volume' if ndim == 3 else 'a picture'})"
+
+
+def _weight(sample: Sample) -> int:
     return sample.image.data.nbytes + (0 if sample.labels is None else sample.labels.nbytes)
 
-def _to_image(x, how:dict, name:str) -> Image:
+
+def _to_image(x, how: dict, name: str) -> Image:
     "An image from a path, an array, an Image, or a function that returns one of these; `how` is handed to the reader."
-    if callable(x): x = x()
-    if isinstance(x, (str, os.PathLike, tuple)): return read_image(x, **how)
-    if isinstance(x, Image): return as_image(x, channels=how["channels"], window=how["window"])
+    if callable(x):
+        x = x()
+    if isinstance(x, (str, os.PathLike, tuple)):
+        return read_image(x, **how)
+    if isinstance(x, Image):
+        return as_image(x, channels=how["channels"], window=how["window"])
     return as_image(x, source=name, **how)
 
 # %% ../nbs/01_datasets.ipynb #9f634deb
@@ -574,53 +783,75 @@ _IMAGE_FOLDER = re.compile(r"(image|img)s?(t[rs]|[^a-z].*)?", re.I)
 _LABEL_NAME = re.compile(r"(label|mask)s?(?![a-z]).*|.*[^a-z](label|mask|seg|segmentation)s?", re.I)
 _WORDS = re.compile(r"(?<![a-z])(images?|img|labels?|masks?|seg|segmentation)(?![a-z])", re.I)
 
-def _natural(name:str) -> list:
-    "Sort key that counts: 2 before 10."
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p.casefold()) for p in re.split(r"([0-9]+)", name) if p] + [(2, 0, name)]
 
-def _stem(name:str) -> str:
+def _natural(name: str) -> list:
+    "Sort key that counts: 2 before 10."
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p.casefold()) for p in re.split(r"([0-9]+)", name) if p] + [
+        (2, 0, name)
+    ]
+
+
+def _stem(name: str) -> str:
     "The name without its ending, `.nii.gz` being one."
-    return name[:len(name) - len(suffix(name))]
+    return name[: len(name) - len(suffix(name))]
 
 # %% ../nbs/01_datasets.ipynb #4fd64796
-def list_files(folder:Path) -> list[str]: # relative to the folder
+def list_files(folder: Path) -> list[str]:  # relative to the folder
     "All visible files below, and folders that are one image (.zarr), as relative POSIX paths in natural order; links are followed, circles not; folders of results below are left out, and scores."
     out, seen = [], set()
-    for at, folders, files in os.walk(folder, followlinks=True, onerror=lambda e: _log.warning("skipped a folder: %s", e)):
+    for at, folders, files in os.walk(
+        folder, followlinks=True, onerror=lambda e: _log.warning("skipped a folder: %s", e)
+    ):
         here = os.stat(at)
-        if (here.st_dev, here.st_ino) in seen: folders.clear(); continue
+        if (here.st_dev, here.st_ino) in seen:
+            folders.clear()
+            continue
         seen.add((here.st_dev, here.st_ino))
         files += [f for f in folders if suffix(f) == ".zarr"]
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in files and f != "__MACOSX" and not _is_left_out(Path(at)/f))
+        folders[:] = sorted(
+            f
+            for f in folders
+            if not f.startswith(".") and f not in files and f != "__MACOSX" and not _is_left_out(Path(at) / f)
+        )
         made = score_files(at) if "manifest" in folders else ()
-        out += [(Path(at)/f).relative_to(folder).as_posix() for f in files if not f.startswith(".") and f not in made]
+        out += [(Path(at) / f).relative_to(folder).as_posix() for f in files if not f.startswith(".") and f not in made]
     return sorted(out, key=_natural)
 
-def _is_left_out(folder:Path) -> bool:
+
+def _is_left_out(folder: Path) -> bool:
     "Results among the images are not images: a run that is told to write below them would feed on itself."
-    if found := is_results(folder): _log.info("%s: results, not images; left out", folder)
+    if found := is_results(folder):
+        _log.info("%s: results, not images; left out", folder)
     return found
 
-def _keys(name:str) -> list[str]:
+
+def _keys(name: str) -> list[str]:
     "What a name is compared by, strictest first (see the list above)."
     p = PurePosixPath(name)
     parts = [q for q in p.parts[:-1] if not (_LABEL_FOLDER.fullmatch(q) or _IMAGE_FOLDER.fullmatch(q))]
     place, stem = "/".join(parts), _stem(p.name)
     words = re.sub(r"[\s_.-]+", "", _WORDS.sub("", stem))
     digits = ",".join(str(int(d)) for d in re.findall(r"[0-9]+", stem))
-    return [f"{place}/{p.name}", f"{place}/{stem}", f"{place}/{words}" if words else "", f"{place}/{digits}" if digits else ""]
+    return [
+        f"{place}/{p.name}",
+        f"{place}/{stem}",
+        f"{place}/{words}" if words else "",
+        f"{place}/{digits}" if digits else "",
+    ]
 
 # %% ../nbs/01_datasets.ipynb #86ecad91
-def match_labels(images:Sequence[str], # relative names of images
-                 labels:Sequence[str], # relative names of label files
-                ) -> dict[str,str]:    # image → label, for those that have one
+def match_labels(
+    images: Sequence[str],  # relative names of images
+    labels: Sequence[str],  # relative names of label files
+) -> dict[str, str]:  # image → label, for those that have one
     "Find each image's label: by relative path, by stem, by stem without words like *mask*, by digits; only where unambiguous."
     found, images, labels = {}, list(images), list(labels)
     for level in range(4):
         sides = []
         for names in (images, labels):
             by = {}
-            for n in names: by.setdefault(_keys(n)[level], []).append(n)
+            for n in names:
+                by.setdefault(_keys(n)[level], []).append(n)
             sides.append({k: v[0] for k, v in by.items() if k and len(v) == 1})
         new = {i: sides[1][k] for k, i in sides[0].items() if k in sides[1]}
         found |= new
@@ -628,416 +859,680 @@ def match_labels(images:Sequence[str], # relative names of images
     return found
 
 # %% ../nbs/01_datasets.ipynb #eeb11e01
-def _complain(name:str, images:Sequence[str], labels:Sequence[str]) -> None:
+def _complain(name: str, images: Sequence[str], labels: Sequence[str]) -> None:
     "One warning for everything that has no partner."
-    def some(x): return ", ".join(x[:20]) + (f", … ({len(x) - 20} more)" if len(x) > 20 else "")
-    text = ([f"{len(images)} without labels: {some(images)}"] if images else []) + \
-           ([f"{len(labels)} label files without an image: {some(labels)}"] if labels else [])
-    if text: warnings.warn(f"{name}: images and labels do not all match by name. " + "; ".join(text) + ".", stacklevel=4)
 
-def _pair(files:Sequence[str], # relative names of all files found
-          base:Path,           # what they are relative to
-          labels:Path|None,    # a folder of labels, or None: look for them among `files`
-          name:str,            # for messages
-          all_labels:bool=True, # mention labels without an image, too
-         ) -> list[tuple]:     # items for `ImageDataset`
+    def some(x):
+        return ", ".join(x[:20]) + (f", … ({len(x) - 20} more)" if len(x) > 20 else "")
+
+    text = ([f"{len(images)} without labels: {some(images)}"] if images else []) + (
+        [f"{len(labels)} label files without an image: {some(labels)}"] if labels else []
+    )
+    if text:
+        warnings.warn(f"{name}: images and labels do not all match by name. " + "; ".join(text) + ".", stacklevel=4)
+
+
+def _pair(
+    files: Sequence[str],  # relative names of all files found
+    base: Path,  # what they are relative to
+    labels: Path | None,  # a folder of labels, or None: look for them among `files`
+    name: str,  # for messages
+    all_labels: bool = True,  # mention labels without an image, too
+) -> list[tuple]:  # items for `ImageDataset`
     "Tell images from labels by their place and name, and match them."
-    if labels is not None and not labels.is_dir(): raise ValueError(f"labels={str(labels)!r} is not a folder, but there are many images; give a folder.")
+    if labels is not None and not labels.is_dir():
+        raise ValueError(f"labels={str(labels)!r} is not a folder, but there are many images; give a folder.")
     inside = "" if labels is None else os.path.relpath(labels, base).replace(os.sep, "/")
     labels, prefix = (None if inside == "." else labels), None if inside.startswith(".") or not inside else inside + "/"
-    apart = [f for f in files if any(map(_LABEL_FOLDER.fullmatch, PurePosixPath(f).parts[:-1])) or (prefix and f.startswith(prefix))]
-    images = [f for f in files if f not in set(apart) and is_image_file(base/f)]
+    apart = [
+        f
+        for f in files
+        if any(map(_LABEL_FOLDER.fullmatch, PurePosixPath(f).parts[:-1])) or (prefix and f.startswith(prefix))
+    ]
+    images = [f for f in files if f not in set(apart) and is_image_file(base / f)]
     apart = [f for f in apart if f.lower().endswith(tuple(LABEL_SUFFIXES))]
-    if labels is not None: paths = {f: labels/f for f in list_files(labels) if f.lower().endswith(tuple(LABEL_SUFFIXES))}
+    if labels is not None:
+        paths = {f: labels / f for f in list_files(labels) if f.lower().endswith(tuple(LABEL_SUFFIXES))}
     else:
-        beside = [f for f in files if f not in set(apart) and f.lower().endswith(tuple(LABEL_SUFFIXES)) and _LABEL_NAME.fullmatch(_stem(PurePosixPath(f).name))]
+        beside = [
+            f
+            for f in files
+            if f not in set(apart)
+            and f.lower().endswith(tuple(LABEL_SUFFIXES))
+            and _LABEL_NAME.fullmatch(_stem(PurePosixPath(f).name))
+        ]
         rest = [f for f in images if f not in set(beside)]
-        if match_labels(rest, beside): images, apart = rest, apart + beside      # else they are just images with such names
-        paths = {f: base/f for f in apart}
+        if match_labels(rest, beside):
+            images, apart = rest, apart + beside  # else they are just images with such names
+        paths = {f: base / f for f in apart}
     sources = _join_series(images, base)
     found = match_labels(list(sources), list(paths))
     own = {i for i, s in sources.items() if i not in found and isinstance(s, Path) and _holds_labels(s)}
-    if paths: _complain(name, [i for i in sources if i not in found and i not in own], sorted({*paths} - {*found.values()}) if all_labels else [])
+    if paths:
+        _complain(
+            name,
+            [i for i in sources if i not in found and i not in own],
+            sorted({*paths} - {*found.values()}) if all_labels else [],
+        )
     return [(i, s, s if i in own else paths.get(found.get(i))) for i, s in sources.items()]
 
-def _join_series(names:Sequence[str], base:Path) -> dict[str, Path|tuple[str, ...]]:
+
+def _join_series(names: Sequence[str], base: Path) -> dict[str, Path | tuple[str, ...]]:
     "Name → file, or the files of one volume where they are a DICOM series."
-    dicom = {str(base/n): n for n in names if is_dicom(base/n)}
-    if not dicom: return {n: base/n for n in names}
-    found = {n: base/n for n in names if str(base/n) not in dicom}
+    dicom = {str(base / n): n for n in names if is_dicom(base / n)}
+    if not dicom:
+        return {n: base / n for n in names}
+    found = {n: base / n for n in names if str(base / n) not in dicom}
     for name, files in find_series(list(dicom)):
-        if len(files) == 1: found[dicom[files[0]]] = base/dicom[files[0]]
+        if len(files) == 1:
+            found[dicom[files[0]]] = base / dicom[files[0]]
         else:
             own = base.resolve().name or "series" if Path(name) == base else Path(name).relative_to(base).as_posix()
-            found[own if own not in found else next(f"{own}-{i}" for i in range(2, len(names) + 2) if f"{own}-{i}" not in found)] = files
+            found[
+                own
+                if own not in found
+                else next(f"{own}-{i}" for i in range(2, len(names) + 2) if f"{own}-{i}" not in found)
+            ] = files
     return {n: found[n] for n in sorted(found, key=_natural)}
 
-def _holds_labels(path:Path) -> bool:
+
+def _holds_labels(path: Path) -> bool:
     "Whether this is an .npz file that brings its labels along."
-    if suffix(path) != ".npz": return False
-    try: names = array_names(path)
-    except (OSError, ValueError): return False                # unreadable: recorded when it is read
+    if suffix(path) != ".npz":
+        return False
+    try:
+        names = array_names(path)
+    except (OSError, ValueError):
+        return False  # unreadable: recorded when it is read
     return bool({"label", "labels", "mask"} & set(names)) and bool({"image", "data"} & set(names))
 
 # %% ../nbs/01_datasets.ipynb #76103c6e
-def find_root(root:str|os.PathLike|None=None, # None: $CUTS_DATA, else ./data
-             ) -> Path:
+def find_root(
+    root: str | os.PathLike | None = None,  # None: $CUTS_DATA, else ./data
+) -> Path:
     "The folder under which data sets lie by name."
     return _path(root or os.environ.get("CUTS_DATA") or "data")
 
-def _retina(folder:Path) -> list[tuple]:
+
+def _retina(folder: Path) -> list[tuple]:
     "Pairs image_with_GA/image<ID>.png, label_with_GA/label<ID>.npy."
-    return _pair([f for f in list_files(folder) if f.startswith(("image_with_GA/", "label_with_GA/"))], folder, None, "retina")
+    return _pair(
+        [f for f in list_files(folder) if f.startswith(("image_with_GA/", "label_with_GA/"))], folder, None, "retina"
+    )
+
 
 @lru_cache(4)
-def _prepared(path:Path, key:str, stamp:tuple) -> np.ndarray:
+def _prepared(path: Path, key: str, stamp: tuple) -> np.ndarray:
     "A whole array [N,H,W,C] of a prepared_data.npz; `data`, the ventricle slices, scaled as published."
     x = read_array(path, key)
-    if x.ndim not in (3, 4) or not len(x): raise ValueError(f"{path}: {key!r} has shape {list(x.shape)}; expected [N,H,W,channels].")
+    if x.ndim not in (3, 4) or not len(x):
+        raise ValueError(f"{path}: {key!r} has shape {list(x.shape)}; expected [N,H,W,channels].")
     x = x if x.ndim == 4 else x[..., None]
-    if key != "data": return x
+    if key != "data":
+        return x
     q = np.percentile(x, 99)
-    if not q > 0: raise ValueError(f"{path}: the 99th percentile of {key!r} is {q}; expected intensities above 0.")
-    x = np.minimum(x/np.float32(q), 1)
+    if not q > 0:
+        raise ValueError(f"{path}: the 99th percentile of {key!r} is {q}; expected intensities above 0.")
+    x = np.minimum(x / np.float32(q), 1)
     return np.where(x == 0, 1, x).astype(np.float32)
 
-def _prepared_at(path:Path, key:str, i:int) -> np.ndarray:
-    s = path.stat()                                                      # a changed file is read anew
+
+def _prepared_at(path: Path, key: str, i: int) -> np.ndarray:
+    s = path.stat()  # a changed file is read anew
     return _prepared(path, key, (s.st_mtime_ns, s.st_size))[i]
 
-def _prepared_image(path:Path, key:str, i:int) -> Image:
-    x = _prepared_at(path, key, i)
-    return as_image(x, channel_axis=-1, window=(0., 1.) if x.max() <= 1 and x.dtype.kind == "f" else None, source=f"{path}, number {i}")
 
-def _prepared_items(path:Path, image:str, label:str) -> list[tuple]:
+def _prepared_image(path: Path, key: str, i: int) -> Image:
+    x = _prepared_at(path, key, i)
+    return as_image(
+        x,
+        channel_axis=-1,
+        window=(0.0, 1.0) if x.max() <= 1 and x.dtype.kind == "f" else None,
+        source=f"{path}, number {i}",
+    )
+
+
+def _prepared_items(path: Path, image: str, label: str) -> list[tuple]:
     "Items '000', '001', … of a prepared_data.npz."
     s = path.stat()
     n, m = (len(_prepared(path, k, (s.st_mtime_ns, s.st_size))) for k in (image, label))
-    if n != m: raise ValueError(f"{path}: {n} images under {image!r} but {m} label maps under {label!r}; expected as many.")
-    return [(f"{i:03}", partial(_prepared_image, path, image, i), partial(_prepared_at, path, label, i)) for i in range(n)]
+    if n != m:
+        raise ValueError(f"{path}: {n} images under {image!r} but {m} label maps under {label!r}; expected as many.")
+    return [
+        (f"{i:03}", partial(_prepared_image, path, image, i), partial(_prepared_at, path, label, i)) for i in range(n)
+    ]
 
 # %% ../nbs/01_datasets.ipynb #69c27a66
-def fit_square(x:np.ndarray,         # [H,W]
-               size:int=128,         # side of the result
-               labels:bool=False,    # nearest neighbour, so that no new values appear
-              ) -> np.ndarray:       # [size,size], of the same dtype; padded with 0
+def fit_square(
+    x: np.ndarray,  # [H,W]
+    size: int = 128,  # side of the result
+    labels: bool = False,  # nearest neighbour, so that no new values appear
+) -> np.ndarray:  # [size,size], of the same dtype; padded with 0
     "Resize to fit a square with the proportions kept, and pad evenly with 0."
     from skimage.transform import resize
-    s = min(size/x.shape[0], size/x.shape[1])
-    h, w = (min(max(round(s*n), 1), size) for n in x.shape)
-    if (h, w) != x.shape:
-        x = resize(x, (h, w), order=0 if labels else 1, anti_aliasing=not labels and s < 1, preserve_range=True).astype(x.dtype)
-    return np.pad(x, [((size - n)//2, size - n - (size - n)//2) for n in (h, w)])
 
-def _slice(path:Path, key:str) -> np.ndarray:
+    s = min(size / x.shape[0], size / x.shape[1])
+    h, w = (min(max(round(s * n), 1), size) for n in x.shape)
+    if (h, w) != x.shape:
+        x = resize(x, (h, w), order=0 if labels else 1, anti_aliasing=not labels and s < 1, preserve_range=True).astype(
+            x.dtype
+        )
+    return np.pad(x, [((size - n) // 2, size - n - (size - n) // 2) for n in (h, w)])
+
+
+def _slice(path: Path, key: str) -> np.ndarray:
     x = np.squeeze(read_array(path, key))
-    if x.ndim != 2 or 0 in x.shape: raise ValueError(f"{path}: {key!r} has shape {x.shape}; expected [H,W] or [H,W,1].")
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(f"{path}: {key!r} has shape {x.shape}; expected [H,W] or [H,W,1].")
     return x
 
-def _tumour_image(path:Path) -> Image:
+
+def _tumour_image(path: Path) -> Image:
     x = fit_square(_slice(path, "image").astype(np.float32))
-    stored = np.isfinite(x).all() and abs(x).max(initial=0) <= 1        # as published; other ranges are scaled like any image
-    return as_image(x, window=(-1., 1.) if stored else None, source=str(path))
+    stored = np.isfinite(x).all() and abs(x).max(initial=0) <= 1  # as published; other ranges are scaled like any image
+    return as_image(x, window=(-1.0, 1.0) if stored else None, source=str(path))
 
-def _tumour_labels(path:Path) -> np.ndarray: return fit_square((_slice(path, "label") > 0).astype(np.int32), labels=True)
 
-def _tumour_items(folder:Path) -> list[tuple]:
-    return [(f, partial(_tumour_image, folder/f), partial(_tumour_labels, folder/f)) for f in list_files(folder) if f.lower().endswith(".npz")]
+def _tumour_labels(path: Path) -> np.ndarray:
+    return fit_square((_slice(path, "label") > 0).astype(np.int32), labels=True)
+
+
+def _tumour_items(folder: Path) -> list[tuple]:
+    return [
+        (f, partial(_tumour_image, folder / f), partial(_tumour_labels, folder / f))
+        for f in list_files(folder)
+        if f.lower().endswith(".npz")
+    ]
 
 # %% ../nbs/01_datasets.ipynb #e2520b7b
 _SAMPLES = {"retina": (256, 256), "immunohistochemistry": (256, 256), "cell": (264, 220), "microaneurysms": (102, 102)}
 
+
 @cache
-def sample_image(name:str,                       # retina, immunohistochemistry, cell, microaneurysms, …: a function of skimage.data
-                 shape:tuple[int,int]|None=None, # reduce to this size; None: as it is
-                 crop:tuple[int,int,int,int]|None=None, # first cut out rows r0:r1, columns c0:c1 of (r0, c0, r1, c1)
-                ) -> np.ndarray:                 # RGB float32 [H,W,3] in [0,1]
+def sample_image(
+    name: str,  # retina, immunohistochemistry, cell, microaneurysms, …: a function of skimage.data
+    shape: tuple[int, int] | None = None,  # reduce to this size; None: as it is
+    crop: tuple[int, int, int, int] | None = None,  # first cut out rows r0:r1, columns c0:c1 of (r0, c0, r1, c1)
+) -> np.ndarray:  # RGB float32 [H,W,3] in [0,1]
     "A picture that comes with scikit-image."
     from skimage import data, transform, util
-    if not hasattr(data, name): raise ValueError(f"skimage.data has no {name!r}; samples are {', '.join(_SAMPLES)}.")
+
+    if not hasattr(data, name):
+        raise ValueError(f"skimage.data has no {name!r}; samples are {', '.join(_SAMPLES)}.")
     x = util.img_as_float32(getattr(data, name)())
-    if crop: x = x[crop[0]:crop[2], crop[1]:crop[3]]
-    if shape: x = transform.resize(x, shape, anti_aliasing=True)
+    if crop:
+        x = x[crop[0] : crop[2], crop[1] : crop[3]]
+    if shape:
+        x = transform.resize(x, shape, anti_aliasing=True)
     return np.repeat(x[..., None], 3, -1) if x.ndim == 2 else x[..., :3]
+
 
 def _sample_items() -> list[tuple]:
     return [(n, partial(sample_image, n, s), None) for n, s in _SAMPLES.items()]
 
 # %% ../nbs/01_datasets.ipynb #96cffb25
 @cache
-def mni_slices(step:int=4,      # mm between slices
-               margin:int=4,    # mm kept around the brain
-              ) -> tuple[np.ndarray,np.ndarray]: # T1 float32 [N,H,W] in [0,1] and lateral ventricles int32 [N,H,W], 1 mm pixels, nose up
+def mni_slices(
+    step: int = 4,  # mm between slices
+    margin: int = 4,  # mm kept around the brain
+) -> tuple[
+    np.ndarray, np.ndarray
+]:  # T1 float32 [N,H,W] in [0,1] and lateral ventricles int32 [N,H,W], 1 mm pixels, nose up
     "Axial slices of nilearn's MNI152 template through the lateral ventricles. Raises ImportError without nilearn."
-    try: from nilearn.datasets import load_mni152_template, load_mni152_gm_template, load_mni152_wm_template
-    except ImportError as e: raise ImportError('The brain template comes with nilearn: pip install -e ".[examples]".') from e
-    t1, grey, white = (np.asarray(f(resolution=1).dataobj, np.float32) for f in (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template))
-    box = tuple(slice(max(a - margin, 0), b + margin + 1) for a, b in (np.flatnonzero((t1 > 0).any(k))[[0, -1]] for k in ((1, 2), (0, 2))))
+    try:
+        from nilearn.datasets import load_mni152_template, load_mni152_gm_template, load_mni152_wm_template
+    except ImportError as e:
+        raise ImportError('The brain template comes with nilearn: pip install -e ".[examples]".') from e
+    t1, grey, white = (
+        np.asarray(f(resolution=1).dataobj, np.float32)
+        for f in (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template)
+    )
+    box = tuple(
+        slice(max(a - margin, 0), b + margin + 1)
+        for a, b in (np.flatnonzero((t1 > 0).any(k))[[0, -1]] for k in ((1, 2), (0, 2)))
+    )
     t1, grey, white = (a[box][:, :, 50:122] for a in (t1, grey, white))  # where the ventricles are: from −22 to 50 mm
     brain = t1 > 0
-    pieces, n = ndimage.label(brain & (grey + white < .43) & (ndimage.distance_transform_edt(brain) > 22))
+    pieces, n = ndimage.label(brain & (grey + white < 0.43) & (ndimage.distance_transform_edt(brain) > 22))
     halves, size = np.array_split(pieces, 2), np.bincount(pieces.ravel(), minlength=n + 1)
-    size[np.union1d([0], np.intersect1d(*halves))] = 0                  # the ground, and what crosses the midline
+    size[np.union1d([0], np.intersect1d(*halves))] = 0  # the ground, and what crosses the midline
     keep = np.zeros(n + 1, np.int32)
-    for h in halves: keep[np.argmax(np.where(np.isin(np.arange(n + 1), h), size, 0))] = 1
+    for h in halves:
+        keep[np.argmax(np.where(np.isin(np.arange(n + 1), h), size, 0))] = 1
     truth = keep[pieces]
     area = truth.sum((0, 1))
     z = np.arange(*np.flatnonzero(area > 100)[[0, -1]] + [0, 1], step)
-    return tuple(np.rot90(a[:, :, z]).transpose(2, 0, 1).copy() for a in (t1/t1.max(), truth))
+    return tuple(np.rot90(a[:, :, z]).transpose(2, 0, 1).copy() for a in (t1 / t1.max(), truth))
 
-def _mni_image(i:int) -> Image: return as_image(mni_slices()[0][i], spacing=(1., 1.), source=f"MNI152 template, axial slice {i}")
-def _mni_labels(i:int) -> np.ndarray: return mni_slices()[1][i]
+
+def _mni_image(i: int) -> Image:
+    return as_image(mni_slices()[0][i], spacing=(1.0, 1.0), source=f"MNI152 template, axial slice {i}")
+
+
+def _mni_labels(i: int) -> np.ndarray:
+    return mni_slices()[1][i]
+
+
 def _mni_items() -> list[tuple]:
     return [(f"{i:03}", partial(_mni_image, i), partial(_mni_labels, i)) for i in range(len(mni_slices()[0]))]
 
 # %% ../nbs/01_datasets.ipynb #7a8e0755
 _PHANTOMS = {"fundus": fundus_phantom, "brain": brain_phantom, "nested": nested_phantom}
 
-@lru_cache(64)
-def _phantom(kind:str, shape:tuple[int,int], seed:int) -> tuple[np.ndarray,np.ndarray]: return _PHANTOMS[kind](shape, seed)
 
-def _phantom_image(kind:str, shape:tuple[int,int], seed:int) -> Image:
+@lru_cache(64)
+def _phantom(kind: str, shape: tuple[int, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    return _PHANTOMS[kind](shape, seed)
+
+
+def _phantom_image(kind: str, shape: tuple[int, int], seed: int) -> Image:
     return as_image(_phantom(kind, shape, seed)[0], source=f"{kind} phantom, seed {seed}")
 
-def _phantom_labels(kind:str, shape:tuple[int,int], seed:int) -> np.ndarray:
+
+def _phantom_labels(kind: str, shape: tuple[int, int], seed: int) -> np.ndarray:
     labels = _phantom(kind, shape, seed)[1]
     return labels[1] if kind == "nested" else labels
 
-def phantoms(kind:str,                       # "fundus", "brain" or "nested"
-             n:int=12,                       # how many
-             shape:tuple[int,int]=(128, 128), # rows and columns
-             seed:int=0,                     # of the first; the others count on
-             **options,                      # for `ImageDataset`
-            ) -> ImageDataset:               # names like "fundus_000"
+
+def phantoms(
+    kind: str,  # "fundus", "brain" or "nested"
+    n: int = 12,  # how many
+    shape: tuple[int, int] = (128, 128),  # rows and columns
+    seed: int = 0,  # of the first; the others count on
+    **options,  # for `ImageDataset`
+) -> ImageDataset:  # names like "fundus_000"
     "A set of phantoms with their truth, drawn when they are asked for."
-    if kind not in _PHANTOMS: raise ValueError(f"kind={kind!r}: phantoms are {', '.join(_PHANTOMS)}.")
+    if kind not in _PHANTOMS:
+        raise ValueError(f"kind={kind!r}: phantoms are {', '.join(_PHANTOMS)}.")
     return ImageDataset(_phantom_items(kind, n, tuple(shape), seed), name=kind, is_binary=kind == "fundus", **options)
 
-def _phantom_items(kind:str, n:int=12, shape:tuple[int,int]=(128, 128), seed:int=0) -> list[tuple]:
-    return [(f"{kind}_{s:03}", partial(_phantom_image, kind, shape, s), partial(_phantom_labels, kind, shape, s)) for s in range(seed, seed + n)]
+
+def _phantom_items(kind: str, n: int = 12, shape: tuple[int, int] = (128, 128), seed: int = 0) -> list[tuple]:
+    return [
+        (f"{kind}_{s:03}", partial(_phantom_image, kind, shape, s), partial(_phantom_labels, kind, shape, s))
+        for s in range(seed, seed + n)
+    ]
 
 # %% ../nbs/01_datasets.ipynb #1da7849e
-_DEMO = {"fundus_0": ("fundus", 5, 1), "fundus_1": ("fundus", 11, 1), "fundus_2": ("fundus", 2, 1),
-         "ventricles_0": ("brain", 3, 1), "ventricles_1": ("brain", 7, 1), "tumour_0": ("brain", 1, 2),
-         "nested_0": ("nested", 0, 1), "nested_1": ("nested", 5, 1)}
+_DEMO = {
+    "fundus_0": ("fundus", 5, 1),
+    "fundus_1": ("fundus", 11, 1),
+    "fundus_2": ("fundus", 2, 1),
+    "ventricles_0": ("brain", 3, 1),
+    "ventricles_1": ("brain", 7, 1),
+    "tumour_0": ("brain", 1, 2),
+    "nested_0": ("nested", 0, 1),
+    "nested_1": ("nested", 5, 1),
+}
 
-def _demo_image(kind:str, seed:int) -> Image:
+
+def _demo_image(kind: str, seed: int) -> Image:
     x = _phantom(kind, (128, 128), seed)[0]
     return as_image(x if x.ndim == 3 else np.repeat(x[..., None], 3, -1), source=f"{kind} phantom, seed {seed}")
 
-def _demo_labels(kind:str, seed:int, value:int) -> np.ndarray:
+
+def _demo_labels(kind: str, seed: int, value: int) -> np.ndarray:
     x = _phantom(kind, (128, 128), seed)[1]
     return ((x[0] if x.ndim == 3 else x) == value).astype(np.int32)
 
+
 def _demo_items() -> list[tuple]:
     drawn = [(n, partial(_demo_image, k, s), partial(_demo_labels, k, s, v)) for n, (k, s, v) in _DEMO.items()]
-    return drawn + [("retina", partial(sample_image, "retina", (128, 128)), None),
-                    ("immunohistochemistry", partial(sample_image, "immunohistochemistry", (128, 128), (60, 100, 380, 420)), None)]
+    return drawn + [
+        ("retina", partial(sample_image, "retina", (128, 128)), None),
+        ("immunohistochemistry", partial(sample_image, "immunohistochemistry", (128, 128), (60, 100, 380, 420)), None),
+    ]
 
 # %% ../nbs/01_datasets.ipynb #5a52d8ea
 @dataclass(frozen=True)
 class DatasetInfo:
     "What is known of a data set with a name."
+
     name: str
-    about: str                       # one line
-    items: Callable                  # → items for `ImageDataset`; takes the folder if the set has one
-    is_binary: bool | None = None    # whether labels mean "in or out"; None: it has none
-    layout: tuple[str, ...] = ()     # files or folders looked for under ROOT/NAME; empty: needs no files
-    url: str | None = None           # an archive that may be downloaded
-    sha256: str | None = None        # of that archive
+    about: str  # one line
+    items: Callable  # → items for `ImageDataset`; takes the folder if the set has one
+    is_binary: bool | None = None  # whether labels mean "in or out"; None: it has none
+    layout: tuple[str, ...] = ()  # files or folders looked for under ROOT/NAME; empty: needs no files
+    url: str | None = None  # an archive that may be downloaded
+    sha256: str | None = None  # of that archive
     licence: str = "drawn by this project"
 
-    def folder(self, root:str|os.PathLike|None=None) -> Path:
+    def folder(self, root: str | os.PathLike | None = None) -> Path:
         "Where the set lies: ROOT/NAME, or ROOT if that is its name. Raises FileNotFoundError that says what was looked for and how to get it."
         base = find_root(root)
-        for place in (base/self.name, base)[:1 + (base.name == self.name)]:
-            if self.layout and all(any(place.glob(p)) for p in self.layout): return place
-        raise FileNotFoundError(f"The data set {self.name!r} is not there: looked for {' and '.join(self.layout)} in "
-                                f"{(base/self.name).absolute()}.\n{self.how_to_get(base)}")
+        for place in (base / self.name, base)[: 1 + (base.name == self.name)]:
+            if self.layout and all(any(place.glob(p)) for p in self.layout):
+                return place
+        raise FileNotFoundError(
+            f"The data set {self.name!r} is not there: looked for {' and '.join(self.layout)} in "
+            f"{(base / self.name).absolute()}.\n{self.how_to_get(base)}"
+        )
 
-    def how_to_get(self, base:Path) -> str:
+    def how_to_get(self, base: Path) -> str:
         "A sentence on where the files come from and where they go."
-        if self.url: return (f"Get it with `cuts download {self.name} --root {base}`, or put {self.url} unpacked into {base/self.name}. "
-                             "Elsewhere already? Pass that folder's parent as --root, or set CUTS_DATA.")
-        return (f"It must be asked for by hand: log in at {_GATED}, accept its terms, download the files of {self.name}, and put them into "
-                f"{base/self.name}. Elsewhere already? Pass that folder's parent as --root, or set CUTS_DATA.")
+        if self.url:
+            return (
+                f"Get it with `cuts download {self.name} --root {base}`, or put {self.url} unpacked into {base / self.name}. "
+                "Elsewhere already? Pass that folder's parent as --root, or set CUTS_DATA."
+            )
+        return (
+            f"It must be asked for by hand: log in at {_GATED}, accept its terms, download the files of {self.name}, and put them into "
+            f"{base / self.name}. Elsewhere already? Pass that folder's parent as --root, or set CUTS_DATA."
+        )
 
-    def available(self, root:str|os.PathLike|None=None) -> bool:
+    def available(self, root: str | os.PathLike | None = None) -> bool:
         "Whether it can be opened now, without a download."
-        try: return not self.layout or bool(self.folder(root))
-        except FileNotFoundError: return False
+        try:
+            return not self.layout or bool(self.folder(root))
+        except FileNotFoundError:
+            return False
+
 
 _GATED = "https://huggingface.co/datasets/ChenLiu1996/CUTS"
 _ZIP = "https://github.com/ChenLiu-1996/CUTS/raw/main/data/retina.zip"
-DATASETS = {d.name: d for d in [
-    DatasetInfo("demo", "ten small pictures: phantoms with truth, two of scikit-image", _demo_items, True, licence="drawn by this project; scikit-image"),
-    DatasetInfo("fundus", "phantom: fundus photographs with atrophy", partial(_phantom_items, "fundus"), True),
-    DatasetInfo("brain", "phantom: head slices with ventricles and a tumour", partial(_phantom_items, "brain"), False),
-    DatasetInfo("nested", "phantom: bodies of parts of cells; labels: the parts", partial(_phantom_items, "nested"), False),
-    DatasetInfo("samples", "medical pictures that come with scikit-image", _sample_items, licence="scikit-image"),
-    DatasetInfo("mni", "slices of nilearn's brain template; labels: lateral ventricles", _mni_items, True, licence="MNI, in nilearn"),
-    DatasetInfo("retina", "the paper's fundus photographs with geographic atrophy (56)", _retina, True,
-                ("image_with_GA/*.png", "label_with_GA/*.npy"), _ZIP, "3e46daa27d946cc17e13f1a68b2559be051805dd84b8ab00604044fb6a4c9087", "non-commercial"),
-    DatasetInfo("berkeley_natural_images", "the paper's photographs with many regions",
-                lambda f: _prepared_items(f/"prepared_data.npz", "all_images", "all_images_segmented"), False, ("prepared_data.npz",), licence="non-commercial"),
-    DatasetInfo("brain_ventricles", "the paper's brain slices, ventricles (100)",
-                lambda f: _prepared_items(f/"prepared_data.npz", "data", "label"), True, ("prepared_data.npz",), licence="on request"),
-    DatasetInfo("brain_tumor", "the paper's brain slices, tumours (200)", _tumour_items, True, ("**/*.npz",), licence="on request"),
-]}
+DATASETS = {
+    d.name: d
+    for d in [
+        DatasetInfo(
+            "demo",
+            "ten small pictures: phantoms with truth, two of scikit-image",
+            _demo_items,
+            True,
+            licence="drawn by this project; scikit-image",
+        ),
+        DatasetInfo("fundus", "phantom: fundus photographs with atrophy", partial(_phantom_items, "fundus"), True),
+        DatasetInfo(
+            "brain", "phantom: head slices with ventricles and a tumour", partial(_phantom_items, "brain"), False
+        ),
+        DatasetInfo(
+            "nested", "phantom: bodies of parts of cells; labels: the parts", partial(_phantom_items, "nested"), False
+        ),
+        DatasetInfo("samples", "medical pictures that come with scikit-image", _sample_items, licence="scikit-image"),
+        DatasetInfo(
+            "mni",
+            "slices of nilearn's brain template; labels: lateral ventricles",
+            _mni_items,
+            True,
+            licence="MNI, in nilearn",
+        ),
+        DatasetInfo(
+            "retina",
+            "the paper's fundus photographs with geographic atrophy (56)",
+            _retina,
+            True,
+            ("image_with_GA/*.png", "label_with_GA/*.npy"),
+            _ZIP,
+            "3e46daa27d946cc17e13f1a68b2559be051805dd84b8ab00604044fb6a4c9087",
+            "non-commercial",
+        ),
+        DatasetInfo(
+            "berkeley_natural_images",
+            "the paper's photographs with many regions",
+            lambda f: _prepared_items(f / "prepared_data.npz", "all_images", "all_images_segmented"),
+            False,
+            ("prepared_data.npz",),
+            licence="non-commercial",
+        ),
+        DatasetInfo(
+            "brain_ventricles",
+            "the paper's brain slices, ventricles (100)",
+            lambda f: _prepared_items(f / "prepared_data.npz", "data", "label"),
+            True,
+            ("prepared_data.npz",),
+            licence="on request",
+        ),
+        DatasetInfo(
+            "brain_tumor",
+            "the paper's brain slices, tumours (200)",
+            _tumour_items,
+            True,
+            ("**/*.npz",),
+            licence="on request",
+        ),
+    ]
+}
 _ALIASES = {"berkeley": "berkeley_natural_images"}
 
 # %% ../nbs/01_datasets.ipynb #1965264f
-def open_dataset(source,                          # a name in DATASETS, a folder, a file, a glob; an array [H,W], [H,W,C] or [N,H,W,C]; a list of these
-                 *, root:str|os.PathLike|None=None, # under which named sets lie; None: $CUTS_DATA, else ./data
-                 labels=None,                     # a folder or file of labels; for arrays and lists: label arrays or paths, None where there are none
-                 channels:str|None=None,          # "gray" or "rgb": convert every image
-                 channel_axis:int|str|None=None,  # of stored arrays, where their shape does not tell
-                 window:tuple[float,float]|None=None, # source values that become −1 and 1
-                 max_pixels:int=MAX_PIXELS,       # larger images are refused
-                ) -> ImageDataset:
+def open_dataset(
+    source,  # a name in DATASETS, a folder, a file, a glob; an array [H,W], [H,W,C] or [N,H,W,C]; a list of these
+    *,
+    root: str | os.PathLike | None = None,  # under which named sets lie; None: $CUTS_DATA, else ./data
+    labels=None,  # a folder or file of labels; for arrays and lists: label arrays or paths, None where there are none
+    channels: str | None = None,  # "gray" or "rgb": convert every image
+    channel_axis: int | str | None = None,  # of stored arrays, where their shape does not tell
+    window: tuple[float, float] | None = None,  # source values that become −1 and 1
+    max_pixels: int = MAX_PIXELS,  # larger images are refused
+) -> ImageDataset:
     """Anything as a data set. A name wins over a folder of the same name, with a warning (write `./retina` for that).
     Raises FileNotFoundError for what is not there and ValueError for what holds no image."""
     how = dict(channels=channels, channel_axis=channel_axis, window=window, max_pixels=max_pixels)
-    if isinstance(source, ImageDataset): return source
-    if isinstance(source, Image) or hasattr(source, "__array__"): return _open_arrays(source, labels, how)
-    if isinstance(source, (list, tuple)): return _open_list(source, labels, how)
-    if not isinstance(source, (str, os.PathLike)): raise TypeError(f"source is a {type(source).__name__}; expected a name, a path, an array or a list.")
+    if isinstance(source, ImageDataset):
+        return source
+    if isinstance(source, Image) or hasattr(source, "__array__"):
+        return _open_arrays(source, labels, how)
+    if isinstance(source, (list, tuple)):
+        return _open_list(source, labels, how)
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"source is a {type(source).__name__}; expected a name, a path, an array or a list.")
     name = _ALIASES.get(source, source)
     if isinstance(source, str) and name in DATASETS:
-        if os.path.exists(source): warnings.warn(f"{source!r} is taken for the data set of that name; for the folder of that name here write ./{source}.", stacklevel=2)
-        if labels is not None: raise ValueError(f"{name!r} is a data set with labels of its own. For a folder of that name write ./{name}.")
+        if os.path.exists(source):
+            warnings.warn(
+                f"{source!r} is taken for the data set of that name; for the folder of that name here write ./{source}.",
+                stacklevel=2,
+            )
+        if labels is not None:
+            raise ValueError(
+                f"{name!r} is a data set with labels of its own. For a folder of that name write ./{name}."
+            )
         info = DATASETS[name]
         items = info.items(info.folder(root)) if info.layout else info.items()
         return ImageDataset(items, name=name, is_binary=info.is_binary, **how)
     return _open_path(source, labels, how)
 
 # %% ../nbs/01_datasets.ipynb #7b49e0e8
-def _path(p:str|os.PathLike) -> Path:
+def _path(p: str | os.PathLike) -> Path:
     "A path; `~/` is the home folder, other tildes belong to the name."
     return Path(p).expanduser() if str(p) == "~" or str(p).startswith("~/") else Path(p)
 
-def _open_path(source:str|os.PathLike, labels, how:dict) -> ImageDataset:
+
+def _open_path(source: str | os.PathLike, labels, how: dict) -> ImageDataset:
     "A folder, a file or a glob."
     path, text = _path(source), str(source)
     labels = None if labels is None else _path(labels)
-    if labels is not None and not labels.exists(): raise FileNotFoundError(f"labels={str(labels)!r} is not there.")
-    if path.is_dir() and suffix(path) != ".zarr": return _open_folder(path, labels, how)
+    if labels is not None and not labels.exists():
+        raise FileNotFoundError(f"labels={str(labels)!r} is not there.")
+    if path.is_dir() and suffix(path) != ".zarr":
+        return _open_folder(path, labels, how)
     if path.exists() or path.is_symlink():
-        if labels is not None and labels.is_dir(): return _open_files([path], path.parent, labels, how, text)
+        if labels is not None and labels.is_dir():
+            return _open_files([path], path.parent, labels, how, text)
         found = _layout_items(path)
-        return ImageDataset(found[1], name=found[0], is_binary=found[2], **how) if found else ImageDataset(
-            [(path.name, path, labels or (path if _holds_labels(path) else None))], name=text, **how)
+        return (
+            ImageDataset(found[1], name=found[0], is_binary=found[2], **how)
+            if found
+            else ImageDataset([(path.name, path, labels or (path if _holds_labels(path) else None))], name=text, **how)
+        )
     if glob.has_magic(text):
         files = [Path(f) for f in glob.glob(str(path), recursive=True)]
-        base = Path(*path.parts[:next(i for i, p in enumerate(path.parts) if glob.has_magic(p))])
-        if not files: raise FileNotFoundError(f"{text}: no file matches this pattern; looked in {base.absolute()}, which " + ("has nothing in it like that." if base.is_dir() else "is not there.") + " `**` stands for folders below, and capitals matter.")
-        return _open_files([f for f in files if f.is_file() or f.is_symlink() or suffix(f) == ".zarr"], base, labels, how, text)
+        base = Path(*path.parts[: next(i for i, p in enumerate(path.parts) if glob.has_magic(p))])
+        if not files:
+            raise FileNotFoundError(
+                f"{text}: no file matches this pattern; looked in {base.absolute()}, which "
+                + ("has nothing in it like that." if base.is_dir() else "is not there.")
+                + " `**` stands for folders below, and capitals matter."
+            )
+        return _open_files(
+            [f for f in files if f.is_file() or f.is_symlink() or suffix(f) == ".zarr"], base, labels, how, text
+        )
     near = difflib.get_close_matches(text, [*DATASETS, *_ALIASES], 1)
-    raise FileNotFoundError(f"{text!r} is neither a file, a folder or a glob nor a data set" + (f"; did you mean {near[0]!r}?" if near else
-                            f". Data sets: {', '.join(DATASETS)}."))
+    raise FileNotFoundError(
+        f"{text!r} is neither a file, a folder or a glob nor a data set"
+        + (f"; did you mean {near[0]!r}?" if near else f". Data sets: {', '.join(DATASETS)}.")
+    )
 
 # %% ../nbs/01_datasets.ipynb #ffcb5756
-def _layout_items(path:Path) -> tuple[str,list[tuple],bool]|None:
+def _layout_items(path: Path) -> tuple[str, list[tuple], bool] | None:
     "Name, items and is_binary if this folder or file is laid out like one of the paper's sets."
     if path.is_dir():
-        if all(any(path.glob(p)) for p in DATASETS["retina"].layout): return "retina", _retina(path), True
-        if path.name == "brain_tumor" and any(path.glob("**/*.npz")): return "brain_tumor", _tumour_items(path), True
-        path = path/"prepared_data.npz"
-    if path.suffix.lower() != ".npz" or not path.is_file(): return None
-    try: keys = set(array_names(path))
-    except (OSError, ValueError): return None
-    for name, image, label in (("berkeley_natural_images", "all_images", "all_images_segmented"), ("brain_ventricles", "data", "label")):
-        if {image, label} <= keys: return name, _prepared_items(path, image, label), name == "brain_ventricles"
+        if all(any(path.glob(p)) for p in DATASETS["retina"].layout):
+            return "retina", _retina(path), True
+        if path.name == "brain_tumor" and any(path.glob("**/*.npz")):
+            return "brain_tumor", _tumour_items(path), True
+        path = path / "prepared_data.npz"
+    if path.suffix.lower() != ".npz" or not path.is_file():
+        return None
+    try:
+        keys = set(array_names(path))
+    except (OSError, ValueError):
+        return None
+    for name, image, label in (
+        ("berkeley_natural_images", "all_images", "all_images_segmented"),
+        ("brain_ventricles", "data", "label"),
+    ):
+        if {image, label} <= keys:
+            return name, _prepared_items(path, image, label), name == "brain_ventricles"
 
-def _open_folder(folder:Path, labels:Path|None, how:dict) -> ImageDataset:
+
+def _open_folder(folder: Path, labels: Path | None, how: dict) -> ImageDataset:
     found = _layout_items(folder) if labels is None else None
-    if found: return ImageDataset(found[1], name=found[0], is_binary=found[2], **how)
-    return _open_files([folder/f for f in list_files(folder)], folder, labels, how, str(folder), True)
+    if found:
+        return ImageDataset(found[1], name=found[0], is_binary=found[2], **how)
+    return _open_files([folder / f for f in list_files(folder)], folder, labels, how, str(folder), True)
 
-def _open_files(files:Sequence[Path], base:Path, labels:Path|None, how:dict, name:str, all_labels:bool=False) -> ImageDataset:
+
+def _open_files(
+    files: Sequence[Path], base: Path, labels: Path | None, how: dict, name: str, all_labels: bool = False
+) -> ImageDataset:
     "Those of `files` that are images, named relative to `base`."
     found = sorted((PurePosixPath(f.relative_to(base)).as_posix() for f in files), key=_natural)
     found = [f for f in found if not any(p.startswith(".") for p in PurePosixPath(f).parts)]
     items = _pair(found, base, labels, name, all_labels)
     if not items:
         endings = sorted({suffix(f) or "(none)" for f in found})
-        raise ValueError(f"{name}: no image among {len(found)} file{'s' * (len(found) != 1)}" + (f" with the endings {', '.join(endings[:10])}" if found else "")
-                         + f". Images end in {', '.join(IMAGE_SUFFIXES)}, in any case, and do not lie in folders called label… or mask….")
+        raise ValueError(
+            f"{name}: no image among {len(found)} file{'s' * (len(found) != 1)}"
+            + (f" with the endings {', '.join(endings[:10])}" if found else "")
+            + f". Images end in {', '.join(IMAGE_SUFFIXES)}, in any case, and do not lie in folders called label… or mask…."
+        )
     return ImageDataset(items, name=name, **how)
 
 # %% ../nbs/01_datasets.ipynb #a32da1c6
-def _open_arrays(x, labels, how:dict) -> ImageDataset:
+def _open_arrays(x, labels, how: dict) -> ImageDataset:
     "One array or Image, or a stack of them."
-    if isinstance(x, Image) or np.ndim(x) < 4: return _open_list([x], None if labels is None else [labels], how)
+    if isinstance(x, Image) or np.ndim(x) < 4:
+        return _open_list([x], None if labels is None else [labels], how)
     x, axis = np.asarray(x), how["channel_axis"]
-    if x.ndim > 4: raise ValueError(f"source has shape {list(x.shape)}; expected [H,W], [H,W,C], [N,H,W,C] or a list.")
+    if x.ndim > 4:
+        raise ValueError(f"source has shape {list(x.shape)}; expected [H,W], [H,W,C], [N,H,W,C] or a list.")
     if axis is None:
         ends = [a for a in (1, 3) if x.shape[a] <= 4]
-        if len(ends) != 1: raise ValueError(f"source has shape {list(x.shape)}: " + ("channels could be axis 1 or 3" if ends else "neither axis 1 nor 3 has at most four channels")
-                                            + ". Pass channel_axis=1 or channel_axis=-1 (of the stack), or \"none\" for a stack of volumes.")
+        if len(ends) != 1:
+            raise ValueError(
+                f"source has shape {list(x.shape)}: "
+                + ("channels could be axis 1 or 3" if ends else "neither axis 1 nor 3 has at most four channels")
+                + '. Pass channel_axis=1 or channel_axis=-1 (of the stack), or "none" for a stack of volumes.'
+            )
         axis = ends[0]
     if axis != "none":
-        if axis % 4 == 0: raise ValueError("channel_axis=0: the first axis of a stack counts the images.")
+        if axis % 4 == 0:
+            raise ValueError("channel_axis=0: the first axis of a stack counts the images.")
         axis = axis % 4 - 1
     return _open_list(list(x), labels, {**how, "channel_axis": axis})
 
 # %% ../nbs/01_datasets.ipynb #94324263
-def _open_list(sources:Sequence, labels, how:dict) -> ImageDataset:
+def _open_list(sources: Sequence, labels, how: dict) -> ImageDataset:
     "Arrays, Images and paths, in the order given."
-    if not len(sources): raise ValueError("source is an empty list; expected at least one image.")
+    if not len(sources):
+        raise ValueError("source is an empty list; expected at least one image.")
     files = [isinstance(s, (str, os.PathLike)) for s in sources]
     paths = [_path(s) for s, f in zip(sources, files) if f]
-    if isinstance(labels, (str, os.PathLike)) and not all(files): raise ValueError("labels is a folder, but not all sources are paths; give a list of labels.")
+    if isinstance(labels, (str, os.PathLike)) and not all(files):
+        raise ValueError("labels is a folder, but not all sources are paths; give a list of labels.")
     if labels is not None and not isinstance(labels, (str, os.PathLike)) and len(labels) != len(sources):
-        raise ValueError(f"{len(sources)} images but {len(labels)} labels; expected one each, None where there are none.")
+        raise ValueError(
+            f"{len(sources)} images but {len(labels)} labels; expected one each, None where there are none."
+        )
     base = Path(os.path.commonpath([p.absolute().parent for p in paths])) if paths else None
-    names = [_path(s).absolute().relative_to(base).as_posix() if f else f"{i:03}" for i, (s, f) in enumerate(zip(sources, files))]
-    items = [(n, base/n if f else s, None) for n, s, f in zip(names, sources, files)]
+    names = [
+        _path(s).absolute().relative_to(base).as_posix() if f else f"{i:03}"
+        for i, (s, f) in enumerate(zip(sources, files))
+    ]
+    items = [(n, base / n if f else s, None) for n, s, f in zip(names, sources, files)]
     if isinstance(labels, (str, os.PathLike)):
         found = {n: l for n, _, l in _pair(names, base, _path(labels).absolute(), "the list", False)}
         items = [(n, s, found.get(n)) for n, s, _ in items]
-    elif labels is not None: items = [(n, s, l) for (n, s, _), l in zip(items, labels)]
+    elif labels is not None:
+        items = [(n, s, l) for (n, s, _), l in zip(items, labels)]
     return ImageDataset(items, name=f"{len(items)} images", **how)
 
 # %% ../nbs/01_datasets.ipynb #d7cbdcc0
-def datasets_table(root:str|os.PathLike|None=None, # where named sets are looked for
-                  ) -> list[dict]:                 # name, about, labels, licence, here (whether it can be opened now)
+def datasets_table(
+    root: str | os.PathLike | None = None,  # where named sets are looked for
+) -> list[dict]:  # name, about, labels, licence, here (whether it can be opened now)
     "What `open_dataset` knows by name."
     kind = {True: "binary", False: "many", None: "none"}
-    return [dict(name=d.name, about=d.about, labels=kind[d.is_binary], licence=d.licence, here=d.available(root)) for d in DATASETS.values()]
+    return [
+        dict(name=d.name, about=d.about, labels=kind[d.is_binary], licence=d.licence, here=d.available(root))
+        for d in DATASETS.values()
+    ]
 
 # %% ../nbs/01_datasets.ipynb #b67fcd22
-def _check_member(m:zipfile.ZipInfo, archive:str) -> None:
+def _check_member(m: zipfile.ZipInfo, archive: str) -> None:
     "Refuse what could write outside the folder, or is no plain file or folder."
     name, kind = m.filename, stat.S_IFMT(m.external_attr >> 16)
     parts = PurePosixPath(name).parts
-    why = ("an absolute path" if name.startswith("/") or re.match(r"[A-Za-z]:", name) else "a path that leads outside" if ".." in parts
-           else "a backslash in its name" if "\\" in name or "\\" in m.orig_filename else "a link or device" if kind not in (0, stat.S_IFREG, stat.S_IFDIR)
-           else "encryption" if m.flag_bits & 1 else "a name that is empty" if not parts else None)
-    if why: raise ValueError(f"{archive}: its member {m.orig_filename!r} has {why}; nothing was unpacked.")
+    why = (
+        "an absolute path"
+        if name.startswith("/") or re.match(r"[A-Za-z]:", name)
+        else "a path that leads outside"
+        if ".." in parts
+        else "a backslash in its name"
+        if "\\" in name or "\\" in m.orig_filename
+        else "a link or device"
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR)
+        else "encryption"
+        if m.flag_bits & 1
+        else "a name that is empty"
+        if not parts
+        else None
+    )
+    if why:
+        raise ValueError(f"{archive}: its member {m.orig_filename!r} has {why}; nothing was unpacked.")
 
-def unzip(archive:str|os.PathLike,  # a .zip file
-          folder:str|os.PathLike,   # where to; made if missing
-          max_bytes:int=2**32,      # refuse what unpacks to more
-          max_files:int=200_000,    # refuse more members
-         ) -> None:
+
+def unzip(
+    archive: str | os.PathLike,  # a .zip file
+    folder: str | os.PathLike,  # where to; made if missing
+    max_bytes: int = 2**32,  # refuse what unpacks to more
+    max_files: int = 200_000,  # refuse more members
+) -> None:
     "Unpack an archive that is not trusted. Raises ValueError naming the member, before anything is written, for what is unsafe."
     folder, left = Path(folder), max_bytes
     try:
         with zipfile.ZipFile(archive) as z:
             members = z.infolist()
-            for m in members: _check_member(m, str(archive))
+            for m in members:
+                _check_member(m, str(archive))
             total = sum(m.file_size for m in members)
             if total > max_bytes or len(members) > max_files:
-                raise ValueError(f"{archive}: {len(members)} members of {total} bytes, more than the caps of {max_files} and {max_bytes}; nothing was unpacked.")
+                raise ValueError(
+                    f"{archive}: {len(members)} members of {total} bytes, more than the caps of {max_files} and {max_bytes}; nothing was unpacked."
+                )
             for m in members:
-                to = folder/PurePosixPath(m.filename)
-                if m.is_dir(): to.mkdir(parents=True, exist_ok=True); continue
+                to = folder / PurePosixPath(m.filename)
+                if m.is_dir():
+                    to.mkdir(parents=True, exist_ok=True)
+                    continue
                 to.parent.mkdir(parents=True, exist_ok=True)
                 with z.open(m) as f, open(to, "xb") as g:
                     while block := f.read(2**20):
                         left -= len(block)
-                        if left < 0: raise ValueError(f"{archive}: unpacks to more than {max_bytes} bytes, although it says otherwise.")
+                        if left < 0:
+                            raise ValueError(
+                                f"{archive}: unpacks to more than {max_bytes} bytes, although it says otherwise."
+                            )
                         g.write(block)
     except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, NotImplementedError, FileExistsError) as e:
         raise ValueError(f"{archive}: damaged or no zip archive ({e}).") from e
@@ -1045,68 +1540,103 @@ def unzip(archive:str|os.PathLike,  # a .zip file
 # %% ../nbs/01_datasets.ipynb #d2eff145
 class _Capped:
     "A file that takes at most `cap` bytes, for the downloader to write into."
-    def __init__(self, file, cap:int): self.file, self.left = file, cap
-    def write(self, block:bytes) -> int:
-        self.left -= len(block)
-        if self.left < 0: raise ValueError("more bytes than the cap allows")
-        return self.file.write(block)
-    def flush(self) -> None: self.file.flush()
 
-def _fetch(url:str, to:Path, sha256:str|None, max_bytes:int) -> None:
+    def __init__(self, file, cap: int):
+        self.file, self.left = file, cap
+
+    def write(self, block: bytes) -> int:
+        self.left -= len(block)
+        if self.left < 0:
+            raise ValueError("more bytes than the cap allows")
+        return self.file.write(block)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def _fetch(url: str, to: Path, sha256: str | None, max_bytes: int) -> None:
     "Fetch `url` into the file `to`; nothing is left there unless the checksum is right."
     import pooch
+
     pooch.get_logger().setLevel("WARNING")
     http = pooch.HTTPDownloader(timeout=30)
+
     def downloader(url, output_file, mill):
-        with open(output_file, "wb") as f: http(url, _Capped(f, max_bytes), mill)
-    pooch.retrieve(url, None if sha256 is None else f"sha256:{sha256}", fname=to.name, path=to.parent, downloader=downloader)
+        with open(output_file, "wb") as f:
+            http(url, _Capped(f, max_bytes), mill)
+
+    pooch.retrieve(
+        url, None if sha256 is None else f"sha256:{sha256}", fname=to.name, path=to.parent, downloader=downloader
+    )
 
 # %% ../nbs/01_datasets.ipynb #b27aa567
-def _install(archive:Path, place:Path, layout:Sequence[str]) -> Path:
+def _install(archive: Path, place: Path, layout: Sequence[str]) -> Path:
     "Unpack beside `place`, find the set in it, and move it there in one step."
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".unpacking-") as tmp:
         unzip(archive, tmp)
         inside = [Path(tmp), *sorted(p for p in Path(tmp).rglob("*") if p.is_dir() and "__MACOSX" not in p.parts)]
         found = next((p for p in inside if all(any(p.glob(q)) for q in layout)), None)
-        if found is None: raise ValueError(f"{archive}: unpacked, but no folder in it has {' and '.join(layout)}.")
+        if found is None:
+            raise ValueError(f"{archive}: unpacked, but no folder in it has {' and '.join(layout)}.")
         if place.exists():
-            if any(place.iterdir()): raise FileExistsError(f"{place} holds other files; move them away first.")
+            if any(place.iterdir()):
+                raise FileExistsError(f"{place} holds other files; move them away first.")
             place.rmdir()
-        whole = Path(tmp)/".whole"
-        if found == Path(tmp): whole.mkdir(); [p.rename(whole/p.name) for p in Path(tmp).iterdir() if p != whole]
-        else: found.rename(whole)
+        whole = Path(tmp) / ".whole"
+        if found == Path(tmp):
+            whole.mkdir()
+            [p.rename(whole / p.name) for p in Path(tmp).iterdir() if p != whole]
+        else:
+            found.rename(whole)
         os.replace(whole, place)
     return place
 
 # %% ../nbs/01_datasets.ipynb #4d87e341
-def download(name:str,                          # "retina"; the others must be asked for by hand
-             root:str|os.PathLike|None=None,    # where to: ROOT/NAME; None: $CUTS_DATA, else ./data
-             *, url:str|None=None,              # of another archive in the same layout
-             sha256:str|None=None,              # its checksum; None with another url: not compared
-             max_bytes:int=2**30,               # refuse a larger archive
-            ) -> Path:                          # the folder; one that is there already is left as it is
+def download(
+    name: str,  # "retina"; the others must be asked for by hand
+    root: str | os.PathLike | None = None,  # where to: ROOT/NAME; None: $CUTS_DATA, else ./data
+    *,
+    url: str | None = None,  # of another archive in the same layout
+    sha256: str | None = None,  # its checksum; None with another url: not compared
+    max_bytes: int = 2**30,  # refuse a larger archive
+) -> Path:  # the folder; one that is there already is left as it is
     """Fetch one of the paper's data sets. An archive put by hand at ROOT/NAME.zip is taken instead of the network.
 
     Raises ConnectionError without a network and ValueError for a wrong checksum or an unsafe archive; both tell the URL and
     where to put the file by hand, and no bad file is kept."""
     name = _ALIASES.get(name, name)
-    if name not in DATASETS: raise ValueError(f"name={name!r}: data sets are {', '.join(DATASETS)}.")
+    if name not in DATASETS:
+        raise ValueError(f"name={name!r}: data sets are {', '.join(DATASETS)}.")
     info, base = DATASETS[name], find_root(root)
-    if not info.layout: raise ValueError(f"{name!r} needs no download: open_dataset({name!r}) makes it.")
-    if info.available(base): return info.folder(base)
-    if url is None and info.url is None: raise ValueError(f"{name!r} can't be downloaded by a program. {info.how_to_get(base)}")
-    if url is None: url, sha256 = info.url, sha256 or info.sha256
+    if not info.layout:
+        raise ValueError(f"{name!r} needs no download: open_dataset({name!r}) makes it.")
+    if info.available(base):
+        return info.folder(base)
+    if url is None and info.url is None:
+        raise ValueError(f"{name!r} can't be downloaded by a program. {info.how_to_get(base)}")
+    if url is None:
+        url, sha256 = info.url, sha256 or info.sha256
     base.mkdir(parents=True, exist_ok=True)
-    by_hand = base/f"{name}.zip"
+    by_hand = base / f"{name}.zip"
     if by_hand.exists():
         found = hashlib.file_digest(open(by_hand, "rb"), "sha256").hexdigest()
-        if sha256 and found != sha256: raise ValueError(f"{by_hand}: SHA-256 is {found}, expected {sha256}. Fetch {url} again and replace that file, or delete it.")
-        return _install(by_hand, base/name, info.layout)
+        if sha256 and found != sha256:
+            raise ValueError(
+                f"{by_hand}: SHA-256 is {found}, expected {sha256}. Fetch {url} again and replace that file, or delete it."
+            )
+        return _install(by_hand, base / name, info.layout)
     with tempfile.TemporaryDirectory(dir=base, prefix=".download-") as tmp:
-        archive = Path(tmp)/f"{name}.zip"
+        archive = Path(tmp) / f"{name}.zip"
         hand = f"Or fetch {url} by hand and put it at {by_hand}, then call this again."
-        try: _fetch(url, archive, sha256, max_bytes)
-        except OSError as e: raise ConnectionError(f"{name}: could not fetch {url} ({type(e).__name__}: {e}). Is there a network? {hand}") from e
-        except ValueError as e: raise ValueError(f"{name}: {url} is not what it should be ({e}). The file was not kept. {hand}") from e
-        try: return _install(archive, base/name, info.layout)
-        except ValueError as e: raise ValueError(f"{name}: what came from {url} is refused ({e}). The file was not kept.") from e
+        try:
+            _fetch(url, archive, sha256, max_bytes)
+        except OSError as e:
+            raise ConnectionError(
+                f"{name}: could not fetch {url} ({type(e).__name__}: {e}). Is there a network? {hand}"
+            ) from e
+        except ValueError as e:
+            raise ValueError(f"{name}: {url} is not what it should be ({e}). The file was not kept. {hand}") from e
+        try:
+            return _install(archive, base / name, info.layout)
+        except ValueError as e:
+            raise ValueError(f"{name}: what came from {url} is refused ({e}). The file was not kept.") from e

@@ -21,33 +21,44 @@ _log = logging.getLogger(__name__)
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")  # the endings that are in use, where there is one
 _DIRECTORY = b"1.2.840.10008.1.3.10"  # the class of a DICOMDIR
 
-def is_dicom(path,  # a path; the file need not exist
-            ) -> bool:
+
+def is_dicom(
+    path,  # a path; the file need not exist
+) -> bool:
     "Whether a file is DICOM by its first bytes or its ending; a DICOMDIR is not. Never raises for what cannot be read."
     name = Path(path).name.lower()
     named = name.endswith(DICOM_SUFFIXES)
-    if name == "dicomdir": return False
+    if name == "dicomdir":
+        return False
     try:
-        if not os.path.isfile(path): return named and not os.path.exists(path)  # a folder or a pipe is none
-        with open(path, "rb") as f: head = f.read(512)
-    except OSError: return named
+        if not os.path.isfile(path):
+            return named and not os.path.exists(path)  # a folder or a pipe is none
+        with open(path, "rb") as f:
+            head = f.read(512)
+    except OSError:
+        return named
     return _DIRECTORY not in head if head[128:132] == b"DICM" else named
 
 # %% ../nbs/06_dicom.ipynb #659e0c7a
 def _pydicom():
-    try: import pydicom, pydicom.pixels
-    except ImportError as e: raise ImportError('DICOM files need pydicom: pip install -e ".[medical]"') from e
+    try:
+        import pydicom, pydicom.pixels
+    except ImportError as e:
+        raise ImportError('DICOM files need pydicom: pip install -e ".[medical]"') from e
     return pydicom
 
 # %% ../nbs/06_dicom.ipynb #41eaaaac
 _HEADER = 2**24  # more bytes of a deflated header than this are not unpacked
 _DEFLATED, _EXPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0"
 
+
 def _inflated(f, room):
     "The stream itself; or, if what follows its first part is deflated, a stream with at most `room` bytes of that, unpacked."
     from pydicom.filereader import read_dataset
+
     meta = read_dataset(f, False, True, stop_when=lambda tag, *_: tag.group != 2)
-    if meta.get("TransferSyntaxUID") != _DEFLATED.decode(): return f
+    if meta.get("TransferSyntaxUID") != _DEFLATED.decode():
+        return f
     start = 144 + int(meta.FileMetaInformationGroupLength) if "FileMetaInformationGroupLength" in meta else f.tell()
     f.seek(0)
     head = f.read(start).replace(_DEFLATED, _EXPLICIT)
@@ -63,47 +74,65 @@ def _load(path, *, room=None, tags=None):
         stream = _inflated(f, _HEADER + (room or 0)) if marked else f
         stream.seek(0)
         ds = pydicom.dcmread(stream, force=True, stop_before_pixels=room is None, specific_tags=tags)
-        f.seek(0); start = f.read(8)
+        f.seek(0)
+        start = f.read(8)
     if not marked and "Rows" not in ds and "SOPClassUID" not in ds:  # old files lack the mark
-        raise ImageError(f"{path}: no DICOM file, whatever its name says (it begins with {start!r}). It is damaged, or of another format: then give it that ending.")
+        raise ImageError(
+            f"{path}: no DICOM file, whatever its name says (it begins with {start!r}). It is damaged, or of another format: then give it that ending."
+        )
     if "TransferSyntaxUID" not in ds.file_meta:
         implicit, little = ds.original_encoding
-        ds.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian if implicit else (
-            pydicom.uid.ExplicitVRLittleEndian if little else pydicom.uid.ExplicitVRBigEndian)
+        ds.file_meta.TransferSyntaxUID = (
+            pydicom.uid.ImplicitVRLittleEndian
+            if implicit
+            else (pydicom.uid.ExplicitVRLittleEndian if little else pydicom.uid.ExplicitVRBigEndian)
+        )
     return ds
 
 # %% ../nbs/06_dicom.ipynb #2f97fe75
 def _kind(ds):
     "What the object is, in words."
     from pydicom.uid import UID
+
     uid = ds.get("SOPClassUID") or ds.file_meta.get("MediaStorageSOPClassUID")
     return UID(uid).name if uid else f"object of modality {ds.get('Modality') or 'unknown'}"
+
 
 def _no_pixels(ds, path):
     return ImageError(f"{path}: {_kind(ds)}, which has no pixels here. Give the images it belongs to.")
 
+
 def _shape(ds, path):
     "Frames, rows, columns and, of colours, samples."
-    if ds.get("Rows") is None or ds.get("Columns") is None: raise _no_pixels(ds, path)
+    if ds.get("Rows") is None or ds.get("Columns") is None:
+        raise _no_pixels(ds, path)
     frames, samples = int(ds.get("NumberOfFrames") or 1), int(ds.get("SamplesPerPixel") or 1)
-    if samples not in (1, 3): raise ImageError(f"{path}: {samples} samples in a pixel, expected 1 or 3. Convert it to grey or RGB.")
+    if samples not in (1, 3):
+        raise ImageError(f"{path}: {samples} samples in a pixel, expected 1 or 3. Convert it to grey or RGB.")
     if frames > 1 and "TotalPixelMatrixColumns" in ds:
-        raise ImageError(f"{path}: {_kind(ds)}, a large picture in {frames} tiles. Export the part you need as TIFF, for instance with OpenSlide.")
+        raise ImageError(
+            f"{path}: {_kind(ds)}, a large picture in {frames} tiles. Export the part you need as TIFF, for instance with OpenSlide."
+        )
     return (frames, int(ds.Rows), int(ds.Columns)) + (3,) * (samples == 3)
 
 # %% ../nbs/06_dicom.ipynb #89cfcb91
 def _numbers(value, n=None):
     "The finite numbers of a field as an array, `n` of them; None if they are not that."
-    try: x = np.array(value, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError): return None
+    try:
+        x = np.array(value, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        return None
     return x if x.size and (n is None or x.size == n) and np.isfinite(x).all() else None
+
 
 def _item(ds, name, frame=0):
     "The item of a group of fields that holds for a frame: its own, or the one all frames share; in an object without such groups the header."
     own, shared = ds.get("PerFrameFunctionalGroupsSequence") or [], ds.get("SharedFunctionalGroupsSequence") or []
-    for groups in (*own[frame:frame + 1], *shared[:1]):
-        if found := groups.get(name): return found[0]
+    for groups in (*own[frame : frame + 1], *shared[:1]):
+        if found := groups.get(name):
+            return found[0]
     return ds
+
 
 def _described(ds):
     "How many frames have fields of their own."
@@ -113,45 +142,66 @@ def _described(ds):
 def _units(ds, frame, path):
     "Slope and intercept of a frame."
     item = _item(ds, "PixelValueTransformationSequence", frame)
-    slope, intercept = _numbers(item.get("RescaleSlope", ds.get("DoseGridScaling", 1)), 1), _numbers(item.get("RescaleIntercept", 0), 1)
-    if slope is not None and intercept is not None and slope[0] != 0: return float(slope[0]), float(intercept[0])
-    warnings.warn(f"{path}: slope {item.get('RescaleSlope')} and intercept {item.get('RescaleIntercept')} make no units; the stored numbers are taken.", stacklevel=5)
+    slope, intercept = (
+        _numbers(item.get("RescaleSlope", ds.get("DoseGridScaling", 1)), 1),
+        _numbers(item.get("RescaleIntercept", 0), 1),
+    )
+    if slope is not None and intercept is not None and slope[0] != 0:
+        return float(slope[0]), float(intercept[0])
+    warnings.warn(
+        f"{path}: slope {item.get('RescaleSlope')} and intercept {item.get('RescaleIntercept')} make no units; the stored numbers are taken.",
+        stacklevel=5,
+    )
     return 1.0, 0.0
+
 
 def _window(ds, frame):
     "The window that the file asks for, or None."
     item = _item(ds, "FrameVOILUTSequence", frame)
     center, width = _numbers(item.get("WindowCenter")), _numbers(item.get("WindowWidth"))
-    if center is None or width is None: return None
+    if center is None or width is None:
+        return None
     c, w = float(center[0]), float(width[0])
-    if (item.get("VOILUTFunction") or "LINEAR") == "LINEAR": c, w = c - 0.5, w - 1
+    if (item.get("VOILUTFunction") or "LINEAR") == "LINEAR":
+        c, w = c - 0.5, w - 1
     return (c - w / 2, c + w / 2) if w > 0 else None
 
 # %% ../nbs/06_dicom.ipynb #62f391a3
 def _rescale(x, slope, intercept):
     "slope · x + intercept; integers stay integers if the slope is one."
     slope, intercept = np.asarray(slope), np.asarray(intercept)
-    if (slope == 1).all() and (intercept == 0).all(): return x
+    if (slope == 1).all() and (intercept == 0).all():
+        return x
     if x.dtype.kind in "iu" and (slope == 1).all() and (intercept == np.rint(intercept)).all():
         ends = int(x.min()) + int(intercept.min()), int(x.max()) + int(intercept.max())
-        whole = next((t for t in (np.int16, np.int32, np.int64) if np.iinfo(t).min <= ends[0] and ends[1] <= np.iinfo(t).max), None)
-        if whole is not None: return x.astype(whole) + intercept.astype(whole)
+        whole = next(
+            (t for t in (np.int16, np.int32, np.int64) if np.iinfo(t).min <= ends[0] and ends[1] <= np.iinfo(t).max),
+            None,
+        )
+        if whole is not None:
+            return x.astype(whole) + intercept.astype(whole)
     real = np.float64 if x.dtype.itemsize > 2 else np.float32
     return x.astype(real) * slope.astype(real) + intercept.astype(real)
 
+
 def _both_ends(ds, x):
     "The smallest plus the largest number that can be stored."
-    if x.dtype.kind == "f": return 0
-    if x.dtype.kind == "i": return -1
+    if x.dtype.kind == "f":
+        return 0
+    if x.dtype.kind == "i":
+        return -1
     bits = int(ds.get("BitsStored") or 8 * x.dtype.itemsize)
     return (1 << (bits if int(x.max()) < 1 << bits else 8 * x.dtype.itemsize)) - 1
 
 # %% ../nbs/06_dicom.ipynb #4969529a
 def _padding(ds, stored):
     "Where the stored numbers are padding, or None."
-    if stored.dtype.kind == "f" or (value := _numbers(ds.get("PixelPaddingValue"), 1)) is None: return None
+    if stored.dtype.kind == "f" or (value := _numbers(ds.get("PixelPaddingValue"), 1)) is None:
+        return None
     limit = _numbers(ds.get("PixelPaddingRangeLimit"), 1)
-    ends = np.concatenate([value, value if limit is None else limit]).astype(np.int64).astype(stored.dtype)  # 63536 may mean -2000
+    ends = (
+        np.concatenate([value, value if limit is None else limit]).astype(np.int64).astype(stored.dtype)
+    )  # 63536 may mean -2000
     where = (stored >= ends.min()) & (stored <= ends.max())
     return where if where.any() else None
 
@@ -161,93 +211,151 @@ def _intensities(ds, stored, inverted, path):
     padding, window = _padding(ds, stored), _window(ds, len(stored) // 2)
     if ds.get("ModalityLUTSequence"):  # a table instead of slope and intercept
         from pydicom.pixels import apply_modality_lut
+
         values = apply_modality_lut(stored, ds)
         ends = int(values.min()) + int(values.max())
-        if inverted: values = np.array(ends, values.dtype) - values
+        if inverted:
+            values = np.array(ends, values.dtype) - values
     else:
         units = np.array([_units(ds, k, path) for k in range(len(stored) if _described(ds) == len(stored) else 1)])
-        if (units == units[0]).all(): units = units[:1]
+        if (units == units[0]).all():
+            units = units[:1]
         slope, intercept = units.T[..., None, None]
         both = _both_ends(ds, stored) if inverted else 0
         values = _rescale(np.array(both, stored.dtype) - stored if inverted else stored, slope, intercept)
         m, b = units[len(units) // 2]
         ends = float(m * both + 2 * b)
-    if inverted and window: window = (ends - window[1], ends - window[0])
+    if inverted and window:
+        window = (ends - window[1], ends - window[0])
     return values, padding, window
 
 # %% ../nbs/06_dicom.ipynb #e9600e0d
 _DECODERS = "pip install python-gdcm, or pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg"
 
+
 def _needs_decoder(path, syntax, why=""):
-    return ImportError(f"{path}: its pixels are compressed as {syntax.name}{why}, for which no decoder is installed: {_DECODERS}")
+    return ImportError(
+        f"{path}: its pixels are compressed as {syntax.name}{why}, for which no decoder is installed: {_DECODERS}"
+    )
+
 
 def _frame_size(frame):
     "Rows, columns and components that a JPEG, JPEG-LS or JPEG 2000 frame says it has; None if it does not say."
-    at, number = 2, lambda i, n: int.from_bytes(frame[i:i + n], "big")
+    at, number = 2, lambda i, n: int.from_bytes(frame[i : i + n], "big")
     while frame[:2] == b"\xff\xd8" and at + 10 <= len(frame):  # JPEG: segments, one of which begins the picture
         marker = frame[at + 1]
-        if marker == 0xF7 or 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC): return number(at + 5, 2), number(at + 7, 2), frame[at + 9]
+        if marker == 0xF7 or 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return number(at + 5, 2), number(at + 7, 2), frame[at + 9]
         at += 1 if marker == 0xFF else 2 + number(at + 2, 2)
     at = frame.find(b"\xff\x4f\xff\x51")  # JPEG 2000: this is how the picture begins, after a few boxes or none
     boxes = 12 if frame[4:8] == b"jP  " else at
-    while boxes < at and frame[boxes + 4:boxes + 8] != b"jp2c":
-        if number(boxes, 4) < 8: return None  # a box without length, over which pydicom would not get
+    while boxes < at and frame[boxes + 4 : boxes + 8] != b"jp2c":
+        if number(boxes, 4) < 8:
+            return None  # a box without length, over which pydicom would not get
         boxes += number(boxes, 4)
-    return None if at < 0 else (number(at + 12, 4) - number(at + 20, 4), number(at + 8, 4) - number(at + 16, 4), number(at + 40, 2))
+    return (
+        None
+        if at < 0
+        else (number(at + 12, 4) - number(at + 20, 4), number(at + 8, 4) - number(at + 16, 4), number(at + 40, 2))
+    )
+
 
 def _check_frames(ds, path, shape):
     "Refuse compressed frames that would unpack to more than the header says."
     from pydicom.encaps import generate_frames
     from pydicom.uid import RLELossless
+
     expected = (*shape[1:], 1)[:3]
     room = 2 * math.prod(expected) * max(1, int(ds.BitsAllocated) // 8) + 1024
     for frame in itertools.islice(generate_frames(ds.PixelData, number_of_frames=shape[0]), shape[0]):
-        if ds.file_meta.TransferSyntaxUID == RLELossless: found = f"{len(frame):,} bytes, more than {room:,}" if len(frame) > room else None
-        else: found = None if (size := _frame_size(frame)) == expected else f"{' × '.join(map(str, size)) if size else 'unknown'} numbers"
-        if found: raise ImageError(f"{path}: a compressed frame of {found}, but the header says {' × '.join(map(str, expected))}. It is damaged.")
+        if ds.file_meta.TransferSyntaxUID == RLELossless:
+            found = f"{len(frame):,} bytes, more than {room:,}" if len(frame) > room else None
+        else:
+            found = (
+                None
+                if (size := _frame_size(frame)) == expected
+                else f"{' × '.join(map(str, size)) if size else 'unknown'} numbers"
+            )
+        if found:
+            raise ImageError(
+                f"{path}: a compressed frame of {found}, but the header says {' × '.join(map(str, expected))}. It is damaged."
+            )
 
 # %% ../nbs/06_dicom.ipynb #4151be8a
 class _NoTraces(logging.Filter):
     "pydicom logs the trace of an error that it raises a moment later."
-    def filter(self, record): return not record.exc_info
+
+    def filter(self, record):
+        return not record.exc_info
+
 
 def _decode(ds, path, shape):
     "Stored numbers [F,H,W] or colours [F,H,W,3], and what they stand for: MONOCHROME1, MONOCHROME2, PALETTE COLOR or RGB."
     from pydicom.pixels import get_decoder
+
     syntax, log, quiet = ds.file_meta.TransferSyntaxUID, logging.getLogger("pydicom.pixels.decoders.base"), _NoTraces()
-    if not any(k in ds for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")): raise _no_pixels(ds, path)
-    try: decoder = get_decoder(syntax)
-    except NotImplementedError as e: raise ImageError(f"{path}: pixels stored as {syntax.name}, which cannot be read. Convert it to an uncompressed DICOM file.") from e
-    if not decoder.is_available: raise _needs_decoder(path, syntax)
-    if syntax.is_encapsulated: _check_frames(ds, path, shape)
+    if not any(k in ds for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise _no_pixels(ds, path)
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError as e:
+        raise ImageError(
+            f"{path}: pixels stored as {syntax.name}, which cannot be read. Convert it to an uncompressed DICOM file."
+        ) from e
+    if not decoder.is_available:
+        raise _needs_decoder(path, syntax)
+    if syntax.is_encapsulated:
+        _check_frames(ds, path, shape)
     log.addFilter(quiet)
-    try: stored, about = decoder.as_array(ds, allow_excess_frames=False)
+    try:
+        stored, about = decoder.as_array(ds, allow_excess_frames=False)
     except RuntimeError as e:  # Pillow reads some JPEG of up to eight bits, but not of more
-        if "Pillow does not support" not in str(e) and "Pillow cannot decode" not in str(e): raise
+        if "Pillow does not support" not in str(e) and "Pillow cannot decode" not in str(e):
+            raise
         raise _needs_decoder(path, syntax, f" with {ds.get('BitsStored')} bits") from e
-    finally: log.removeFilter(quiet)
+    finally:
+        log.removeFilter(quiet)
     return np.asarray(stored, stored.dtype.newbyteorder("=")).reshape(shape), str(about["photometric_interpretation"])
 
 # %% ../nbs/06_dicom.ipynb #fccd6dac
 def _values(ds, path, shape, as_labels):
     "Values [F,H,W] or colours [F,H,W,3], where they are padding, and the window. Labels are the stored numbers."
     stored, meaning = _decode(ds, path, shape)
-    if as_labels or len(shape) == 4 and meaning == "RGB": return stored, None, None
+    if as_labels or len(shape) == 4 and meaning == "RGB":
+        return stored, None, None
     if meaning == "PALETTE COLOR":
         from pydicom.pixels import apply_color_lut
+
         colours = apply_color_lut(stored, ds)[..., :3]
-        return ((colours >> 8).astype(np.uint8) if colours.dtype == np.uint16 and colours.max() > 255 else colours.astype(np.uint8)), None, None
-    if meaning not in ("MONOCHROME1", "MONOCHROME2"): raise ImageError(f"{path}: colours stored as {meaning}, which cannot be read. Convert it to grey or RGB.")
-    if ds.BitsAllocated == 1: stored = stored * np.uint8(255)
+        return (
+            (
+                (colours >> 8).astype(np.uint8)
+                if colours.dtype == np.uint16 and colours.max() > 255
+                else colours.astype(np.uint8)
+            ),
+            None,
+            None,
+        )
+    if meaning not in ("MONOCHROME1", "MONOCHROME2"):
+        raise ImageError(f"{path}: colours stored as {meaning}, which cannot be read. Convert it to grey or RGB.")
+    if ds.BitsAllocated == 1:
+        stored = stored * np.uint8(255)
     return _intensities(ds, stored, meaning == "MONOCHROME1", path)
+
 
 def _tidy(data, padding, window):
     "Padding filled, and the window if it is any good."
-    if padding is not None and not padding.all(): data[padding] = data.min(where=~padding, initial=data.max())
+    if padding is not None and not padding.all():
+        data[padding] = data.min(where=~padding, initial=data.max())
     return data, window if window and window[0] < data.max() and window[1] > data.min() else None
 
 # %% ../nbs/06_dicom.ipynb #fe7b1b84
-_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")  # in the patient; at the detector; on the film
+_SPACINGS = (
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "NominalScannedPixelSpacing",
+)  # in the patient; at the detector; on the film
+
 
 def _plane(ds, frame=0):
     "Directions along rows and columns [2,3], position [3], distances of rows and of columns [2]; None for what is not known. LPS, mm."
@@ -262,6 +370,7 @@ def _plane(ds, frame=0):
         directions = directions / length[:, None] if square else None
     return directions, position, spacing
 
+
 def _affine(directions, position, spacing, step):
     "[4,4] index of plane, row and column → RAS+ mm."
     affine = np.eye(4)
@@ -272,47 +381,72 @@ def _affine(directions, position, spacing, step):
 # %% ../nbs/06_dicom.ipynb #d6c2cdf5
 _SAME = 0.005  # mm; positions nearer than this are one
 
+
 def _stack(directions, positions, source):
     "The order of planes along their normal, the step from each to the next, and its length along the normal; None if two coincide."
     along = positions @ np.cross(*directions)
     order = np.argsort(along, kind="stable")
     gaps = np.diff(along[order])
-    if gaps.min() < _SAME: return None
+    if gaps.min() < _SAME:
+        return None
     if gaps.max() > 1.05 * gaps.min():
-        warnings.warn(f"{source}: the planes are not evenly spaced, their distances are {gaps.min():.4g} to {gaps.max():.4g} mm; a plane may be missing. "
-                      f"The mean, {gaps.mean():.4g} mm, is taken.", stacklevel=5)
+        warnings.warn(
+            f"{source}: the planes are not evenly spaced, their distances are {gaps.min():.4g} to {gaps.max():.4g} mm; a plane may be missing. "
+            f"The mean, {gaps.mean():.4g} mm, is taken.",
+            stacklevel=5,
+        )
     return order, (positions[order[-1]] - positions[order[0]]) / (len(order) - 1), float(gaps.mean())
 
 # %% ../nbs/06_dicom.ipynb #c9f892d8
 def _frames(ds, n, source):
     "Order, affine and spacing of the frames of one file; None if they are no stack of planes."
     directions, first, spacing = _plane(ds)
-    if directions is None or first is None or spacing is None: return None
+    if directions is None or first is None or spacing is None:
+        return None
     offsets = _numbers(ds.get("GridFrameOffsetVector"), n)  # of a radiation dose
-    if offsets is not None: positions = first + np.outer(offsets - offsets[0], np.cross(*directions))
-    elif _described(ds) != n: return None
+    if offsets is not None:
+        positions = first + np.outer(offsets - offsets[0], np.cross(*directions))
+    elif _described(ds) != n:
+        return None
     else:
         planes = [_plane(ds, k) for k in range(n)]
-        if not all(p is not None and _alike((directions, spacing), (d, s)) for d, p, s in planes): return None
+        if not all(p is not None and _alike((directions, spacing), (d, s)) for d, p, s in planes):
+            return None
         positions = np.stack([p for _, p, _ in planes])
     found = _stack(directions, positions, source)
-    if found is None: return None
+    if found is None:
+        return None
     order, step, distance = found
     return order, _affine(directions, positions[order[0]], spacing, step), (distance, *map(float, spacing))
 
+
 def _alike(a, b):
     "Whether directions and spacings are the same, up to rounding."
-    return all((x is None) == (y is None) and (x is None or bool((abs(x - y) <= 1e-3 * (1 + abs(y))).all())) for x, y in zip(a, b))
+    return all(
+        (x is None) == (y is None) and (x is None or bool((abs(x - y) <= 1e-3 * (1 + abs(y))).all()))
+        for x, y in zip(a, b)
+    )
 
 # %% ../nbs/06_dicom.ipynb #4f91e1cb
 def _single(ds):
     "Affine (or None) and spacing (or ()) of a single plane; across it goes the distance of planes, or the thickness, if they are known."
     directions, position, spacing = _plane(ds)
-    if spacing is None: return None, ()
-    if directions is None or position is None: return None, tuple(map(float, spacing))
+    if spacing is None:
+        return None, ()
+    if directions is None or position is None:
+        return None, tuple(map(float, spacing))
     measures = _item(ds, "PixelMeasuresSequence")
-    across = next((t[0] for k in ("SpacingBetweenSlices", "SliceThickness") if (t := _numbers(measures.get(k), 1)) is not None and t[0] > 0), min(spacing))
-    return plane_affine(_affine(directions, position, spacing, across * np.cross(*directions)), 0, 0), tuple(map(float, spacing))
+    across = next(
+        (
+            t[0]
+            for k in ("SpacingBetweenSlices", "SliceThickness")
+            if (t := _numbers(measures.get(k), 1)) is not None and t[0] > 0
+        ),
+        min(spacing),
+    )
+    return plane_affine(_affine(directions, position, spacing, across * np.cross(*directions)), 0, 0), tuple(
+        map(float, spacing)
+    )
 
 # %% ../nbs/06_dicom.ipynb #b2b27bcc
 def _read_file(path, max_pixels, as_labels):
@@ -320,7 +454,9 @@ def _read_file(path, max_pixels, as_labels):
     head = _load(path)
     shape = _shape(head, path)
     labelled = as_labels and head.get("SOPClassUID") in _SEGMENTATIONS
-    check_size(shape[shape[0] == 1:], max_pixels * (32 if labelled else 1), path)      # each region has frames of its own; the map they make is checked below
+    check_size(
+        shape[shape[0] == 1 :], max_pixels * (32 if labelled else 1), path
+    )  # each region has frames of its own; the map they make is checked below
     ds = _load(path, room=math.prod(shape) * 8)
     if labelled:
         labels, affine, spacing = _read_segmentation(ds, path, shape, max_pixels)
@@ -331,21 +467,53 @@ def _read_file(path, max_pixels, as_labels):
         affine, spacing = _single(ds)
         return Pixels(data[0], axis, False, spacing, "mm" if spacing else "px", affine, window=window, files=(path,))
     if (stack := _frames(ds, shape[0], path)) is None:
-        if not as_labels: warnings.warn(f"{path}: its {shape[0]} frames have no positions in space that follow each other; they are taken for the planes of a volume, in pixels.", stacklevel=4)
+        if not as_labels:
+            warnings.warn(
+                f"{path}: its {shape[0]} frames have no positions in space that follow each other; they are taken for the planes of a volume, in pixels.",
+                stacklevel=4,
+            )
         return Pixels(data, axis, False, window=window, files=(path,))
     order, affine, spacing = stack
-    return Pixels(data if (np.diff(order) == 1).all() else data[order], axis, False, spacing, "mm", affine, window=window, files=(path,))
+    return Pixels(
+        data if (np.diff(order) == 1).all() else data[order],
+        axis,
+        False,
+        spacing,
+        "mm",
+        affine,
+        window=window,
+        files=(path,),
+    )
 
 # %% ../nbs/06_dicom.ipynb #fe7a33be
-_TELLS = {"EchoNumbers": "echo", "TemporalPositionIdentifier": "time", "AcquisitionNumber": "acquisition", "EchoTime": "echo-time",
-          "TriggerTime": "trigger", "DiffusionBValue": "b", "ImageType": "type"}  # what may tell planes at one position apart, and its name
+_TELLS = {
+    "EchoNumbers": "echo",
+    "TemporalPositionIdentifier": "time",
+    "AcquisitionNumber": "acquisition",
+    "EchoTime": "echo-time",
+    "TriggerTime": "trigger",
+    "DiffusionBValue": "b",
+    "ImageType": "type",
+}  # what may tell planes at one position apart, and its name
 _TEXT = ("SOPInstanceUID", "SeriesInstanceUID", "SeriesDescription", "SeriesNumber", "Modality", *_TELLS)
-_TAGS = ["SOPClassUID", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "TotalPixelMatrixColumns", "ImageOrientationPatient", "ImagePositionPatient",
-         *_SPACINGS, *_TEXT]
+_TAGS = [
+    "SOPClassUID",
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+    "TotalPixelMatrixColumns",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    *_SPACINGS,
+    *_TEXT,
+]
+
 
 @dataclass(eq=False)
 class _Head:
     "What is needed to find out which files belong together."
+
     file: str
     text: dict[str, str]  # fields of `_TEXT`, "" for what is not there
     shape: tuple[int, ...]  # frames, rows, columns, samples of colours
@@ -354,13 +522,18 @@ class _Head:
     spacing: np.ndarray | None
 
     @property
-    def series(self): return self.text["SeriesInstanceUID"]
+    def series(self):
+        return self.text["SeriesInstanceUID"]
 
-    def is_plane(self): return self.shape[0] == 1 and self.series != "" and self.directions is not None and self.position is not None
+    def is_plane(self):
+        return self.shape[0] == 1 and self.series != "" and self.directions is not None and self.position is not None
 
     def beside(self, other):
         "Whether this plane can be in one volume with another."
-        return (self.series, self.shape) == (other.series, other.shape) and _alike((self.directions, self.spacing), (other.directions, other.spacing))
+        return (self.series, self.shape) == (other.series, other.shape) and _alike(
+            (self.directions, self.spacing), (other.directions, other.spacing)
+        )
+
 
 def _head(file):
     with reading(file, "DICOM"):
@@ -375,15 +548,21 @@ def _sorted(heads):
     order = np.argsort(along, kind="stable")
     return None if (np.diff(along[order]) < _SAME).any() else [heads[i] for i in order]
 
+
 def _tell_apart(heads):
     "Planes of which several are at one position, as {name: planes of different positions}; None if no field tells them apart."
     best, one_place = None, np.ptp(np.array([h.position for h in heads]) @ np.cross(*heads[0].directions)) < _SAME
     for keys in itertools.chain.from_iterable(itertools.combinations(_TELLS, n) for n in (1, 2)):
         parts = {}
-        for h in heads: parts.setdefault(tuple(h.text[k] for k in keys), []).append(h)
-        if len(parts) == len(heads) and not one_place or best is not None and len(parts) >= len(best): continue
-        ordered = {"-".join(f"{_TELLS[k]}-{v}" for k, v in zip(keys, value)): _sorted(part) for value, part in parts.items()}
-        if len(ordered) == len(parts) and all(ordered.values()): best = ordered
+        for h in heads:
+            parts.setdefault(tuple(h.text[k] for k in keys), []).append(h)
+        if len(parts) == len(heads) and not one_place or best is not None and len(parts) >= len(best):
+            continue
+        ordered = {
+            "-".join(f"{_TELLS[k]}-{v}" for k, v in zip(keys, value)): _sorted(part) for value, part in parts.items()
+        }
+        if len(ordered) == len(parts) and all(ordered.values()):
+            best = ordered
     return best
 
 # %% ../nbs/06_dicom.ipynb #6ac78a74
@@ -395,25 +574,33 @@ def _group(heads):
         home.append(h) if home is not None else groups.append([h])
     return groups
 
+
 def _without_copies(heads):
     "The heads without those that are the same object under another name."
     key = lambda h: (h.text["SOPInstanceUID"] or h.file, *np.round(h.position, 2))
     seen = {}
     for h in heads:
-        if (first := seen.setdefault(key(h), h)) is not h: _log.warning("%s: a copy of %s; it is an image by itself.", h.file, first.file)
+        if (first := seen.setdefault(key(h), h)) is not h:
+            _log.warning("%s: a copy of %s; it is an image by itself.", h.file, first.file)
     return list(seen.values())
+
 
 def _volumes(heads):
     "The volumes among the planes of one folder, as (name of the part, sorted planes)."
     for group in _group(heads):
         group = _without_copies(group)
-        if len(group) < 2: continue
+        if len(group) < 2:
+            continue
         ordered = _sorted(group)
         parts = {"": ordered} if ordered else _tell_apart(group)
         if parts is None:
-            _log.warning("%s and %d others: several planes at one position, and nothing in their headers tells them apart; each is an image by itself.",
-                         group[0].file, len(group) - 1)
-        else: yield from ((name, part) for name, part in parts.items() if len(part) > 1)
+            _log.warning(
+                "%s and %d others: several planes at one position, and nothing in their headers tells them apart; each is an image by itself.",
+                group[0].file,
+                len(group) - 1,
+            )
+        else:
+            yield from ((name, part) for name, part in parts.items() if len(part) > 1)
 
 # %% ../nbs/06_dicom.ipynb #3a1ba02e
 def _label(head, part):
@@ -421,26 +608,35 @@ def _label(head, part):
     words = [head.text["SeriesDescription"] or head.text["Modality"] or "series", head.text["SeriesNumber"], part]
     return "-".join(w for word in words if (w := re.sub(r"[^\w.]+", "-", word).strip("-.")))[:80] or "series"
 
+
 def _unused(name, taken):
     "The name, or with a number if it is taken."
     return next(n for n in itertools.chain([name], (f"{name}-{k}" for k in itertools.count(2))) if n not in taken)
 
 # %% ../nbs/06_dicom.ipynb #94d81eb8
-def find_series(paths,  # DICOM files
-               ) -> list[tuple[str, tuple[str, ...]]]: # (name, files), sorted by name; the files of a volume along its normal
+def find_series(
+    paths,  # DICOM files
+) -> list[tuple[str, tuple[str, ...]]]:  # (name, files), sorted by name; the files of a volume along its normal
     "Files of one folder that are the planes of one volume, together; every other file by itself. Reads headers only."
     _pydicom()
     files, planes, alone = sorted({os.fspath(p) for p in paths}), {}, []
     for file in files:
-        try: head = _head(file)
-        except (ValueError, TypeError, OSError): continue  # an image by itself; what is wrong with it is said when it is read
-        if head.is_plane(): planes.setdefault(os.path.dirname(file), []).append(head)
+        try:
+            head = _head(file)
+        except (ValueError, TypeError, OSError):
+            continue  # an image by itself; what is wrong with it is said when it is read
+        if head.is_plane():
+            planes.setdefault(os.path.dirname(file), []).append(head)
     volumes = [(folder, part, group) for folder, heads in planes.items() for part, group in _volumes(heads)]
     inside = {h.file for *_, group in volumes for h in group}
     alone = [f for f in files if f not in inside]
     taken, items = {*files, *map(os.path.dirname, files)}, [(f, (f,)) for f in alone]
     for folder, part, group in volumes:
-        only = folder and sum(v[0] == folder for v in volumes) == 1 and not any(os.path.dirname(f) == folder for f in alone)
+        only = (
+            folder
+            and sum(v[0] == folder for v in volumes) == 1
+            and not any(os.path.dirname(f) == folder for f in alone)
+        )
         name = folder if only else _unused(os.path.join(folder, _label(group[0], part)), taken)
         taken.add(name)
         items.append((name, tuple(h.file for h in group)))
@@ -452,59 +648,100 @@ def _read_series(files, source, max_pixels, as_labels):
     heads = [_head(f) for f in files]
     first = heads[0]
     for h in heads:
-        if not h.is_plane(): raise ImageError(f"{h.file}: no plane with a position, so it cannot be in a volume with others. Read it by itself.")
-        if not first.beside(h): raise ImageError(f"{h.file}: of another series, size or orientation than {first.file}. Use find_series to see which files belong together.")
+        if not h.is_plane():
+            raise ImageError(
+                f"{h.file}: no plane with a position, so it cannot be in a volume with others. Read it by itself."
+            )
+        if not first.beside(h):
+            raise ImageError(
+                f"{h.file}: of another series, size or orientation than {first.file}. Use find_series to see which files belong together."
+            )
     check_size((len(heads), *first.shape[1:]), max_pixels, source)
     if (stack := _stack(first.directions, np.stack([h.position for h in heads]), source)) is None:
-        raise ImageError(f"{source}: several planes at one position. Use find_series to see which files belong together.")
+        raise ImageError(
+            f"{source}: several planes at one position. Use find_series to see which files belong together."
+        )
     order, step, distance = stack
     ordered, read = [heads[i] for i in order], []
     for h in ordered:
-        with reading(h.file, "DICOM"): read.append(_values(_load(h.file, room=math.prod(h.shape) * 8), h.file, h.shape, as_labels))
+        with reading(h.file, "DICOM"):
+            read.append(_values(_load(h.file, room=math.prod(h.shape) * 8), h.file, h.shape, as_labels))
     data, padding = np.concatenate([d for d, _, _ in read]), None
-    if any(p is not None for _, p, _ in read): padding = np.concatenate([np.zeros(d.shape, bool) if p is None else p for d, p, _ in read])
+    if any(p is not None for _, p, _ in read):
+        padding = np.concatenate([np.zeros(d.shape, bool) if p is None else p for d, p, _ in read])
     data, window = _tidy(data, padding, read[len(read) // 2][2])
-    place = {} if first.spacing is None else dict(unit="mm", spacing=(distance, *map(float, first.spacing)),
-                                                  affine=_affine(first.directions, ordered[0].position, first.spacing, step))
-    return Pixels(data, -1 if data.ndim == 4 else "none", False, window=window, files=tuple(h.file for h in ordered), **place)
+    place = (
+        {}
+        if first.spacing is None
+        else dict(
+            unit="mm",
+            spacing=(distance, *map(float, first.spacing)),
+            affine=_affine(first.directions, ordered[0].position, first.spacing, step),
+        )
+    )
+    return Pixels(
+        data, -1 if data.ndim == 4 else "none", False, window=window, files=tuple(h.file for h in ordered), **place
+    )
 
 # %% ../nbs/06_dicom.ipynb #c8bf3db8
 def _files_of(path):
     "The files to read: one, those of the only series of a folder, or those given."
-    if not isinstance(path, (str, os.PathLike)): files = tuple(os.fspath(p) for p in path)
+    if not isinstance(path, (str, os.PathLike)):
+        files = tuple(os.fspath(p) for p in path)
     elif os.path.isdir(path):
         here = [os.path.join(path, n) for n in os.listdir(path) if not n.startswith(".")]
         items = find_series(p for p in here if os.path.isfile(p) and is_dicom(p))
         if len(items) != 1:
-            found = "\n".join(f"  {name}: {len(files)} file{'s' * (len(files) > 1)}" for name, files in items[:20]) + "\n  …" * (len(items) > 20)
-            raise ImageError(f"{path}: {len(items)} series or single images in this folder, expected one. "
-                             + (f"Give the files of one of them (find_series):\n{found}" if items else "Give a folder that holds DICOM files itself."))
+            found = "\n".join(
+                f"  {name}: {len(files)} file{'s' * (len(files) > 1)}" for name, files in items[:20]
+            ) + "\n  …" * (len(items) > 20)
+            raise ImageError(
+                f"{path}: {len(items)} series or single images in this folder, expected one. "
+                + (
+                    f"Give the files of one of them (find_series):\n{found}"
+                    if items
+                    else "Give a folder that holds DICOM files itself."
+                )
+            )
         files = items[0][1]
-    else: files = (os.fspath(path),)
-    if not files: raise ImageError("no files were given. Give at least one DICOM file.")
+    else:
+        files = (os.fspath(path),)
+    if not files:
+        raise ImageError("no files were given. Give at least one DICOM file.")
     for f in files:
-        if not os.path.exists(f): raise FileNotFoundError(f"{f}: no such file.")
-        if not os.path.isfile(f): raise ImageError(f"{f}: no file but a folder or a device.")
+        if not os.path.exists(f):
+            raise FileNotFoundError(f"{f}: no such file.")
+        if not os.path.isfile(f):
+            raise ImageError(f"{f}: no file but a folder or a device.")
     return files
 
 # %% ../nbs/06_dicom.ipynb #ff4981aa
 def _choose_channels(pixels, channel_axis, source):
     "Frames or planes as channels, if one asks for it."
     own = pixels.channel_axis
-    if channel_axis is None or channel_axis == own or own == -1 and channel_axis == pixels.data.ndim - 1: return pixels
+    if channel_axis is None or channel_axis == own or own == -1 and channel_axis == pixels.data.ndim - 1:
+        return pixels
     if own == "none" and pixels.data.ndim == 3 and channel_axis in (0, -3):
-        return replace(pixels, channel_axis=0, spacing=pixels.spacing[1:], affine=None if pixels.affine is None else plane_affine(pixels.affine, 0, 0))
-    raise ImageError(f"{source}: channel_axis={channel_axis!r}, but its axes are {'those of colours, the last' if own == -1 else 'known, without channels'}. "
-                     "Leave it out, or pass 0 to take the planes of a grey volume for channels.")
+        return replace(
+            pixels,
+            channel_axis=0,
+            spacing=pixels.spacing[1:],
+            affine=None if pixels.affine is None else plane_affine(pixels.affine, 0, 0),
+        )
+    raise ImageError(
+        f"{source}: channel_axis={channel_axis!r}, but its axes are {'those of colours, the last' if own == -1 else 'known, without channels'}. "
+        "Leave it out, or pass 0 to take the planes of a grey volume for channels."
+    )
 
 # %% ../nbs/06_dicom.ipynb #b7d49a27
-def read_dicom(path,  # a file; a folder that holds one series; or the files of one series, in any order
-               *,
-               max_pixels: int = MAX_PIXELS,  # refuse more, before they are decoded
-               channel_axis: int | str | None = None,  # 0: the planes or frames are channels
-               as_labels: bool = False,  # stored numbers; of a DICOM-SEG, the regions' numbers
-               **_,
-              ) -> Pixels:
+def read_dicom(
+    path,  # a file; a folder that holds one series; or the files of one series, in any order
+    *,
+    max_pixels: int = MAX_PIXELS,  # refuse more, before they are decoded
+    channel_axis: int | str | None = None,  # 0: the planes or frames are channels
+    as_labels: bool = False,  # stored numbers; of a DICOM-SEG, the regions' numbers
+    **_,
+) -> Pixels:
     """An image [H,W] or [H,W,3], or a volume [D,H,W] or [D,H,W,3], in the units of the file, with its place (mm, RAS+) and its window.
 
     Planes are sorted along their normal but stay as they were acquired: of a sagittal series the planes are sagittal. `file_axes` is None,
@@ -513,56 +750,82 @@ def read_dicom(path,  # a file; a folder that holds one series; or the files of 
     files = _files_of(path)
     source = files[0] if len(files) == 1 else f"{os.path.dirname(files[0]) or '.'} ({len(files)} files)"
     with reading(source, "DICOM"):
-        pixels = _read_file(files[0], max_pixels, as_labels) if len(files) == 1 else _read_series(files, source, max_pixels, as_labels)
+        pixels = (
+            _read_file(files[0], max_pixels, as_labels)
+            if len(files) == 1
+            else _read_series(files, source, max_pixels, as_labels)
+        )
         return _choose_channels(pixels, channel_axis, source)
 
 # %% ../nbs/06_dicom.ipynb #4bad3973
 _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # masks; label maps
 _PRIVATE = 0x0071, "CUTS", 0x01  # group, owner and element: number of planes, then the plane of each frame
 
+
 def _region_numbers(ds):
     "The number of segment → the number of its region, which a file written here keeps as its tracking identifier."
-    found = {int(s.SegmentNumber): re.fullmatch(r"region (\d{1,9})", str(s.get("TrackingID", ""))) for s in ds.SegmentSequence}
+    found = {
+        int(s.SegmentNumber): re.fullmatch(r"region (\d{1,9})", str(s.get("TrackingID", "")))
+        for s in ds.SegmentSequence
+    }
     ours = all(found.values()) and len({m[1] for m in found.values()}) == len(found)
     return {n: int(m[1]) if ours else n for n, m in found.items()}
 
+
 def _noted_planes(ds, n):
     "What a file written here notes of its planes."
-    try: depth, *planes = np.frombuffer(ds.private_block(*_PRIVATE[:2])[_PRIVATE[2]].value, "<u4").tolist()
-    except (KeyError, TypeError, ValueError): return None
+    try:
+        depth, *planes = np.frombuffer(ds.private_block(*_PRIVATE[:2])[_PRIVATE[2]].value, "<u4").tolist()
+    except (KeyError, TypeError, ValueError):
+        return None
     return (depth, np.array(planes)) if len(planes) == n and max(planes) < depth else None
 
 # %% ../nbs/06_dicom.ipynb #7ab07a29
 def _source_planes(ds, n, along, spacing):
     "The planes of frames among the images that the file refers to, if these are in the order of their positions."
-    listed = [i.ReferencedSOPInstanceUID for s in ds.get("ReferencedSeriesSequence") or [] for i in s.get("ReferencedInstanceSequence") or []]
+    listed = [
+        i.ReferencedSOPInstanceUID
+        for s in ds.get("ReferencedSeriesSequence") or []
+        for i in s.get("ReferencedInstanceSequence") or []
+    ]
     where, planes = {uid: i for i, uid in enumerate(listed)}, []
     for k in range(n):
         sources = _item(ds, "DerivationImageSequence", k).get("SourceImageSequence")
         planes.append(where.get(sources[0].ReferencedSOPInstanceUID) if sources else None)
-    if None in planes or len(where) < 2 or np.ptp(along) < _SAME: return None
+    if None in planes or len(where) < 2 or np.ptp(along) < _SAME:
+        return None
     planes, order = np.array(planes), np.argsort(along, kind="stable")
-    if planes[order[0]] > planes[order[-1]]: planes = len(listed) - 1 - planes
-    sorted_too = ((np.diff(along[order]) >= _SAME) == (np.diff(planes[order]) > 0)).all() and (np.diff(planes[order]) >= 0).all()
+    if planes[order[0]] > planes[order[-1]]:
+        planes = len(listed) - 1 - planes
+    sorted_too = ((np.diff(along[order]) >= _SAME) == (np.diff(planes[order]) > 0)).all() and (
+        np.diff(planes[order]) >= 0
+    ).all()
     even = spacing is None or np.allclose(along - along.min(), (planes - planes.min()) * spacing, atol=0.1 * spacing)
     return (len(listed), planes) if sorted_too and even else None
 
 # %% ../nbs/06_dicom.ipynb #132651a9
 def _segment_planes(ds, n, path):
     "The number of planes, and the plane of each frame."
-    if _described(ds) != n: raise ImageError(f"{path}: {n} frames, of which {_described(ds)} are described. It is damaged: export it anew.")
-    if noted := _noted_planes(ds, n): return noted
+    if _described(ds) != n:
+        raise ImageError(f"{path}: {n} frames, of which {_described(ds)} are described. It is damaged: export it anew.")
+    if noted := _noted_planes(ds, n):
+        return noted
     found = [_plane(ds, k)[:2] for k in range(n)]
     if any(d is None or p is None for d, p in found):
         segments = [_item(ds, "SegmentIdentificationSequence", k).get("ReferencedSegmentNumber") for k in range(n)]
-        if len(set(segments)) == n: return 1, np.zeros(n, int)
-        raise ImageError(f"{path}: a segmentation whose frames have no positions. Convert it to NIfTI with the program that made it.")
+        if len(set(segments)) == n:
+            return 1, np.zeros(n, int)
+        raise ImageError(
+            f"{path}: a segmentation whose frames have no positions. Convert it to NIfTI with the program that made it."
+        )
     along = np.array([p for _, p in found]) @ np.cross(*found[0][0])
     order = np.argsort(along)
-    rank = np.empty(n, int); rank[order] = np.r_[0, np.cumsum(np.diff(along[order]) >= _SAME)]
+    rank = np.empty(n, int)
+    rank[order] = np.r_[0, np.cumsum(np.diff(along[order]) >= _SAME)]
     spacing = _numbers(_item(ds, "PixelMeasuresSequence").get("SpacingBetweenSlices"), 1)
     spacing = float(spacing[0]) if spacing is not None and spacing[0] > 0 else None
-    if planes := _source_planes(ds, n, along, spacing): return planes
+    if planes := _source_planes(ds, n, along, spacing):
+        return planes
     steps = (along - along.min()) / spacing if spacing else rank
     planes = np.rint(steps).astype(int) if np.allclose(steps, np.rint(steps), atol=0.1) else rank
     return int(planes.max()) + 1, planes
@@ -572,15 +835,18 @@ def _segment_place(ds, planes):
     "Affine and spacing of the planes, of which some may have no frame; None and () where positions or distances are not known."
     found = [_plane(ds, k) for k in range(len(planes))]
     directions, _, spacing = found[0]
-    if spacing is None or any(d is None or p is None for d, p, _ in found): return None, ()
+    if spacing is None or any(d is None or p is None for d, p, _ in found):
+        return None, ()
     positions, normal = np.array([p for _, p, _ in found]), np.cross(*directions)
-    if np.ptp(planes):                                       # a line through the positions
+    if np.ptp(planes):  # a line through the positions
         (origin, step), *_ = np.linalg.lstsq(np.column_stack([np.ones(len(planes)), planes]), positions, rcond=None)
-        if np.abs(origin + np.outer(planes, step) - positions).max() > 0.1 * np.linalg.norm(step): return None, ()
+        if np.abs(origin + np.outer(planes, step) - positions).max() > 0.1 * np.linalg.norm(step):
+            return None, ()
     else:
         across = _numbers(_item(ds, "PixelMeasuresSequence").get("SpacingBetweenSlices"), 1)
         step = normal * (float(across[0]) if across is not None and across[0] > 0 else min(spacing))
-        if planes[0] and across is None: return None, ()
+        if planes[0] and across is None:
+            return None, ()
         origin = positions[0] - planes[0] * step
     return _affine(directions, origin, spacing, step), (float(np.linalg.norm(step)), *map(float, spacing))
 
@@ -593,138 +859,234 @@ def _read_segmentation(ds, path, shape, max_pixels):
     labels, overlap = np.zeros((depth, *shape[1:]), np.int32), False
     for k, (frame, plane) in enumerate(zip(frames, planes)):
         if kind == "LABELMAP":
-            for segment in set(np.unique(frame).tolist()) - {0}: labels[plane][frame == segment] = numbers.get(segment, segment)
+            for segment in set(np.unique(frame).tolist()) - {0}:
+                labels[plane][frame == segment] = numbers.get(segment, segment)
             continue
         segment = int(_item(ds, "SegmentIdentificationSequence", k).ReferencedSegmentNumber)
         inside = frame >= max(1, int(ds.get("MaximumFractionalValue", 1)) / 2) if kind == "FRACTIONAL" else frame > 0
         new, old = numbers.get(segment, segment), labels[plane]
         overlap |= bool((old[inside] > 0).any())
         old[inside] = np.maximum(old[inside], new)
-    if overlap: warnings.warn(f"{path}: segments overlap; where they do, the one with the higher number is taken.", stacklevel=5)
+    if overlap:
+        warnings.warn(
+            f"{path}: segments overlap; where they do, the one with the higher number is taken.", stacklevel=5
+        )
     affine, spacing = _segment_place(ds, planes)
-    return (labels, affine, spacing) if depth > 1 else (labels[0], None if affine is None else plane_affine(affine, 0, 0), spacing[1:])
+    return (
+        (labels, affine, spacing)
+        if depth > 1
+        else (labels[0], None if affine is None else plane_affine(affine, 0, 0), spacing[1:])
+    )
 
 # %% ../nbs/06_dicom.ipynb #66d7065f
 _INSTEAD = "Write .nii.gz or .tif instead."
+
 
 def _source_headers(labels, like, path):
     "The headers of the source files in the order of the planes, and the number of frames in the first."
     files = tuple(getattr(like, "files", ()) or ())
     gone = [f for f in files if not os.path.isfile(f)]
     if not files or gone:
-        raise ImageError(f"{path}: a DICOM-SEG refers to the DICOM files that the image came from, and "
-                         + (f"{gone[0]} is no longer there. " if gone else "this image has none. ") + _INSTEAD)
+        raise ImageError(
+            f"{path}: a DICOM-SEG refers to the DICOM files that the image came from, and "
+            + (f"{gone[0]} is no longer there. " if gone else "this image has none. ")
+            + _INSTEAD
+        )
     headers = []
     for f in files:
-        with reading(f, "DICOM"): headers.append(_load(f))
-    if labels.ndim == 2 and len(headers) > 1: headers = [_plane_of(headers, like, path)]
+        with reading(f, "DICOM"):
+            headers.append(_load(f))
+    if labels.ndim == 2 and len(headers) > 1:
+        headers = [_plane_of(headers, like, path)]
     shape = _shape(headers[0], files[0])
     have = (len(headers) if len(headers) > 1 else shape[0], *shape[1:3])
     if have != (1,) * (labels.ndim == 2) + labels.shape:
-        raise ImageError(f"{path}: labels {list(labels.shape)}, but the planes of {files[0]} are {list(have)}. Give the labels of all planes. {_INSTEAD}")
+        raise ImageError(
+            f"{path}: labels {list(labels.shape)}, but the planes of {files[0]} are {list(have)}. Give the labels of all planes. {_INSTEAD}"
+        )
     return headers, shape[0]
+
 
 def _plane_of(headers, like, path):
     "The header of the plane that an image of one plane of a series is."
     places = [_single(h)[0] for h in headers]
     if getattr(like, "affine", None) is not None:
         for h, a in zip(headers, places):
-            if a is not None and np.allclose(a[:3, [0, 1, 3]], like.affine[:3, [0, 1, 3]], atol=0.01): return h
+            if a is not None and np.allclose(a[:3, [0, 1, 3]], like.affine[:3, [0, 1, 3]], atol=0.01):
+                return h
     raise ImageError(f"{path}: labels of one plane that is none of the {len(headers)} DICOM files. {_INSTEAD}")
 
 # %% ../nbs/06_dicom.ipynb #31d99f04
-_REQUIRED = ("PatientID", "PatientName", "PatientBirthDate", "AccessionNumber", "StudyID", "StudyDate", "StudyTime")  # may be empty, but not missing
+_REQUIRED = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+)  # may be empty, but not missing
+
 
 def _complete(ds):
     "The header with empty fields where it has none, as files made anonymous often are."
     for k in _REQUIRED:
-        if k not in ds: setattr(ds, k, None)
-    if ds.get("PatientSex") not in ("M", "F", "O"): ds.PatientSex = None
+        if k not in ds:
+            setattr(ds, k, None)
+    if ds.get("PatientSex") not in ("M", "F", "O"):
+        ds.PatientSex = None
     return ds
+
 
 def _when(ds):
     "Date and time of the source as those of the content, if it has them, so that they depend on nothing else."
     for k in ("Content", "Acquisition", "Series", "Study"):
         date, time = str(ds.get(f"{k}Date") or ""), str(ds.get(f"{k}Time") or "")
-        if re.fullmatch(r"\d{8}", date): return dict(content_date=date, content_time=time if re.fullmatch(r"\d{6}(\.\d{1,6})?", time) else "000000")
+        if re.fullmatch(r"\d{8}", date):
+            return dict(content_date=date, content_time=time if re.fullmatch(r"\d{6}(\.\d{1,6})?", time) else "000000")
     return {}
 
 # %% ../nbs/06_dicom.ipynb #65704b51
 def _segments(hd, numbers, names, colors, uid):
     "The description of each region."
     from pydicom.sr.codedict import codes
+
     method = hd.AlgorithmIdentificationSequence("CUTS", codes.cid7162.ClusterAnalysis, _version())
-    return [hd.seg.SegmentDescription(
-                k, (names or {}).get(n, f"region {n}")[:64], codes.cid7150.SpatialAndRelationalConcept, codes.DCM.SelectedRegion, "AUTOMATIC", method,
-                tracking_uid=uid("region", n), tracking_id=f"region {n}",
-                display_color=None if colors is None else hd.color.CIELabColor.from_rgb(*map(int, colors[n % len(colors)])))
-            for k, n in enumerate(numbers, 1)]
+    return [
+        hd.seg.SegmentDescription(
+            k,
+            (names or {}).get(n, f"region {n}")[:64],
+            codes.cid7150.SpatialAndRelationalConcept,
+            codes.DCM.SelectedRegion,
+            "AUTOMATIC",
+            method,
+            tracking_uid=uid("region", n),
+            tracking_id=f"region {n}",
+            display_color=None if colors is None else hd.color.CIELabColor.from_rgb(*map(int, colors[n % len(colors)])),
+        )
+        for k, n in enumerate(numbers, 1)
+    ]
+
 
 def _version():
-    try: return metadata.version("cuts")
-    except metadata.PackageNotFoundError: return "unknown"
+    try:
+        return metadata.version("cuts")
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 # %% ../nbs/06_dicom.ipynb #23fbe47c
 def _regions(labels, path):
     "Labels as segments 1, 2, …, and the number of the region of each."
-    if labels.ndim not in (2, 3) or labels.size == 0: raise ImageError(f"{path}: labels {list(labels.shape)}, expected [H,W] or [D,H,W] and not empty.")
-    if labels.dtype.kind not in "iu": raise ImageError(f"{path}: labels of type {labels.dtype}, expected whole numbers.")
+    if labels.ndim not in (2, 3) or labels.size == 0:
+        raise ImageError(f"{path}: labels {list(labels.shape)}, expected [H,W] or [D,H,W] and not empty.")
+    if labels.dtype.kind not in "iu":
+        raise ImageError(f"{path}: labels of type {labels.dtype}, expected whole numbers.")
     numbers, segments = np.unique(labels, return_inverse=True)
-    if numbers[0] < 0 or numbers[-1] >= 10**9: raise ImageError(f"{path}: labels from {numbers[0]} to {numbers[-1]}, a DICOM-SEG holds 0 (nothing) to 999 999 999. {_INSTEAD}")
+    if numbers[0] < 0 or numbers[-1] >= 10**9:
+        raise ImageError(
+            f"{path}: labels from {numbers[0]} to {numbers[-1]}, a DICOM-SEG holds 0 (nothing) to 999 999 999. {_INSTEAD}"
+        )
     first = int(numbers[0] == 0)
-    if len(numbers) == first: raise ImageError(f"{path}: every label is 0, and a DICOM-SEG holds at least one region. {_INSTEAD}")
-    if len(numbers) - first > 65535: raise ImageError(f"{path}: {len(numbers) - first} regions, a DICOM-SEG holds 65535. {_INSTEAD}")
+    if len(numbers) == first:
+        raise ImageError(f"{path}: every label is 0, and a DICOM-SEG holds at least one region. {_INSTEAD}")
+    if len(numbers) - first > 65535:
+        raise ImageError(f"{path}: {len(numbers) - first} regions, a DICOM-SEG holds 65535. {_INSTEAD}")
     return (segments.reshape(labels.shape) + 1 - first).astype(np.uint16), [int(n) for n in numbers[first:]]
 
 # %% ../nbs/06_dicom.ipynb #ddf9759a
-def encode_segmentation(labels: np.ndarray,  # [H,W] or [D,H,W] whole numbers; 0 is no region
-                        like,  # an image whose `files` are the DICOM files of these planes, in their order
-                        path,  # where it will be written; named in errors
-                        *,
-                        names: dict[int, str] | None = None,  # number of a region → what it is called; else "region 7"
-                        colors: np.ndarray | None = None,  # [n,3] uint8, red, green and blue of the regions 0 to n - 1; then they begin again
-                       ) -> bytes: # a DICOM file
+def encode_segmentation(
+    labels: np.ndarray,  # [H,W] or [D,H,W] whole numbers; 0 is no region
+    like,  # an image whose `files` are the DICOM files of these planes, in their order
+    path,  # where it will be written; named in errors
+    *,
+    names: dict[int, str] | None = None,  # number of a region → what it is called; else "region 7"
+    colors: np.ndarray
+    | None = None,  # [n,3] uint8, red, green and blue of the regions 0 to n - 1; then they begin again
+) -> bytes:  # a DICOM file
     "A DICOM-SEG with one binary segment for each region number that occurs. Raises `ImageError`."
     segments, numbers = _regions(np.asarray(labels), path)
     headers, n_frames = _source_headers(segments, like, path)
-    try: import highdicom as hd
-    except ImportError as e: raise ImportError('DICOM segmentations need highdicom: pip install -e ".[medical]"') from e
+    try:
+        import highdicom as hd
+    except ImportError as e:
+        raise ImportError('DICOM segmentations need highdicom: pip install -e ".[medical]"') from e
     order = np.arange(len(segments) if segments.ndim == 3 else 1)
-    if n_frames > 1 and (stack := _frames(headers[0], n_frames, like.files[0])): order = np.argsort(stack[0])  # the plane of each frame
+    if n_frames > 1 and (stack := _frames(headers[0], n_frames, like.files[0])):
+        order = np.argsort(stack[0])  # the plane of each frame
     planes = segments[order] if segments.ndim == 3 else segments
-    try: return _build(hd, planes, numbers, order, headers, names, colors)
+    try:
+        return _build(hd, planes, numbers, order, headers, names, colors)
     except (AttributeError, KeyError, TypeError, ValueError, NotImplementedError) as e:
-        raise ImageError(f"{path}: no DICOM-SEG can be made for this {_kind(headers[0])} ({type(e).__name__}: {str(e)[:200]}). {_INSTEAD}") from e
+        raise ImageError(
+            f"{path}: no DICOM-SEG can be made for this {_kind(headers[0])} ({type(e).__name__}: {str(e)[:200]}). {_INSTEAD}"
+        ) from e
 
 # %% ../nbs/06_dicom.ipynb #2ad9b47c
 def _build(hd, planes, numbers, order, headers, names, colors):
     "The bytes of the file. `order` is the plane of each source frame."
     from pydicom.uid import generate_uid
+
     sources = [str(h.SOPInstanceUID) for h in headers]
-    content = digest([sources, planes, numbers, sorted((names or {}).items()), None if colors is None else np.asarray(colors), _version()])
+    content = digest(
+        [
+            sources,
+            planes,
+            numbers,
+            sorted((names or {}).items()),
+            None if colors is None else np.asarray(colors),
+            _version(),
+        ]
+    )
     uid = lambda *what: generate_uid(entropy_srcs=[content, *map(str, what)])
     seg = hd.seg.Segmentation(
-        [_complete(h) for h in headers], planes.astype(np.uint8) if len(numbers) < 256 else planes, "BINARY", _segments(hd, numbers, names, colors, uid),
-        series_instance_uid=uid("series"), series_number=1000 + abs(int(headers[0].get("SeriesNumber") or 0)), sop_instance_uid=uid("instance"), instance_number=1,
-        manufacturer="CUTS", manufacturer_model_name="CUTS", software_versions=_version(), device_serial_number="0", series_description="CUTS regions",
-        content_label="CUTS", content_description="regions found without supervision", specific_character_set="ISO_IR 192", **_when(headers[0]))
+        [_complete(h) for h in headers],
+        planes.astype(np.uint8) if len(numbers) < 256 else planes,
+        "BINARY",
+        _segments(hd, numbers, names, colors, uid),
+        series_instance_uid=uid("series"),
+        series_number=1000 + abs(int(headers[0].get("SeriesNumber") or 0)),
+        sop_instance_uid=uid("instance"),
+        instance_number=1,
+        manufacturer="CUTS",
+        manufacturer_model_name="CUTS",
+        software_versions=_version(),
+        device_serial_number="0",
+        series_description="CUTS regions",
+        content_label="CUTS",
+        content_description="regions found without supervision",
+        specific_character_set="ISO_IR 192",
+        **_when(headers[0]),
+    )
     _settle(seg, uid("dimensions"))
     _note_planes(seg, sources, order)
-    out = io.BytesIO(); seg.save_as(out, enforce_file_format=True)
+    out = io.BytesIO()
+    seg.save_as(out, enforce_file_format=True)
     return out.getvalue()
 
 # %% ../nbs/06_dicom.ipynb #400f0977
 def _settle(seg, uid):
     "What highdicom draws at random or from the clock, as the same in every run."
-    for k in ("InstanceCreationDate", "InstanceCreationTime"): del seg[k]
-    for item in seg.get("ContributingEquipmentSequence") or []: item.pop("ContributionDateTime", None)
-    for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence): item.DimensionOrganizationUID = uid
+    for k in ("InstanceCreationDate", "InstanceCreationTime"):
+        del seg[k]
+    for item in seg.get("ContributingEquipmentSequence") or []:
+        item.pop("ContributionDateTime", None)
+    for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
+        item.DimensionOrganizationUID = uid
+
 
 def _note_planes(seg, sources, order):
     "Write down how many planes there were and which each frame is of: planes without a region have no frame."
     where, planes = {uid: i for i, uid in enumerate(sources)}, []
     for groups in seg.PerFrameFunctionalGroupsSequence if len(order) > 1 else [None] * int(seg.NumberOfFrames):
         source = groups.DerivationImageSequence[0].SourceImageSequence[0] if groups is not None else None
-        at = 0 if source is None else where[source.ReferencedSOPInstanceUID] if len(sources) > 1 else int(source.ReferencedFrameNumber) - 1
+        at = (
+            0
+            if source is None
+            else where[source.ReferencedSOPInstanceUID]
+            if len(sources) > 1
+            else int(source.ReferencedFrameNumber) - 1
+        )
         planes.append(order[at])
-    seg.private_block(*_PRIVATE[:2], create=True).add_new(_PRIVATE[2], "OL", np.array([len(order), *planes], "<u4").tobytes())
+    seg.private_block(*_PRIVATE[:2], create=True).add_new(
+        _PRIVATE[2], "OL", np.array([len(order), *planes], "<u4").tobytes()
+    )

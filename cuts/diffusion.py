@@ -13,57 +13,68 @@ import torch
 from threadpoolctl import threadpool_limits
 
 # %% ../nbs/20_diffusion.ipynb #727276d1
-THREADS = 1 # with which an image is computed, wherever that happens
+THREADS = 1  # with which an image is computed, wherever that happens
+
 
 @contextmanager
-def fixed_threads(n:int=THREADS): # number of threads inside the `with`
+def fixed_threads(n: int = THREADS):  # number of threads inside the `with`
     "Compute with `n` threads, those of torch and of NumPy's products, whatever the surroundings say; restore their number afterwards."
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:
-        with threadpool_limits(n): yield
-    finally: torch.set_num_threads(before)
+        with threadpool_limits(n):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 # %% ../nbs/20_diffusion.ipynb #cc6159e7
-def squared_distances(X:torch.Tensor,  # points [N, d], float32 or float64
-                      Y:torch.Tensor|None=None, # other points [M, d]; None: `X` itself
-                     ) -> torch.Tensor: # [N, M], never negative; symmetric with a zero diagonal when `Y` is None
+def squared_distances(
+    X: torch.Tensor,  # points [N, d], float32 or float64
+    Y: torch.Tensor | None = None,  # other points [M, d]; None: `X` itself
+) -> torch.Tensor:  # [N, M], never negative; symmetric with a zero diagonal when `Y` is None
     "All pairwise squared Euclidean distances by one matrix product; what lies below its rounding error is exactly 0."
     centre = (X if Y is None else Y).mean(0)
     X = X - centre
     Y = X if Y is None else Y - centre
     sizes = X.square().sum(1)[:, None] + Y.square().sum(1)
     D = torch.addmm(sizes, X, Y.T, alpha=-2)
-    D = torch.where(D > 4*torch.finfo(D.dtype).eps*sizes, D, 0)
+    D = torch.where(D > 4 * torch.finfo(D.dtype).eps * sizes, D, 0)
     return torch.minimum(D, D.T).fill_diagonal_(0) if X is Y else D
 
 # %% ../nbs/20_diffusion.ipynb #26fb5f87
-def _power(x:torch.Tensor, n:float) -> torch.Tensor:
+def _power(x: torch.Tensor, n: float) -> torch.Tensor:
     "$x^n$ for x ≥ 0, a whole n by repeated squaring."
-    if n < 1 or n != int(n): return x**n
+    if n < 1 or n != int(n):
+        return x**n
     n, out = int(n), None
     while n:
-        if n & 1: out = x.clone() if out is None else out.mul_(x)
+        if n & 1:
+            out = x.clone() if out is None else out.mul_(x)
         n >>= 1
-        if n: x = x*x
+        if n:
+            x = x * x
     return out
 
 # %% ../nbs/20_diffusion.ipynb #a1887046
-def decay(D:torch.Tensor, # squared distances, any shape
-          bandwidth2:float|torch.Tensor, # σ², broadcast against `D`
-          alpha:float=2., # how steeply the kernel falls; 2 is the Gaussian
-         ) -> torch.Tensor: # affinities in [0, 1], same shape
+def decay(
+    D: torch.Tensor,  # squared distances, any shape
+    bandwidth2: float | torch.Tensor,  # σ², broadcast against `D`
+    alpha: float = 2.0,  # how steeply the kernel falls; 2 is the Gaussian
+) -> torch.Tensor:  # affinities in [0, 1], same shape
     "$\\exp(-(d/\\sigma)^\\alpha)$ (@eq-kernel) from squared distances; exactly 0 below $e^{-80}$."
-    x, limit = D/bandwidth2, 80**min(2/alpha, 15) # for α below .13 distances that far do not occur
+    x, limit = D / bandwidth2, 80 ** min(2 / alpha, 15)  # for α below .13 distances that far do not occur
     far = x >= limit
-    return torch.exp(-_power(x.clamp_(max=limit), alpha/2)).masked_fill_(far, 0) # clamped before it is raised: no overflow, no denormal number
+    return torch.exp(-_power(x.clamp_(max=limit), alpha / 2)).masked_fill_(
+        far, 0
+    )  # clamped before it is raised: no overflow, no denormal number
 
 # %% ../nbs/20_diffusion.ipynb #23e208ea
-def affinity(X:torch.Tensor,  # points [N, d]
-             Y:torch.Tensor|None=None, # other points [M, d]; None: `X` itself
-             bandwidth:float|torch.Tensor=1., # σ in the units of `X`; a tensor [N, 1] gives every row its own
-             alpha:float=2., # how steeply the kernel falls; 2 is the Gaussian
-            ) -> torch.Tensor: # affinities [N, M] in [0, 1]
+def affinity(
+    X: torch.Tensor,  # points [N, d]
+    Y: torch.Tensor | None = None,  # other points [M, d]; None: `X` itself
+    bandwidth: float | torch.Tensor = 1.0,  # σ in the units of `X`; a tensor [N, 1] gives every row its own
+    alpha: float = 2.0,  # how steeply the kernel falls; 2 is the Gaussian
+) -> torch.Tensor:  # affinities [N, M] in [0, 1]
     "The kernel $\\exp(-(\\lVert x-y\\rVert/\\sigma)^\\alpha)$; with $\\alpha=2$ and $\\sigma^2=\\varepsilon$ the paper's Gaussian."
     sigma = torch.as_tensor(bandwidth, dtype=X.dtype, device=X.device)
     if not bool((sigma > 0).all()) or not alpha > 0:
@@ -71,9 +82,10 @@ def affinity(X:torch.Tensor,  # points [N, d]
     return decay(squared_distances(X, Y), sigma**2, alpha)
 
 # %% ../nbs/20_diffusion.ipynb #5acb412a
-def neighbour_distance(D:torch.Tensor,  # squared distances [N, M]
-                       knn:int, # which neighbour; the nearest of the M counts 1
-                      ) -> torch.Tensor: # squared distance [N] to that neighbour, never 0
+def neighbour_distance(
+    D: torch.Tensor,  # squared distances [N, M]
+    knn: int,  # which neighbour; the nearest of the M counts 1
+) -> torch.Tensor:  # squared distance [N] to that neighbour, never 0
     "Squared distance to the `knn`-th nearest; where that is 0 (duplicates) to the nearest point elsewhere, else 1."
     kth = D.kthvalue(min(knn, D.shape[1]), dim=1).values
     elsewhere = torch.where(D > 0, D, torch.inf).amin(1)
@@ -81,169 +93,196 @@ def neighbour_distance(D:torch.Tensor,  # squared distances [N, M]
     return torch.where(torch.isfinite(kth), kth, 1)
 
 # %% ../nbs/20_diffusion.ipynb #0c5c147f
-def adaptive_affinity(X:torch.Tensor, # points [N, d]
-                      knn:int=5, # the neighbour whose distance is a point's bandwidth; beyond N − 1: the farthest
-                      alpha:float=40., # how steeply the kernel falls beyond it
-                     ) -> torch.Tensor: # symmetric affinities [N, N] in [0, 1], 1 on the diagonal
+def adaptive_affinity(
+    X: torch.Tensor,  # points [N, d]
+    knn: int = 5,  # the neighbour whose distance is a point's bandwidth; beyond N − 1: the farthest
+    alpha: float = 40.0,  # how steeply the kernel falls beyond it
+) -> torch.Tensor:  # symmetric affinities [N, N] in [0, 1], 1 on the diagonal
     "The α-decay kernel of PHATE (Moon et al. 2019): each point's bandwidth is the distance to its `knn`-th neighbour."
-    if knn < 1: raise ValueError(f"knn must be at least 1, got {knn}")
-    D = squared_distances(X.double()) # far islands would leave float32 no digits for what is inside them
-    if len(D) == 1: return torch.ones_like(X[:, :1])
-    K = decay(D, neighbour_distance(D, knn + 1)[:, None], alpha) # + 1: a point is not its own neighbour
-    return ((K + K.T)/2).to(X.dtype)
+    if knn < 1:
+        raise ValueError(f"knn must be at least 1, got {knn}")
+    D = squared_distances(X.double())  # far islands would leave float32 no digits for what is inside them
+    if len(D) == 1:
+        return torch.ones_like(X[:, :1])
+    K = decay(D, neighbour_distance(D, knn + 1)[:, None], alpha)  # + 1: a point is not its own neighbour
+    return ((K + K.T) / 2).to(X.dtype)
 
 # %% ../nbs/20_diffusion.ipynb #bd09256a
-def diffusion_operator(K:torch.Tensor, # affinities [N, M]
-                       weights:torch.Tensor|None=None, # mass [M] of the columns' points, ≥ 0; None: all 1
-                      ) -> torch.Tensor: # P [N, M], every row sums to 1
+def diffusion_operator(
+    K: torch.Tensor,  # affinities [N, M]
+    weights: torch.Tensor | None = None,  # mass [M] of the columns' points, ≥ 0; None: all 1
+) -> torch.Tensor:  # P [N, M], every row sums to 1
     "The walk that steps to point j with probability ∝ $K_{ij} w_j$ (@eq-walk); a row of zeros stays (or, if K is not square, goes anywhere by mass)."
     w = torch.ones_like(K[0]) if weights is None else weights.to(K)
-    P = K*w
+    P = K * w
     total = P.sum(1, keepdim=True)
-    if bool((total > 0).all()): return P/total
-    nowhere = torch.eye(len(K)).to(K) if K.shape[0] == K.shape[1] else (w/w.sum()).expand_as(K)
-    return torch.where(total > 0, P/total, nowhere)
+    if bool((total > 0).all()):
+        return P / total
+    nowhere = torch.eye(len(K)).to(K) if K.shape[0] == K.shape[1] else (w / w.sum()).expand_as(K)
+    return torch.where(total > 0, P / total, nowhere)
 
 # %% ../nbs/20_diffusion.ipynb #3d0c2333
-def von_neumann_entropy(P:torch.Tensor, # diffusion operator [N, N] of a reversible walk
-                        t_max:int=100, # longest time
-                       ) -> torch.Tensor: # entropy [t_max] of P¹ … P^t_max in nats, float64
+def von_neumann_entropy(
+    P: torch.Tensor,  # diffusion operator [N, N] of a reversible walk
+    t_max: int = 100,  # longest time
+) -> torch.Tensor:  # entropy [t_max] of P¹ … P^t_max in nats, float64
     "Entropy of the normalised spectrum of $P^t$ for t = 1 … `t_max` (@eq-entropy; Moon et al. 2019)."
-    size = torch.linalg.eigvalsh((P*P.T).sqrt().double()).abs().clamp(max=1)
-    eta = size**torch.arange(1, t_max + 1, device=P.device)[:, None]
-    eta = eta/eta.sum(1, keepdim=True).clamp(min=1e-300)
+    size = torch.linalg.eigvalsh((P * P.T).sqrt().double()).abs().clamp(max=1)
+    eta = size ** torch.arange(1, t_max + 1, device=P.device)[:, None]
+    eta = eta / eta.sum(1, keepdim=True).clamp(min=1e-300)
     return -torch.xlogy(eta, eta).sum(1)
 
 # %% ../nbs/20_diffusion.ipynb #55dc4b08
-def optimal_time(P:torch.Tensor, # diffusion operator [N, N]
-                 t_max:int=100, # longest time considered
-                ) -> int: # t ≥ 1
+def optimal_time(
+    P: torch.Tensor,  # diffusion operator [N, N]
+    t_max: int = 100,  # longest time considered
+) -> int:  # t ≥ 1
     "The knee of the von Neumann entropy: where the curve lies furthest below the chord between its ends."
     h = von_neumann_entropy(P, t_max)
-    chord = h[0] + (h[-1] - h[0])*torch.linspace(0, 1, len(h), dtype=h.dtype, device=h.device)
+    chord = h[0] + (h[-1] - h[0]) * torch.linspace(0, 1, len(h), dtype=h.dtype, device=h.device)
     below = chord - h
     return int(below.argmax()) + 1 if below.max() > 1e-9 else 1
 
 # %% ../nbs/20_diffusion.ipynb #1290591e
-def diffusion_potential(P:torch.Tensor, # diffusion operator [N, N]
-                        t:int, # number of steps, ≥ 1
-                       ) -> torch.Tensor: # [N, N], one row a point; between −log(1 + 1e-7) and 16.2
+def diffusion_potential(
+    P: torch.Tensor,  # diffusion operator [N, N]
+    t: int,  # number of steps, ≥ 1
+) -> torch.Tensor:  # [N, N], one row a point; between −log(1 + 1e-7) and 16.2
     "$-\\log(P^t + 10^{-7})$: distances between its rows are PHATE's potential distances (@eq-potential; Moon et al. 2019)."
-    if t != int(t) or t < 1: raise ValueError(f"t must be a whole number of steps ≥ 1, got {t}")
+    if t != int(t) or t < 1:
+        raise ValueError(f"t must be a whole number of steps ≥ 1, got {t}")
     return -torch.log(torch.linalg.matrix_power(P, int(t)) + 1e-7)
 
 # %% ../nbs/20_diffusion.ipynb #aecb36b4
-def _nearest(x:torch.Tensor, # points [n, d]
-             C:torch.Tensor, # centres [M, d]
-             mean:torch.Tensor, # subtracted from both before multiplying [d]
-             half:torch.Tensor, # half the squared size of C − mean [M]
-            ) -> tuple[torch.Tensor, torch.Tensor]: # index [n], squared distance [n]
+def _nearest(
+    x: torch.Tensor,  # points [n, d]
+    C: torch.Tensor,  # centres [M, d]
+    mean: torch.Tensor,  # subtracted from both before multiplying [d]
+    half: torch.Tensor,  # half the squared size of C − mean [M]
+) -> tuple[torch.Tensor, torch.Tensor]:  # index [n], squared distance [n]
     "The centre with the smallest $\\frac12|c|^2 - x\\cdot c$, and its distance taken directly."
     j = torch.addmm(half, x - mean, (C - mean).T, alpha=-1).argmin(1)
     return j, (x - C[j]).square_().sum(1)
 
 # %% ../nbs/20_diffusion.ipynb #67227837
-def nearest(X:torch.Tensor, # points [N, d]
-            centres:torch.Tensor, # [M, d], same dtype
-            chunk:int|None=None, # points at a time; None: as many as make 2²⁰ distances
-            exact:bool=True, # ask again in float64 where float32 may be wrong
-           ) -> tuple[torch.Tensor, torch.Tensor]: # index [N] int64 of the nearest centre, squared distance [N]
+def nearest(
+    X: torch.Tensor,  # points [N, d]
+    centres: torch.Tensor,  # [M, d], same dtype
+    chunk: int | None = None,  # points at a time; None: as many as make 2²⁰ distances
+    exact: bool = True,  # ask again in float64 where float32 may be wrong
+) -> tuple[torch.Tensor, torch.Tensor]:  # index [N] int64 of the nearest centre, squared distance [N]
     "Nearest centre of every point, a chunk at a time; memory does not grow with N × M."
-    chunk = chunk or max(64, 2**20//len(centres))
+    chunk = chunk or max(64, 2**20 // len(centres))
     index, distance = torch.empty(len(X), dtype=torch.int64, device=X.device), torch.empty_like(X[:, 0])
     mean = centres.mean(0)
-    half = (centres - mean).square().sum(1)/2
+    half = (centres - mean).square().sum(1) / 2
     for i in range(0, len(X), chunk):
-        x = X[i:i+chunk]
+        x = X[i : i + chunk]
         j, d = _nearest(x, centres, mean, half)
-        doubt = ((d > 0) & (d < 32*torch.finfo(d.dtype).eps*half.max())).nonzero()[:, 0]
+        doubt = ((d > 0) & (d < 32 * torch.finfo(d.dtype).eps * half.max())).nonzero()[:, 0]
         if exact and len(doubt) and d.dtype == torch.float32:
             C, m = centres.double(), mean.double()
-            j[doubt], e = _nearest(x[doubt].double(), C, m, (C - m).square().sum(1)/2)
+            j[doubt], e = _nearest(x[doubt].double(), C, m, (C - m).square().sum(1) / 2)
             d[doubt] = e.to(d.dtype)
-        index[i:i+chunk], distance[i:i+chunk] = j, d
+        index[i : i + chunk], distance[i : i + chunk] = j, d
     return index, distance
 
 # %% ../nbs/20_diffusion.ipynb #4b8e88cb
-def distinct(X:torch.Tensor, # points [N, d], float32 or float64
-            ) -> tuple[torch.Tensor, torch.Tensor]: # first [D]: where each distinct point first occurs; which [N]: the number of each point's among them
+def distinct(
+    X: torch.Tensor,  # points [N, d], float32 or float64
+) -> tuple[
+    torch.Tensor, torch.Tensor
+]:  # first [D]: where each distinct point first occurs; which [N]: the number of each point's among them
     "The distinct rows of `X` in the order of their first occurrence, found by a 64-bit hash of their bits."
-    odd = torch.randint(-2**62, 2**62, (X.shape[1],), generator=torch.Generator().manual_seed(0)).to(X.device)*2 + 1
+    odd = torch.randint(-(2**62), 2**62, (X.shape[1],), generator=torch.Generator().manual_seed(0)).to(X.device) * 2 + 1
+
     def key(x):
-        bits = (x + 0.).contiguous().view(torch.int32 if x.dtype == torch.float32 else torch.int64).long()
-        bits = bits*-7046029254386353131 # spread what few bits there are over all 64 …
-        return ((bits ^ (bits >> 29))*odd).sum(1) # … and give every column a multiplier of its own
+        bits = (x + 0.0).contiguous().view(torch.int32 if x.dtype == torch.float32 else torch.int64).long()
+        bits = bits * -7046029254386353131  # spread what few bits there are over all 64 …
+        return ((bits ^ (bits >> 29)) * odd).sum(1)  # … and give every column a multiplier of its own
+
     _, which, n = torch.unique(torch.cat([key(x) for x in X.split(2**14)]), return_inverse=True, return_counts=True)
     first = which.argsort(stable=True)[n.cumsum(0) - n]
     rank = first.argsort()
     return first[rank], rank.argsort()[which]
 
 # %% ../nbs/20_diffusion.ipynb #144b4318
-def group_sums(X:torch.Tensor, # rows [N, d] or numbers [N]
-               group:torch.Tensor, # int64 [N], the group of each, in [0, n)
-               n:int, # number of groups
-              ) -> torch.Tensor: # sums [n, d] or [n]; an empty group has 0
+def group_sums(
+    X: torch.Tensor,  # rows [N, d] or numbers [N]
+    group: torch.Tensor,  # int64 [N], the group of each, in [0, n)
+    n: int,  # number of groups
+) -> torch.Tensor:  # sums [n, d] or [n]; an empty group has 0
     "Sums over groups in a fixed order: sorted, never scattered, so that the same input gives the same bits."
     counts = torch.bincount(group, minlength=n)
-    return torch.segment_reduce(X[group.argsort(stable=True)], 'sum', lengths=counts)
+    return torch.segment_reduce(X[group.argsort(stable=True)], "sum", lengths=counts)
 
 # %% ../nbs/20_diffusion.ipynb #c969dfad
-def _draw(weight:torch.Tensor, # positive [N]
-          n:int, # how many, ≤ N
-          seed:int,
-         ) -> torch.Tensor: # sorted indices [n], no two alike
+def _draw(
+    weight: torch.Tensor,  # positive [N]
+    n: int,  # how many, ≤ N
+    seed: int,
+) -> torch.Tensor:  # sorted indices [n], no two alike
     "Weighted sample without replacement: those whose exponential waiting times end first (Efraimidis & Spirakis 2006)."
     u = torch.rand(len(weight), dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).to(weight.device)
-    return (-torch.log1p(-u)/weight.double()).topk(n, largest=False).indices.sort().values
+    return (-torch.log1p(-u) / weight.double()).topk(n, largest=False).indices.sort().values
 
 # %% ../nbs/20_diffusion.ipynb #8d355862
-def _weights(X:torch.Tensor, # points [N, d]
-             sample_weight:torch.Tensor|None, # [N] or None
-            ) -> torch.Tensor: # [N]
+def _weights(
+    X: torch.Tensor,  # points [N, d]
+    sample_weight: torch.Tensor | None,  # [N] or None
+) -> torch.Tensor:  # [N]
     "Check points and weights."
-    if X.ndim != 2 or not X.numel(): raise ValueError(f"X must be points [N, d] with N, d ≥ 1, got shape {tuple(X.shape)}")
+    if X.ndim != 2 or not X.numel():
+        raise ValueError(f"X must be points [N, d] with N, d ≥ 1, got shape {tuple(X.shape)}")
     bad = 0 if bool(torch.isfinite(X.sum())) else int((~torch.isfinite(X)).sum())
-    if bad: raise ValueError(f"X has {bad} NaN or infinite values: clean or drop those points first")
+    if bad:
+        raise ValueError(f"X has {bad} NaN or infinite values: clean or drop those points first")
     weight = torch.ones_like(X[:, 0]) if sample_weight is None else torch.as_tensor(sample_weight).to(X)
-    if weight.shape != X.shape[:1] or not bool((weight >= 0).all()) or not 0 < float(weight.sum()) < float('inf'):
+    if weight.shape != X.shape[:1] or not bool((weight >= 0).all()) or not 0 < float(weight.sum()) < float("inf"):
         raise ValueError(f"sample_weight must hold one finite number ≥ 0 for each of the {len(X)} points, not all 0")
     return weight
 
 # %% ../nbs/20_diffusion.ipynb #1483a66a
-def landmarks(X:torch.Tensor, # points [N, d], float32 or float64, finite
-              n:int, # number of landmarks wanted
-              sample_weight:torch.Tensor|None=None, # [N], ≥ 0; None: all 1
-              n_iter:int=3, # Lloyd iterations
-              seed:int=0,
-             ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # centres [m, d], assignment [N] int64, mass [m] > 0; m ≤ n
+def landmarks(
+    X: torch.Tensor,  # points [N, d], float32 or float64, finite
+    n: int,  # number of landmarks wanted
+    sample_weight: torch.Tensor | None = None,  # [N], ≥ 0; None: all 1
+    n_iter: int = 3,  # Lloyd iterations
+    seed: int = 0,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # centres [m, d], assignment [N] int64, mass [m] > 0; m ≤ n
     "Few weighted points that stand for many; if there are at most `n` distinct points, exactly those, in order of occurrence."
-    if n < 1: raise ValueError(f"n must be at least 1, got {n}")
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
     weight = _weights(X, sample_weight)
     first, which = distinct(X)
     mass = group_sums(weight.double(), which, len(first))
-    if len(first) <= n and bool((mass > 0).all()): return X[first], which, mass.to(X.dtype)
+    if len(first) <= n and bool((mass > 0).all()):
+        return X[first], which, mass.to(X.dtype)
     heavy = (mass > 0).nonzero()[:, 0]
     centres = X[first[heavy[_draw(mass[heavy], min(n, len(heavy)), seed)]]]
     part = X, weight
-    if len(X) > (few := max(2**13, 16*n)): # a mean is as good over a part: sixteen points and more for each landmark
+    if len(X) > (few := max(2**13, 16 * n)):  # a mean is as good over a part: sixteen points and more for each landmark
         chosen = torch.randperm(len(X), generator=torch.Generator().manual_seed(seed))[:few].sort().values.to(X.device)
         part = X[chosen], weight[chosen]
-    for _ in range(n_iter if len(heavy) > n else 0): centres = _lloyd(*part, centres)
-    while True: # a landmark that nobody is nearest to is dropped
+    for _ in range(n_iter if len(heavy) > n else 0):
+        centres = _lloyd(*part, centres)
+    while True:  # a landmark that nobody is nearest to is dropped
         index, _ = nearest(X, centres)
         mass = group_sums(weight.double(), index, len(centres)).to(X.dtype)
-        if bool((mass > 0).all()): return centres, index, mass
+        if bool((mass > 0).all()):
+            return centres, index, mass
         centres = centres[mass > 0]
 
 # %% ../nbs/20_diffusion.ipynb #c6fc1a25
-def _lloyd(X:torch.Tensor, # points [N, d]
-           weight:torch.Tensor, # [N]
-           centres:torch.Tensor, # [m, d]
-          ) -> torch.Tensor: # centres [m, d]
+def _lloyd(
+    X: torch.Tensor,  # points [N, d]
+    weight: torch.Tensor,  # [N]
+    centres: torch.Tensor,  # [m, d]
+) -> torch.Tensor:  # centres [m, d]
     "One iteration: every centre moves to the weighted mean of the points nearest to it; one without points stays."
     mass, total = torch.zeros_like(centres[:, :1]), torch.zeros_like(centres)
     for x, w in zip(X.split(2**14), weight[:, None].split(2**14)):
-        index, _ = nearest(x, centres, exact=False) # a mean bears a few wrong neighbours
+        index, _ = nearest(x, centres, exact=False)  # a mean bears a few wrong neighbours
         mass += group_sums(w, index, len(centres))
-        total += group_sums(x*w, index, len(centres))
-    return torch.where(mass > 0, total/mass.clamp(min=torch.finfo(X.dtype).tiny), centres)
+        total += group_sums(x * w, index, len(centres))
+    return torch.where(mass > 0, total / mass.clamp(min=torch.finfo(X.dtype).tiny), centres)

@@ -14,42 +14,65 @@ import numpy as np
 # %% ../nbs/42_elements.ipynb #5af8e40c
 _TYPES = ("uint8", "uint16", "uint32", "int32", "float32")
 
+
 def _sendable(a, name):
     "An array in one of the types that a page knows, little-endian."
-    if a.dtype.kind == "f": return a.astype("<f4")
-    if a.dtype.kind not in "biu": raise TypeError(f"{name}: an array of {a.dtype}, expected numbers: integers, booleans or floats.")
-    if a.dtype.name in _TYPES: return a.astype(a.dtype.newbyteorder("<"))
+    if a.dtype.kind == "f":
+        return a.astype("<f4")
+    if a.dtype.kind not in "biu":
+        raise TypeError(f"{name}: an array of {a.dtype}, expected numbers: integers, booleans or floats.")
+    if a.dtype.name in _TYPES:
+        return a.astype(a.dtype.newbyteorder("<"))
     low, high = (int(a.min()), int(a.max())) if a.size else (0, 0)
     for kind in ("uint8", "int32", "uint32"):
-        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max: return a.astype(np.dtype(kind).newbyteorder("<"))
-    raise ValueError(f"{name}: whole numbers from {low} to {high}, expected such of 32 bits. Send them as float32, or less of them.")
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return a.astype(np.dtype(kind).newbyteorder("<"))
+    raise ValueError(
+        f"{name}: whole numbers from {low} to {high}, expected such of 32 bits. Send them as float32, or less of them."
+    )
 
 # %% ../nbs/42_elements.ipynb #b8eed1d2
-def pack(data, # what JSON can hold, with numpy arrays and numbers anywhere in it
-         name:str="data", # what to call it in an error
-        ): # what JSON can hold
+def pack(
+    data,  # what JSON can hold, with numpy arrays and numbers anywhere in it
+    name: str = "data",  # what to call it in an error
+):  # what JSON can hold
     "Arrays as `{$array: base64, dtype, shape}`, all else as it is; raises `TypeError` or `ValueError` with the place of what can't be sent."
-    if isinstance(data, dict): return {str(k): pack(v, f"{name}.{k}") for k, v in data.items()}
-    if isinstance(data, (list, tuple)): return [pack(v, f"{name}[{i}]") for i, v in enumerate(data)]
-    if isinstance(data, np.generic): data = data.item()
-    if data is None or isinstance(data, (str, bool, int)): return data
+    if isinstance(data, dict):
+        return {str(k): pack(v, f"{name}.{k}") for k, v in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [pack(v, f"{name}[{i}]") for i, v in enumerate(data)]
+    if isinstance(data, np.generic):
+        data = data.item()
+    if data is None or isinstance(data, (str, bool, int)):
+        return data
     if isinstance(data, float):
-        if np.isfinite(data): return data
+        if np.isfinite(data):
+            return data
         raise ValueError(f"{name}: {data}, expected a finite number. JSON has no other; arrays may hold them.")
-    if not isinstance(data, np.ndarray): raise TypeError(f"{name}: {type(data).__name__}, expected numbers, words, lists, dicts or numpy arrays.")
+    if not isinstance(data, np.ndarray):
+        raise TypeError(f"{name}: {type(data).__name__}, expected numbers, words, lists, dicts or numpy arrays.")
     a = _sendable(data, name)
-    return {"$array": base64.b64encode(zlib.compress(a.tobytes(), 9)).decode(), "dtype": a.dtype.name, "shape": list(a.shape)}
+    return {
+        "$array": base64.b64encode(zlib.compress(a.tobytes(), 9)).decode(),
+        "dtype": a.dtype.name,
+        "shape": list(a.shape),
+    }
 
 # %% ../nbs/42_elements.ipynb #24b0942f
 _HERE = Path(__file__).parent if "__file__" in globals() else Path("../cuts").resolve()
 _MOUNT = re.compile(r"^export\s+(async\s+)?function\s+mount\b|^export\s*\{[^}]*\bmount\b", re.M)
 
+
 def _read(name):
     "The text of a file beside this module, or anywhere else."
     for path in (_HERE / name, Path(name)):
-        if path.is_file(): return path.read_text(encoding="utf-8")
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
     known = ", ".join(sorted(p.name for p in _HERE.glob("*.js") if _MOUNT.search(p.read_text(encoding="utf-8"))))
-    raise FileNotFoundError(f"{name}: no such script. The package has {known}; of your own, give the path of a .js file.")
+    raise FileNotFoundError(
+        f"{name}: no such script. The package has {known}; of your own, give the path of a .js file."
+    )
+
 
 def _embedded(script):
     "The text of a script without what would end it in a page."
@@ -91,23 +114,35 @@ h1 {{ font-size: 1.3rem; margin: 0 0 .8rem; overflow-wrap: anywhere; }} @media (
 # %% ../nbs/42_elements.ipynb #6d6458f1
 class Element:
     "A picture that moves: a script of the package, its data, and words for those who can't see it."
-    def __init__(self,
-        script:str|Path,    # a JavaScript module that exports `mount(el, data, tools)`, by its name in the package, or a file
-        data:dict,          # what JSON can hold, with numpy arrays anywhere in it
-        alt:str="",         # what it shows, for those who can't see it, and where scripts don't run
-        still:bytes|None=None, # a PNG that stands there where scripts don't run
+
+    def __init__(
+        self,
+        script: str
+        | Path,  # a JavaScript module that exports `mount(el, data, tools)`, by its name in the package, or a file
+        data: dict,  # what JSON can hold, with numpy arrays anywhere in it
+        alt: str = "",  # what it shows, for those who can't see it, and where scripts don't run
+        still: bytes | None = None,  # a PNG that stands there where scripts don't run
     ):
         self.script, self.data, self.alt, self.still = _read(script), data, alt, still
-        if not _MOUNT.search(self.script): raise ValueError(f"{script}: exports no function `mount`, expected `export function mount(el, data, tools)`.")
+        if not _MOUNT.search(self.script):
+            raise ValueError(
+                f"{script}: exports no function `mount`, expected `export function mount(el, data, tools)`."
+            )
 
-    def _repr_html_(self) -> str: # a <style>, a <div> and a <script>
+    def _repr_html_(self) -> str:  # a <style>, a <div> and a <script>
         "The element as a fragment of a page."
         script, tools, alt = _embedded(self.script), _embedded(_read("elements.js")), html.escape(self.alt)
         data = json.dumps(pack(self.data), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
         name = "cuts-" + hashlib.sha256("\0".join([script, data, alt]).encode()).hexdigest()[:12]
-        still = f'<img src="data:image/png;base64,{base64.b64encode(self.still).decode()}" alt="{alt}">' if self.still else f"<p>{alt}</p>"
-        return _FRAGMENT.format(style=_read("elements.css"), name=name, alt=alt, still=still, script=script, tools=tools, data=data)
+        still = (
+            f'<img src="data:image/png;base64,{base64.b64encode(self.still).decode()}" alt="{alt}">'
+            if self.still
+            else f"<p>{alt}</p>"
+        )
+        return _FRAGMENT.format(
+            style=_read("elements.css"), name=name, alt=alt, still=still, script=script, tools=tools, data=data
+        )
 
-    def page(self, title:str) -> str: # an HTML document
+    def page(self, title: str) -> str:  # an HTML document
         "The element as a page of its own, which needs nothing else."
         return _PAGE.format(title=html.escape(title), fragment=self._repr_html_())

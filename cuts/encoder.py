@@ -25,42 +25,61 @@ from .patches import check_fits, window
 from .runs import write_atomic
 
 # %% ../nbs/11_encoder.ipynb #8859bef3
-def make_encoder(n_channels:int=3,  # C, channels of the image
-                 num_kernels:int=16, # channels after the first layer; each further layer doubles them
-                 n_layers:int=4,    # number of convolutions
-                 kernel_size:int=3, # odd
-                 padding:str="image", # "layers": every layer continues its input; "image": the input brings a margin of n_layers · (kernel_size // 2)
-                ) -> nn.Sequential: # [B,C,H,W], with its margin if it has one → [B,D,H,W], D = num_kernels · 2^(n_layers − 1)
+def make_encoder(
+    n_channels: int = 3,  # C, channels of the image
+    num_kernels: int = 16,  # channels after the first layer; each further layer doubles them
+    n_layers: int = 4,  # number of convolutions
+    kernel_size: int = 3,  # odd
+    padding: str = "image",  # "layers": every layer continues its input; "image": the input brings a margin of n_layers · (kernel_size // 2)
+) -> nn.Sequential:  # [B,C,H,W], with its margin if it has one → [B,D,H,W], D = num_kernels · 2^(n_layers − 1)
     "Convolutions without pooling: one vector a pixel."
-    if padding not in ("image", "layers"): raise ValueError(f'padding: {padding!r}, expected "image" or "layers"')
+    if padding not in ("image", "layers"):
+        raise ValueError(f'padding: {padding!r}, expected "image" or "layers"')
     widths = [n_channels] + [num_kernels * 2**i for i in range(n_layers)]
     pad = dict(padding=kernel_size // 2, padding_mode="replicate") if padding == "layers" else {}
-    return nn.Sequential(*[nn.Sequential(nn.Conv2d(a, b, kernel_size, **pad), BatchNorm(b), nn.LeakyReLU()) for a, b in zip(widths, widths[1:])])
+    return nn.Sequential(
+        *[
+            nn.Sequential(nn.Conv2d(a, b, kernel_size, **pad), BatchNorm(b), nn.LeakyReLU())
+            for a, b in zip(widths, widths[1:])
+        ]
+    )
 
 # %% ../nbs/11_encoder.ipynb #49723f18
-def make_decoder(dim:int,          # D, length of a vector
-                 n_channels:int=3, # C
-                 patch_size:int=3, # P
-                ) -> nn.Sequential: # [...,D] → [...,C,P,P]
+def make_decoder(
+    dim: int,  # D, length of a vector
+    n_channels: int = 3,  # C
+    patch_size: int = 3,  # P
+) -> nn.Sequential:  # [...,D] → [...,C,P,P]
     "Two linear layers that draw a pixel's patch from its vector."
     n = n_channels * patch_size**2
-    return nn.Sequential(nn.Linear(dim, n), nn.LeakyReLU(), nn.Linear(n, n), nn.Unflatten(-1, (n_channels, patch_size, patch_size)))
+    return nn.Sequential(
+        nn.Linear(dim, n), nn.LeakyReLU(), nn.Linear(n, n), nn.Unflatten(-1, (n_channels, patch_size, patch_size))
+    )
 
 # %% ../nbs/11_encoder.ipynb #dc3ea61c
 class Network(nn.Module):
     "Encoder and decoder of stage 1."
-    def __init__(self, n_channels:int=3, num_kernels:int=16, n_layers:int=4, kernel_size:int=3, patch_size:int=3, padding:str="image"):
+
+    def __init__(
+        self,
+        n_channels: int = 3,
+        num_kernels: int = 16,
+        n_layers: int = 4,
+        kernel_size: int = 3,
+        patch_size: int = 3,
+        padding: str = "image",
+    ):
         super().__init__()
         self.n_channels, self.patch_size = n_channels, patch_size
-        self.dim = num_kernels * 2**(n_layers - 1)      # D
-        self.halo = n_layers * (kernel_size // 2)       # how far a vector sees beyond its pixel
-        self.margin = self.halo if padding == "image" else 0 # how many pixels beyond its border an image has to bring
+        self.dim = num_kernels * 2 ** (n_layers - 1)  # D
+        self.halo = n_layers * (kernel_size // 2)  # how far a vector sees beyond its pixel
+        self.margin = self.halo if padding == "image" else 0  # how many pixels beyond its border an image has to bring
         self.encoder = make_encoder(n_channels, num_kernels, n_layers, kernel_size, padding)
         self.decoder = make_decoder(self.dim, n_channels, patch_size)
 
     def forward(self, images, anchors, positives):
         "Images [B,C,H,W] with their margin, and places [B,S,2] without it → vectors of anchors and positives [B,S,D], patches drawn from the anchors [B,S,C,P,P]."
-        Z = self.encoder(images).permute(0, 2, 3, 1)                                    # [B,H,W,D]
+        Z = self.encoder(images).permute(0, 2, 3, 1)  # [B,H,W,D]
         batch = torch.arange(len(Z), device=Z.device)[:, None]
         at_anchors, at_positives = (Z[batch, at[..., 0], at[..., 1]] for at in (anchors, positives))
         return at_anchors, at_positives, self.decoder(at_anchors)
@@ -72,7 +91,7 @@ class Network(nn.Module):
         return nn.functional.linear(activation(hidden(Z)), last.weight[middle], last.bias[middle]).clamp(-1, 1)
 
     @classmethod
-    def of(cls, config:Config, n_channels:int) -> "Network":
+    def of(cls, config: Config, n_channels: int) -> "Network":
         "The network that a configuration describes, for images of `n_channels` channels."
         t = config.training
         return cls(n_channels, t.num_kernels, t.n_layers, t.kernel_size, t.patch_size, t.padding)
@@ -82,66 +101,87 @@ def full_precision():
     "A context in which float32 convolutions are of float32 on a GPU, too."
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
+
 class Model:
     "A trained network with the configuration, the data digest and the history that made it."
-    def __init__(self,
-        network:Network,        # weights in float32
-        config:Config,          # how it was trained
-        history:list[dict]=(),  # one record an epoch
-        data_digest:str="",     # of the images it was trained on
+
+    def __init__(
+        self,
+        network: Network,  # weights in float32
+        config: Config,  # how it was trained
+        history: list[dict] = (),  # one record an epoch
+        data_digest: str = "",  # of the images it was trained on
     ):
         self.network, self.config, self.history, self.data_digest = network.eval(), config, list(history), data_digest
 
     @property
-    def n_channels(self) -> int: return self.network.n_channels
+    def n_channels(self) -> int:
+        return self.network.n_channels
+
     @property
-    def dim(self) -> int: return self.network.dim
+    def dim(self) -> int:
+        return self.network.dim
+
     @property
-    def device(self) -> torch.device: return next(self.network.parameters()).device
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
 
     def to(self, device) -> "Model":
         "Move the weights, in place."
-        self.network.to(device); return self
+        self.network.to(device)
+        return self
 
     def __repr__(self):
         best = min((h.get("val_loss", float("nan")) for h in self.history), default=float("nan"))
         return f"Model({self.n_channels} channels → {self.dim}, {len(self.history)} epochs, best validation loss {best:.5f})"
 
-    def check_image(self, image:Image):
+    def check_image(self, image: Image):
         "Raise `ValueError` unless `image` has the channels and the size that the network needs."
         if image.n_channels != self.n_channels:
             kind = {1: "gray", 3: "rgb"}.get(self.n_channels)
-            remedy = f'Pass channels="{kind}" when reading it' if kind and image.n_channels in (1, 3) else "Use images like those of the training"
-            raise ValueError(f"{image.source}: {image.n_channels} channel{'s' * (image.n_channels != 1)}, but the model was trained on {self.n_channels}. {remedy} or train on such images")
-        try: check_fits(*image.spatial[-2:], self.network.patch_size)
-        except ValueError as e: raise ValueError(f"{image.source}: {e}") from None
+            remedy = (
+                f'Pass channels="{kind}" when reading it'
+                if kind and image.n_channels in (1, 3)
+                else "Use images like those of the training"
+            )
+            raise ValueError(
+                f"{image.source}: {image.n_channels} channel{'s' * (image.n_channels != 1)}, but the model was trained on {self.n_channels}. {remedy} or train on such images"
+            )
+        try:
+            check_fits(*image.spatial[-2:], self.network.patch_size)
+        except ValueError as e:
+            raise ValueError(f"{image.source}: {e}") from None
 
-    def tiles(self,
-        image:Image,
-        tile:int=256,        # side of a tile in pixels
-        smoothing:float=0.,  # σ in pixels of a Gaussian over the vectors of a plane
-        drawn:bool=False,    # append to each vector the pixel that it draws: [*tile, D + C]
+    def tiles(
+        self,
+        image: Image,
+        tile: int = 256,  # side of a tile in pixels
+        smoothing: float = 0.0,  # σ in pixels of a Gaussian over the vectors of a plane
+        drawn: bool = False,  # append to each vector the pixel that it draws: [*tile, D + C]
     ) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
         "Embed `image` tile by tile: slices over its spatial axes, and the vectors [*tile, D] float32 there."
         self.check_image(image)
         f = (lambda Z: torch.cat([Z, self.network.draw_pixel(Z)], -1)) if drawn else (lambda Z: Z)
         for where in _tiles(image.spatial, tile):
-            outer, inner = _with_margin(where[-2:], int(4 * smoothing + .5), image.spatial[-2:])
+            outer, inner = _with_margin(where[-2:], int(4 * smoothing + 0.5), image.spatial[-2:])
             Z = self._apply(image, (*where[:-2], *outer), f)
-            if smoothing: Z = gaussian_filter(Z, smoothing, mode="nearest", axes=(-3, -2))
+            if smoothing:
+                Z = gaussian_filter(Z, smoothing, mode="nearest", axes=(-3, -2))
             yield where, Z[..., *inner, :]
 
-    def embed(self, image:Image, tile:int=256) -> np.ndarray:
+    def embed(self, image: Image, tile: int = 256) -> np.ndarray:
         "All vectors of an image, [*spatial, D] float32."
         Z = np.empty((*image.spatial, self.dim), np.float32)
-        for where, z in self.tiles(image, tile): Z[where] = z
+        for where, z in self.tiles(image, tile):
+            Z[where] = z
         return Z
 
-    def reconstruct(self, image:Image, tile:int=256) -> np.ndarray:
+    def reconstruct(self, image: Image, tile: int = 256) -> np.ndarray:
         "The image as the vectors remember it, [C, *spatial] float32 in [-1, 1]: of each drawn patch the pixel in its middle."
         self.check_image(image)
         x = np.empty_like(image.data)
-        for where in _tiles(image.spatial, tile): x[:, *where] = np.moveaxis(self._apply(image, where, self.network.draw_pixel), -1, 0)
+        for where in _tiles(image.spatial, tile):
+            x[:, *where] = np.moveaxis(self._apply(image, where, self.network.draw_pixel), -1, 0)
         return x
 
     @torch.inference_mode()
@@ -150,62 +190,95 @@ class Model:
         planes, margin = where[:-2], self.network.margin
         outer, inner = _with_margin(where[-2:], self.network.halo - margin, image.spatial[-2:])
         x = torch.tensor(window(image.data[:, *planes], *outer, margin), device=self.device)
-        x = x[None] if not planes else x.transpose(0, 1)                                  # [planes,C,h,w]
+        x = x[None] if not planes else x.transpose(0, 1)  # [planes,C,h,w]
         x = x.contiguous(memory_format=torch.channels_last)
         Z = f(self.network.encoder(x)[:, :, *inner].permute(0, 2, 3, 1)).float().cpu().numpy()
         return Z if planes else Z[0]
 
     def save(self, path):
         "Write weights, configuration, digest and history to one safetensors file, atomically."
-        about = dict(format="cuts model 1", n_channels=self.n_channels, config=self.config.as_dict(),
-                     history=self.history, data_digest=self.data_digest)
+        about = dict(
+            format="cuts model 1",
+            n_channels=self.n_channels,
+            config=self.config.as_dict(),
+            history=self.history,
+            data_digest=self.data_digest,
+        )
         weights = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
         write_atomic(path, save_tensors(weights, {"cuts": json.dumps(about)}))
 
     @classmethod
-    def load(cls, path, device:str|torch.device="cpu") -> "Model":
+    def load(cls, path, device: str | torch.device = "cpu") -> "Model":
         "Read a model that `save` wrote; `ValueError` for anything else."
         weights, about = read_tensors(path, "cuts model 1")
         try:
-            config, n_channels, history, data_digest = Config.from_dict(about["config"]), about["n_channels"], about["history"], str(about["data_digest"])
-            if type(n_channels) is not int or n_channels < 1: raise ValueError(f"n_channels: {n_channels!r}, expected a whole number")
-            if not isinstance(history, list) or not all(isinstance(record, dict) for record in history): raise ValueError("history: expected a list of records")
-            with torch.device("meta"): network = Network.of(config, n_channels)          # shapes without memory
+            config, n_channels, history, data_digest = (
+                Config.from_dict(about["config"]),
+                about["n_channels"],
+                about["history"],
+                str(about["data_digest"]),
+            )
+            if type(n_channels) is not int or n_channels < 1:
+                raise ValueError(f"n_channels: {n_channels!r}, expected a whole number")
+            if not isinstance(history, list) or not all(isinstance(record, dict) for record in history):
+                raise ValueError("history: expected a list of records")
+            with torch.device("meta"):
+                network = Network.of(config, n_channels)  # shapes without memory
         except (KeyError, TypeError, ValueError, RuntimeError) as e:
-            raise ValueError(f"{path}: its header does not describe a model ({type(e).__name__}: {e}). Train the model anew") from None
+            raise ValueError(
+                f"{path}: its header does not describe a model ({type(e).__name__}: {e}). Train the model anew"
+            ) from None
         check_tensors(path, weights, network.state_dict())
         network.load_state_dict(weights, assign=True)
         return cls(network, config, history, data_digest).to(device)
 
 # %% ../nbs/11_encoder.ipynb #f02b1bca
-def read_tensors(path,          # a safetensors file
-                 format:str,    # what its header must say it is
-                ) -> tuple[dict[str, torch.Tensor], dict]: # tensors, and what the header tells of them
+def read_tensors(
+    path,  # a safetensors file
+    format: str,  # what its header must say it is
+) -> tuple[dict[str, torch.Tensor], dict]:  # tensors, and what the header tells of them
     "Read and check a safetensors file written by this package."
     path = Path(path).expanduser()
-    if not path.is_file(): raise FileNotFoundError(f"{path}: no such file. Expected one that Model.save or a training run wrote")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file. Expected one that Model.save or a training run wrote")
     try:
         with safe_open(path, "pt") as f:
             about = json.loads((f.metadata() or {}).get("cuts", "{}"))
-            tensors = {k: f.get_tensor(k) for k in f.keys()} if isinstance(about, dict) and about.get("format") == format else {}
+            tensors = (
+                {k: f.get_tensor(k) for k in f.keys()}
+                if isinstance(about, dict) and about.get("format") == format
+                else {}
+            )
     except (SafetensorError, OSError, ValueError) as e:
-        raise ValueError(f"{path}: not a readable safetensors file ({e}). Only files written by this package are accepted") from None
-    if not isinstance(about, dict) or about.get("format") != format: raise ValueError(f"{path}: its header says {str(about)[:60]!r}, expected format {format!r}")
+        raise ValueError(
+            f"{path}: not a readable safetensors file ({e}). Only files written by this package are accepted"
+        ) from None
+    if not isinstance(about, dict) or about.get("format") != format:
+        raise ValueError(f"{path}: its header says {str(about)[:60]!r}, expected format {format!r}")
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all(): raise ValueError(
-            f"{path}: {name!r} holds NaN or infinite values. The file is damaged or its training diverged; train anew")
-        if name.endswith("running_var") and (tensor < 0).any(): raise ValueError(f"{path}: {name!r} holds negative variances. The file is damaged; train anew")
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(
+                f"{path}: {name!r} holds NaN or infinite values. The file is damaged or its training diverged; train anew"
+            )
+        if name.endswith("running_var") and (tensor < 0).any():
+            raise ValueError(f"{path}: {name!r} holds negative variances. The file is damaged; train anew")
     return tensors, about
 
-def check_tensors(path,              # where they come from
-                  tensors:dict[str, torch.Tensor],
-                  like:dict[str, torch.Tensor], # what is expected
-                 ):
+
+def check_tensors(
+    path,  # where they come from
+    tensors: dict[str, torch.Tensor],
+    like: dict[str, torch.Tensor],  # what is expected
+):
     "Raise `ValueError` unless tensors have the names, shapes and types of others."
-    expected, found = ({k: f"{list(v.shape)} of {str(v.dtype).removeprefix('torch.')}" for k, v in x.items()} for x in (like, tensors))
-    if wrong := [k for k in sorted(expected.keys() | found.keys()) if expected.get(k) != found.get(k)]: raise ValueError(
-        f"{path}: its weights do not fit its configuration, first at {wrong[0]!r}: "
-        f"found {found.get(wrong[0], 'nothing')}, expected {expected.get(wrong[0], 'nothing')}. Train the model anew")
+    expected, found = (
+        {k: f"{list(v.shape)} of {str(v.dtype).removeprefix('torch.')}" for k, v in x.items()} for x in (like, tensors)
+    )
+    if wrong := [k for k in sorted(expected.keys() | found.keys()) if expected.get(k) != found.get(k)]:
+        raise ValueError(
+            f"{path}: its weights do not fit its configuration, first at {wrong[0]!r}: "
+            f"found {found.get(wrong[0], 'nothing')}, expected {expected.get(wrong[0], 'nothing')}. Train the model anew"
+        )
 
 # %% ../nbs/11_encoder.ipynb #4d9ffd32
 def _with_margin(spans, margin, sizes):
@@ -213,9 +286,11 @@ def _with_margin(spans, margin, sizes):
     outer = [slice(max(s.start - margin, 0), min(s.stop + margin, n)) for s, n in zip(spans, sizes)]
     return outer, [slice(s.start - o.start, s.stop - o.start) for s, o in zip(spans, outer)]
 
+
 def _tiles(spatial, tile):
     "Slices that cover `spatial`: one plane at a time, squares of `tile` within it."
-    if tile < 1: raise ValueError(f"tile: {tile}, expected at least one pixel")
+    if tile < 1:
+        raise ValueError(f"tile: {tile}, expected at least one pixel")
     *planes, H, W = spatial
     for plane in np.ndindex(*planes):
         for r in range(0, H, tile):
@@ -223,23 +298,38 @@ def _tiles(spatial, tile):
                 yield (*(slice(i, i + 1) for i in plane), slice(r, min(r + tile, H)), slice(c, min(c + tile, W)))
 
 # %% ../nbs/11_encoder.ipynb #3faf9a1a
-_LIFT = 64.   # far above all that a decoder of pixels in [-1, 1] draws, and small enough for float32
+_LIFT = 64.0  # far above all that a decoder of pixels in [-1, 1] draws, and small enough for float32
 
-def read_reference(path,  # .pty, a file of weights of the published code
-                  ) -> Model: # without history
+
+def read_reference(
+    path,  # .pty, a file of weights of the published code
+) -> Model:  # without history
     "A model from weights that the published code saved; `ValueError` for any other file."
     path = Path(path).expanduser()
-    if not path.is_file(): raise FileNotFoundError(f"{path}: no such file")
-    try: state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as e: raise ValueError(f"{path}: no file of weights ({type(e).__name__}). Expected what the published code saved, a dictionary of tensors") from None
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()): raise ValueError(f"{path}: no dictionary of tensors. Expected what the published code saved")
-    try: weights, config, n_channels = _from_reference({str(k).removeprefix("module."): v for k, v in state.items()})
-    except (KeyError, ValueError, IndexError) as e: raise ValueError(f"{path}: its weights are not those of the published encoder ({e}). It holds {', '.join(map(str, list(state)[:4]))}, …") from None
-    with torch.device("meta"): network = Network.of(config, n_channels)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as e:
+        raise ValueError(
+            f"{path}: no file of weights ({type(e).__name__}). Expected what the published code saved, a dictionary of tensors"
+        ) from None
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise ValueError(f"{path}: no dictionary of tensors. Expected what the published code saved")
+    try:
+        weights, config, n_channels = _from_reference({str(k).removeprefix("module."): v for k, v in state.items()})
+    except (KeyError, ValueError, IndexError) as e:
+        raise ValueError(
+            f"{path}: its weights are not those of the published encoder ({e}). It holds {', '.join(map(str, list(state)[:4]))}, …"
+        ) from None
+    with torch.device("meta"):
+        network = Network.of(config, n_channels)
     check_tensors(path, weights, network.state_dict())
-    if not all(v.isfinite().all() for v in weights.values()): raise ValueError(f"{path}: NaN or infinite weights. Train the model anew")
+    if not all(v.isfinite().all() for v in weights.values()):
+        raise ValueError(f"{path}: NaN or infinite weights. Train the model anew")
     network.load_state_dict(weights, assign=True)
     return Model(network, config)
+
 
 def _from_reference(state):
     "Our weights, configuration and number of channels from the published names."
@@ -247,14 +337,23 @@ def _from_reference(state):
     first, weights = state["conv1.weight"], {}
     for i in range(n_layers):
         weights |= {f"encoder.{i}.0.{k}": state[f"conv{i + 1}.{k}"] for k in ("weight", "bias")}
-        weights |= {f"encoder.{i}.1.{k}": state[f"batch_norm{i + 1}.{k}"] for k in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")}
-    linear = [k.removesuffix(".weight") for k, v in state.items() if k.startswith("recon") and k.endswith(".weight") and v.ndim == 2]
-    if len(linear) not in (1, 2): raise ValueError(f"{len(linear)} linear layers in its decoder, expected one or two")
+        weights |= {
+            f"encoder.{i}.1.{k}": state[f"batch_norm{i + 1}.{k}"]
+            for k in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+        }
+    linear = [
+        k.removesuffix(".weight")
+        for k, v in state.items()
+        if k.startswith("recon") and k.endswith(".weight") and v.ndim == 2
+    ]
+    if len(linear) not in (1, 2):
+        raise ValueError(f"{len(linear)} linear layers in its decoder, expected one or two")
     layers = [(state[f"{k}.weight"], state[f"{k}.bias"]) for k in linear]
     if len(layers) == 1:
         (w, b), n = layers[0], len(layers[0][1])
         layers = [(w, b + _LIFT), (torch.eye(n), torch.full((n,), -_LIFT))]
-    for place, (w, b) in zip((0, 2), layers): weights |= {f"decoder.{place}.weight": w, f"decoder.{place}.bias": b}
-    n_channels, patch = first.shape[1], round((len(layers[1][1]) / first.shape[1])**.5)
+    for place, (w, b) in zip((0, 2), layers):
+        weights |= {f"decoder.{place}.weight": w, f"decoder.{place}.bias": b}
+    n_channels, patch = first.shape[1], round((len(layers[1][1]) / first.shape[1]) ** 0.5)
     settings = dict(num_kernels=first.shape[0], n_layers=n_layers, kernel_size=first.shape[-1], patch_size=patch)
     return weights, preset("paper").replace(**settings), n_channels

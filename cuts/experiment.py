@@ -35,11 +35,13 @@ from .training import check_checkpoint, image_losses, train
 log = logging.getLogger(__name__)
 
 # %% ../nbs/50_experiment.ipynb #1e6529b3
-def make_config(config=None,  # `Config`, the name of a preset, the path of a YAML file, or None: the default
-                **settings,   # any setting of the configuration, by name
-               ) -> Config:
+def make_config(
+    config=None,  # `Config`, the name of a preset, the path of a YAML file, or None: the default
+    **settings,  # any setting of the configuration, by name
+) -> Config:
     "A configuration from whatever says one."
-    if config is None: config = Config()
+    if config is None:
+        config = Config()
     elif not isinstance(config, Config):
         text = os.fspath(config)
         config = Config.from_yaml(text) if text.lower().endswith((".yaml", ".yml")) else preset(text)
@@ -50,140 +52,245 @@ def _open(source, config, **how):
     "The data set of a source. What the arguments leave open comes from the configuration; labels only if it is the configuration's own data set."
     data, named = config.data, isinstance(source, (str, os.PathLike))
     own = source is None or named and os.fspath(source) == data.dataset
-    if source is None: source = data.dataset
-    if source is None: raise ValueError("source: nothing given and the configuration names no dataset. Pass a folder, a file, a glob or a data set's name")
+    if source is None:
+        source = data.dataset
+    if source is None:
+        raise ValueError(
+            "source: nothing given and the configuration names no dataset. Pass a folder, a file, a glob or a data set's name"
+        )
     inherited = ("root", "channels", "labels") if own else ("root", "channels")
-    dataset = open_dataset(source, window=data.window, channel_axis=data.channel_axis, max_pixels=data.max_pixels, **{k: v for k, v in how.items() if v is not None} | {k: getattr(data, k) for k in inherited if how.get(k) is None})
-    if own and data.is_binary is not None and dataset.has_labels: dataset.is_binary = data.is_binary
+    dataset = open_dataset(
+        source,
+        window=data.window,
+        channel_axis=data.channel_axis,
+        max_pixels=data.max_pixels,
+        **{k: v for k, v in how.items() if v is not None}
+        | {k: getattr(data, k) for k in inherited if how.get(k) is None},
+    )
+    if own and data.is_binary is not None and dataset.has_labels:
+        dataset.is_binary = data.is_binary
     return dataset
+
 
 def _converting(config, channels):
     "The configuration of who converts images to these channels, so that its model says to what."
     return config if channels is None else config.replace(channels=channels)
 
+
 def _seen_as(config, model):
     "The configuration of stage 2, whose images are converted and scaled as those the model was trained on."
-    return config.replace(**{k: getattr(model.config.data, k) for k in ("channels", "channel_axis", "window") if getattr(config.data, k) is None}) if model else config
+    return (
+        config.replace(
+            **{
+                k: getattr(model.config.data, k)
+                for k in ("channels", "channel_axis", "window")
+                if getattr(config.data, k) is None
+            }
+        )
+        if model
+        else config
+    )
 
-def fit(source,           # what to learn from
-        config=None,      # see `make_config`
-        *,
-        out=None,         # run folder; None: nothing is written
-        root=None, labels=None, channels=None, # see `open_dataset`
-        progress:bool=True, # show a progress bar
-        **settings,       # such as epochs=50
-       ) -> Model:
+
+def fit(
+    source,  # what to learn from
+    config=None,  # see `make_config`
+    *,
+    out=None,  # run folder; None: nothing is written
+    root=None,
+    labels=None,
+    channels=None,  # see `open_dataset`
+    progress: bool = True,  # show a progress bar
+    **settings,  # such as epochs=50
+) -> Model:
     "Stage 1: learn an embedding from images, without labels."
     config = _converting(make_config(config, **settings), channels)
-    if out is not None: return train_run(source, out, config, root=root, labels=labels, resume=True, progress=progress)[0]
-    return train(_open(source, config, root=root, labels=labels).check(progress and first_process()), config, progress=progress)
+    if out is not None:
+        return train_run(source, out, config, root=root, labels=labels, resume=True, progress=progress)[0]
+    return train(
+        _open(source, config, root=root, labels=labels).check(progress and first_process()), config, progress=progress
+    )
 
 # %% ../nbs/50_experiment.ipynb #6e7aebad
-ONE_IMAGE = dict(epochs=40, batch_size=8, min_batches=8)     # training on the image itself: some hundred small steps
+ONE_IMAGE = dict(epochs=40, batch_size=8, min_batches=8)  # training on the image itself: some hundred small steps
+
 
 def _segment_sample(sample, model, config, progress=False):
     "Segment one sample, without a model with one that is trained on it; always on as many threads, so that workers change no byte."
     with fixed_threads():
-        if model is None: model = train(ImageDataset([(sample.name, sample.image, None)]), config, progress=progress)
+        if model is None:
+            model = train(ImageDataset([(sample.name, sample.image, None)]), config, progress=progress)
         return segment_image(sample.image, model, config.segmentation, sample.name, sample.labels)
 
-_VECTORS, _DRAWN = ("vectors", "latent"), ("reconstruction", "recon")    # our names, and those of the published code
 
-def stored_vectors(path,       # a file of `embed_run`, or one of the published code's `sample_*.npz`
-                   spatial:tuple[int, ...], # of the image
-                  ) -> tuple[np.ndarray, int]: # [*spatial, D + C] float32, and C, how many of the last numbers are what they draw (0: the file has no reconstruction)
+_VECTORS, _DRAWN = ("vectors", "latent"), ("reconstruction", "recon")  # our names, and those of the published code
+
+
+def stored_vectors(
+    path,  # a file of `embed_run`, or one of the published code's `sample_*.npz`
+    spatial: tuple[int, ...],  # of the image
+) -> tuple[
+    np.ndarray, int
+]:  # [*spatial, D + C] float32, and C, how many of the last numbers are what they draw (0: the file has no reconstruction)
     "Vectors of an image, and the reconstruction beside them."
-    if path is None or suffix(path) != ".npz": raise ValueError(f"{path or 'an image without a file'}: no .npz file with vectors. Expected one that cuts embed or the published code wrote")
+    if path is None or suffix(path) != ".npz":
+        raise ValueError(
+            f"{path or 'an image without a file'}: no .npz file with vectors. Expected one that cuts embed or the published code wrote"
+        )
     names = array_names(path)
-    if not (found := [k for k in _VECTORS if k in names]): raise ValueError(f"{path}: no vectors in it, only {', '.join(names)}. Expected an array {' or '.join(_VECTORS)}")
+    if not (found := [k for k in _VECTORS if k in names]):
+        raise ValueError(
+            f"{path}: no vectors in it, only {', '.join(names)}. Expected an array {' or '.join(_VECTORS)}"
+        )
     Z = read_array(path, found[0])
-    if Z.ndim < 2 or Z.size != np.prod(spatial) * Z.shape[-1]: raise ValueError(f"{path}: vectors of shape {list(Z.shape)}, but the image is {list(spatial)}. Expected one vector for each pixel")
+    if Z.ndim < 2 or Z.size != np.prod(spatial) * Z.shape[-1]:
+        raise ValueError(
+            f"{path}: vectors of shape {list(Z.shape)}, but the image is {list(spatial)}. Expected one vector for each pixel"
+        )
     Z = Z.reshape(*spatial, -1).astype(np.float32)
-    if not (drawn := [k for k in _DRAWN if k in names]): return Z, 0
+    if not (drawn := [k for k in _DRAWN if k in names]):
+        return Z, 0
     X = read_array(path, drawn[0])
     X = np.moveaxis(X, 0, -1) if drawn[0] == _DRAWN[0] else X.reshape(*spatial, -1)
-    if X.shape[:-1] != tuple(spatial): raise ValueError(f"{path}: a reconstruction of shape {list(X.shape)}, but the image is {list(spatial)}")
+    if X.shape[:-1] != tuple(spatial):
+        raise ValueError(f"{path}: a reconstruction of shape {list(X.shape)}, but the image is {list(spatial)}")
     return np.concatenate([Z, X.astype(np.float32)], -1), X.shape[-1]
+
 
 def _segment_stored(sample, path, config):
     "Segment one sample by the vectors that its file holds."
     from scipy.ndimage import gaussian_filter
+
     c, spatial = config.segmentation, sample.image.spatial
     Z, n_drawn = stored_vectors(path, spatial)
-    if not c.drawn_weight: Z, n_drawn = Z[..., :Z.shape[-1] - n_drawn], 0
-    if c.smoothing: Z = gaussian_filter(Z, c.smoothing, mode="nearest", axes=(-3, -2))
+    if not c.drawn_weight:
+        Z, n_drawn = Z[..., : Z.shape[-1] - n_drawn], 0
+    if c.smoothing:
+        Z = gaussian_filter(Z, c.smoothing, mode="nearest", axes=(-3, -2))
     whole = [(tuple(slice(0, n) for n in spatial), Z)]
-    with fixed_threads(): return segment_vectors(lambda: whole, spatial, c, sample.image.spacing, n_drawn, image=sample.image, name=sample.name, truth=sample.labels)
+    with fixed_threads():
+        return segment_vectors(
+            lambda: whole,
+            spatial,
+            c,
+            sample.image.spacing,
+            n_drawn,
+            image=sample.image,
+            name=sample.name,
+            truth=sample.labels,
+        )
+
 
 def _segment_all(dataset, model, config):
     "Segment a data set with one tree."
-    if model is None: raise ValueError("together=True needs a model: train one on these images first, cuts.fit(source)")
+    if model is None:
+        raise ValueError("together=True needs a model: train one on these images first, cuts.fit(source)")
     samples = list(dataset)
-    return segment_together([s.image for s in samples], model, config.segmentation, [s.name for s in samples], [s.labels for s in samples])
+    return segment_together(
+        [s.image for s in samples], model, config.segmentation, [s.name for s in samples], [s.labels for s in samples]
+    )
+
 
 def _is_one(source, dataset):
     "Whether a source is a single image: an `Image`, an array of one picture or volume, or a file that holds one."
-    if isinstance(source, Image): return True
-    if hasattr(source, "__array__"): return np.ndim(source) < 4
+    if isinstance(source, Image):
+        return True
+    if hasattr(source, "__array__"):
+        return np.ndim(source) < 4
     return isinstance(source, (str, os.PathLike)) and Path(source).expanduser().is_file() and len(dataset) == 1
 
-def segment(source,        # one image or many, see `fit`
-            model:Model|str|os.PathLike|None=None, # of `fit`, or where it was saved; None: train on each image
-            config=None,   # see `make_config`; None: the model's
-            *,
-            together:bool=False, # one tree over all images, so that a region is the same structure in each; needs a model
-            n_jobs:int=1,  # processes
-            root=None, labels=None, channels=None, # see `open_dataset`
-            **settings,    # such as n_clusters=6
-           ) -> Segmentation | Iterator[Segmentation]:
+
+def segment(
+    source,  # one image or many, see `fit`
+    model: Model | str | os.PathLike | None = None,  # of `fit`, or where it was saved; None: train on each image
+    config=None,  # see `make_config`; None: the model's
+    *,
+    together: bool = False,  # one tree over all images, so that a region is the same structure in each; needs a model
+    n_jobs: int = 1,  # processes
+    root=None,
+    labels=None,
+    channels=None,  # see `open_dataset`
+    **settings,  # such as n_clusters=6
+) -> Segmentation | Iterator[Segmentation]:
     "Stage 2: segment one image, or many one after the other."
-    if model is None: only_alone("segmenting without a model")
-    elif learned := [k for k in settings if k in vars(TrainingConfig()) and k != "device"]: raise ValueError(f"{learned[0]}: the model is trained already, and nothing changes that. Leave it out, or train another: cuts.fit(source, {learned[0]}=…)")
-    if isinstance(model, (str, os.PathLike)): model = load(model)
-    if "device" in settings and model is not None: model.to(choose_device(settings["device"]))
-    if config is None and model is not None: config = model.config.replace(**settings)
-    else: config = make_config(config, **((ONE_IMAGE if model is None and config is None else {}) | settings))
+    if model is None:
+        only_alone("segmenting without a model")
+    elif learned := [k for k in settings if k in vars(TrainingConfig()) and k != "device"]:
+        raise ValueError(
+            f"{learned[0]}: the model is trained already, and nothing changes that. Leave it out, or train another: cuts.fit(source, {learned[0]}=…)"
+        )
+    if isinstance(model, (str, os.PathLike)):
+        model = load(model)
+    if "device" in settings and model is not None:
+        model.to(choose_device(settings["device"]))
+    if config is None and model is not None:
+        config = model.config.replace(**settings)
+    else:
+        config = make_config(config, **((ONE_IMAGE if model is None and config is None else {}) | settings))
     dataset = _open(source, _seen_as(config, model), root=root, labels=labels, channels=channels)
-    if config.segmentation.method in PEERS: peer_class(config.segmentation.method)      # before anything is trained
-    if together: return _segment_all(dataset, model, config)
-    if _is_one(source, dataset): return _segment_sample(dataset[0], model, config)
+    if config.segmentation.method in PEERS:
+        peer_class(config.segmentation.method)  # before anything is trained
+    if together:
+        return _segment_all(dataset, model, config)
+    if _is_one(source, dataset):
+        return _segment_sample(dataset[0], model, config)
     dataset.check(progress=False)
     return (result for result in _parallel(_segment_sample, dataset, model, config, n_jobs=n_jobs))
 
 # %% ../nbs/50_experiment.ipynb #dac8d1b0
 def _parallel(work, dataset, *arguments, n_jobs=1):
     "Results of `work(sample, *arguments)` for every readable sample, in order, as they are made."
-    if n_jobs == 1 or len(dataset) < 2: yield from (work(sample, *arguments) for sample in dataset); return
+    if n_jobs == 1 or len(dataset) < 2:
+        yield from (work(sample, *arguments) for sample in dataset)
+        return
     from joblib import Parallel, delayed
+
     yield from Parallel(n_jobs=n_jobs, return_as="generator")(delayed(work)(sample, *arguments) for sample in dataset)
 
-def load(path,  # a model, a segmentation, or a run folder
-        ) -> Model | Segmentation:
+
+def load(
+    path,  # a model, a segmentation, or a run folder
+) -> Model | Segmentation:
     "Load what was saved: a model (`.safetensors`, its run folder, the folder of a run of one seed, or `.pty` of the published code) or a segmentation (`.npz`)."
     path = Path(path).expanduser()
-    if not path.exists(): raise FileNotFoundError(f"{path}: no such file or folder. Expected a model (.safetensors), a segmentation (.npz), or the folder of a run")
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path}: no such file or folder. Expected a model (.safetensors), a segmentation (.npz), or the folder of a run"
+        )
     if path.is_dir():
         models = [m] if (m := path / "model.safetensors").is_file() else sorted(path.glob("seed-*/model.safetensors"))
-        if len(models) != 1: raise FileNotFoundError(f"{path}: " + (
-            f"it holds {len(models)} runs. Name one of them: {', '.join(str(m.parent) for m in models)}" if models else "no model.safetensors in it. Train into it first"))
+        if len(models) != 1:
+            raise FileNotFoundError(
+                f"{path}: "
+                + (
+                    f"it holds {len(models)} runs. Name one of them: {', '.join(str(m.parent) for m in models)}"
+                    if models
+                    else "no model.safetensors in it. Train into it first"
+                )
+            )
         path = models[0]
-    if path.suffix == ".npz": return Segmentation.load(path)
-    if path.suffix == ".html": raise ValueError(f"{path}: a page for a browser. Expected a segmentation (.npz) or a model (.safetensors)")
+    if path.suffix == ".npz":
+        return Segmentation.load(path)
+    if path.suffix == ".html":
+        raise ValueError(f"{path}: a page for a browser. Expected a segmentation (.npz) or a model (.safetensors)")
     return read_reference(path) if path.suffix == ".pty" else Model.load(path)
 
 # %% ../nbs/50_experiment.ipynb #af00183d
 @dataclass
 class Report:
     "What a step did with each item."
-    done: list[str] = field(default_factory=list)       # made now
-    skipped: list[str] = field(default_factory=list)    # were whole already
+
+    done: list[str] = field(default_factory=list)  # made now
+    skipped: list[str] = field(default_factory=list)  # were whole already
     failures: dict[str, str] = field(default_factory=dict)  # item → message
 
     @property
-    def ok(self) -> bool: return not self.failures      # nothing failed
+    def ok(self) -> bool:
+        return not self.failures  # nothing failed
 
-    def __add__(self, other:"Report") -> "Report":
+    def __add__(self, other: "Report") -> "Report":
         return Report(self.done + other.done, self.skipped + other.skipped, self.failures | other.failures)
+
 
 def open_checked(source, config, progress, **how) -> tuple[ImageDataset, Report]:
     "A data set that has been read through once, and a report of what could not be read."
@@ -191,59 +298,78 @@ def open_checked(source, config, progress, **how) -> tuple[ImageDataset, Report]
     return dataset, Report(failures=dict(dataset.failures))
 
 # %% ../nbs/50_experiment.ipynb #0c0edac2
-def train_run(source,
-              out,              # run folder
-              config:Config=Config(),
-              *,
-              root=None, labels=None, channels=None, # see `open_dataset`
-              resume:bool=False, # go on from the last checkpoint, and do nothing if it is finished; False: begin anew
-              replace:bool=False, # when resuming: a checkpoint of other images or settings gives way; False: ValueError
-              progress:bool=True,
-             ) -> tuple[Model, Report]:
+def train_run(
+    source,
+    out,  # run folder
+    config: Config = Config(),
+    *,
+    root=None,
+    labels=None,
+    channels=None,  # see `open_dataset`
+    resume: bool = False,  # go on from the last checkpoint, and do nothing if it is finished; False: begin anew
+    replace: bool = False,  # when resuming: a checkpoint of other images or settings gives way; False: ValueError
+    progress: bool = True,
+) -> tuple[Model, Report]:
     "Stage 1 into a run folder: config.yaml, model.safetensors, checkpoint.safetensors, history.csv, loss.png."
     config = _converting(config, channels)
     dataset, report = open_checked(source, config, progress, root=root, labels=labels)
     run, inputs = Run(out), digest([config.digest("training"), dataset.digest()])
     world = one_world(config.training.device)
     with ExitStack() as held:
+
         def begin():
             held.enter_context(run.lock())
-            if resume and run.done("train", inputs): return "done"
+            if resume and run.done("train", inputs):
+                return "done"
             return "resume" if _prepare(run, config, dataset, resume, replace) else "anew"
+
         how = world.first(begin)
-        if how == "done": model = Model.load(run.file("model.safetensors"))
-        else: model = train(dataset, config, run, resume=how == "resume", progress=progress)
-        same, model.config = model.config == config, config          # stage 2 may be set otherwise than it was
+        if how == "done":
+            model = Model.load(run.file("model.safetensors"))
+        else:
+            model = train(dataset, config, run, resume=how == "resume", progress=progress)
+        same, model.config = model.config == config, config  # stage 2 may be set otherwise than it was
+
         def finish():
             if how == "done":
-                if same: return
-                model.save(run.file("model.safetensors")); run.save_config(config)
+                if same:
+                    return
+                model.save(run.file("model.safetensors"))
+                run.save_config(config)
             _write_history(run, model)
             run.record("train", inputs, [run.file(f) for f in _TRAINED], epochs=len(model.history))
-        world.first(finish)                                         # nobody goes on before that
+
+        world.first(finish)  # nobody goes on before that
     return model, report + (Report(skipped=["train"]) if how == "done" else Report(done=["train"]))
 
+
 _TRAINED = ("model.safetensors", "history.csv", "loss.png")
+
 
 def _prepare(run, config, dataset, resume, replace):
     "Make a run folder ready for training: whether it can go on from its checkpoint."
     checkpoint = run.file("checkpoint.safetensors")
     if resume and checkpoint.exists():
-        try: check_checkpoint(checkpoint, config, dataset.digest())
+        try:
+            check_checkpoint(checkpoint, config, dataset.digest())
         except ValueError:
-            if not replace: raise
+            if not replace:
+                raise
             log.warning("%s: images or settings have changed since its last training, which is begun anew", run.path)
             resume = False
-    if not resume:                                                  # nothing of another training stays beside the new one
+    if not resume:  # nothing of another training stays beside the new one
         run.forget("train")
-        for name in ("checkpoint.safetensors", *_TRAINED): run.file(name).unlink(missing_ok=True)
+        for name in ("checkpoint.safetensors", *_TRAINED):
+            run.file(name).unlink(missing_ok=True)
     run.save_config(config)
     return resume
+
 
 def _write_history(run, model):
     "history.csv and loss.png."
     import pandas as pd
     from cuts.figures import loss_figure, save_figure
+
     write_atomic(run.file("history.csv"), pd.DataFrame(model.history).to_csv(index=False))
     save_figure(loss_figure(model.history), run.file("loss.png"))
 
@@ -252,186 +378,344 @@ def _segment_all_into(dataset, run, todo, model, config, facts):
     "Segment all samples with one tree into a run folder, each written as it comes; those that the model can't take are left out, and said."
     fit_for_it = []
     for sample in dataset if todo else ():
-        try: model.check_image(sample.image); fit_for_it.append(sample.name)
-        except ValueError as e: log.warning("%s: %s", sample.name, e); yield sample.name, str(e)
+        try:
+            model.check_image(sample.image)
+            fit_for_it.append(sample.name)
+        except ValueError as e:
+            log.warning("%s: %s", sample.name, e)
+            yield sample.name, str(e)
     part = dataset.subset(fit_for_it)
     for sample, seg in zip(part, _segment_all(part, model, config) if fit_for_it else ()):
-        if sample.name in todo: yield _segment_into(sample, run, todo[sample.name], lambda: seg, facts)
+        if sample.name in todo:
+            yield _segment_into(sample, run, todo[sample.name], lambda: seg, facts)
+
 
 def _segment_into(sample, run, inputs, make, facts):
     "Write what `make` makes of one sample into a run folder; (name, what went wrong or None)."
     try:
-        run.forget(f"segment/{sample.name}")               # so that a failure leaves no old result that passes for a new one
+        run.forget(f"segment/{sample.name}")  # so that a failure leaves no old result that passes for a new one
         path = run.file(output_name(sample.name, ".npz"))
         make().save(path)
         run.record(f"segment/{sample.name}", inputs, [path], name=sample.name, **facts)
-    except Exception as e:                                 # whatever one image does must not stop the others
+    except Exception as e:  # whatever one image does must not stop the others
         log.warning("%s: %s", sample.name, e, exc_info=log.isEnabledFor(logging.DEBUG))
         return sample.name, str(e) or type(e).__name__
     return sample.name, None
 
+
 def _into_folder(dataset, folder, about, facts, results, progress, what):
     "Segmentations of a data set, one file an image, skipping what is whole; `results(part, todo)` makes the others: (name, what went wrong or None)."
     from tqdm.auto import tqdm
+
     report, todo = Report(), {}
     with folder.lock():
         for sample in dataset:
-            x = sample.image                               # a segmentation keeps all of it
-            inputs = digest([*about, facts, sample.name, x.data, sample.labels, x.spacing, x.unit, x.affine, x.window, x.scaling, x.file_axes, x.files])
-            if folder.done(f"segment/{sample.name}", inputs): report.skipped.append(sample.name)
-            else: todo[sample.name] = inputs
+            x = sample.image  # a segmentation keeps all of it
+            inputs = digest(
+                [
+                    *about,
+                    facts,
+                    sample.name,
+                    x.data,
+                    sample.labels,
+                    x.spacing,
+                    x.unit,
+                    x.affine,
+                    x.window,
+                    x.scaling,
+                    x.file_axes,
+                    x.files,
+                ]
+            )
+            if folder.done(f"segment/{sample.name}", inputs):
+                report.skipped.append(sample.name)
+            else:
+                todo[sample.name] = inputs
         part = dataset.subset(todo)
-        for name, problem in tqdm(results(part, todo), what, len(todo), unit="image", disable=None if progress else True):
-            if problem is None: report.done.append(name)
-            else: report.failures[name] = problem
-        for name in report.failures: folder.forget(f"segment/{name}")
+        for name, problem in tqdm(
+            results(part, todo), what, len(todo), unit="image", disable=None if progress else True
+        ):
+            if problem is None:
+                report.done.append(name)
+            else:
+                report.failures[name] = problem
+        for name in report.failures:
+            folder.forget(f"segment/{name}")
     report.failures |= dataset.failures | part.failures
     return report
 
-def segment_run(source,
-                out,                # folder of the segmentations
-                *,
-                run=None,           # run folder of the model; None: train on each image
-                stored:bool=False,  # no model: take the vectors that the files hold, see `stored_vectors`
-                config:Config|None=None, # None: the run's
-                root=None, labels=None, channels=None, # see `open_dataset`
-                together:bool=False, # one tree over all images; needs a run
-                n_jobs:int=1,       # processes
-                progress:bool=True,
-               ) -> Report:
+
+def segment_run(
+    source,
+    out,  # folder of the segmentations
+    *,
+    run=None,  # run folder of the model; None: train on each image
+    stored: bool = False,  # no model: take the vectors that the files hold, see `stored_vectors`
+    config: Config | None = None,  # None: the run's
+    root=None,
+    labels=None,
+    channels=None,  # see `open_dataset`
+    together: bool = False,  # one tree over all images; needs a run
+    n_jobs: int = 1,  # processes
+    progress: bool = True,
+) -> Report:
     "Stage 2 for a data set: one segmentation file an image, skipping what is whole."
     only_alone("stage 2")
-    if stored and (run is not None or together): raise ValueError("stored=True takes the vectors from the files: expected no run, and not together=True")
+    if stored and (run is not None or together):
+        raise ValueError("stored=True takes the vectors from the files: expected no run, and not together=True")
     model = None if run is None else load(run)
     config = config or (model.config if model else Config() if stored else make_config(**ONE_IMAGE))
-    if config.segmentation.method in PEERS: peer_class(config.segmentation.method)
-    dataset, report = open_checked(source, _seen_as(config, model), progress, root=root, labels=labels, channels=channels)
+    if config.segmentation.method in PEERS:
+        peer_class(config.segmentation.method)
+    dataset, report = open_checked(
+        source, _seen_as(config, model), progress, root=root, labels=labels, channels=channels
+    )
     spacings = [(s.name, s.image.spacing) for s in dataset] if together else []
-    folder, about = Run(out), [["together", dataset.digest(), spacings] if together else [], config.digest("segmentation"), _fingerprint(model) if model else config.digest("training")]
-    if stored: about = ["stored", config.digest("segmentation"), [file_digest(f) for n in dataset.names if (f := dataset.file(n))]]
+    folder, about = (
+        Run(out),
+        [
+            ["together", dataset.digest(), spacings] if together else [],
+            config.digest("segmentation"),
+            _fingerprint(model) if model else config.digest("training"),
+        ],
+    )
+    if stored:
+        about = [
+            "stored",
+            config.digest("segmentation"),
+            [file_digest(f) for n in dataset.names if (f := dataset.file(n))],
+        ]
     facts = dict(seed=config.training.seed, is_binary=dataset.is_binary)
-    if model: model.to((stored_device if config.training.device == model.config.training.device else choose_device)(config.training.device))
+    if model:
+        model.to(
+            (stored_device if config.training.device == model.config.training.device else choose_device)(
+                config.training.device
+            )
+        )
+
     def results(part, todo):
-        if together: return _segment_all_into(dataset, folder, todo, model, config, facts)
-        make = (lambda sample: _segment_stored(sample, dataset.file(sample.name), config)) if stored else lambda sample: _segment_sample(sample, model, config)
-        return _guarded(lambda sample: _segment_into(sample, folder, todo[sample.name], lambda: make(sample), facts), part, n_jobs)
+        if together:
+            return _segment_all_into(dataset, folder, todo, model, config, facts)
+        make = (
+            (lambda sample: _segment_stored(sample, dataset.file(sample.name), config))
+            if stored
+            else lambda sample: _segment_sample(sample, model, config)
+        )
+        return _guarded(
+            lambda sample: _segment_into(sample, folder, todo[sample.name], lambda: make(sample), facts), part, n_jobs
+        )
+
     return report + _into_folder(dataset, folder, about, facts, results, progress, "stage 2")
 
 # %% ../nbs/50_experiment.ipynb #05baa41d
-def _fingerprint(model:Model) -> str:
+def _fingerprint(model: Model) -> str:
     "A digest of a model's weights."
     return digest([[k, v.cpu().numpy()] for k, v in model.network.state_dict().items()])
+
 
 def _guarded(work, dataset, n_jobs):
     "`_parallel`, but when a worker process dies the items that are left go on, each in a process of its own, and only the fatal one fails."
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     left = list(dataset.names)
     try:
-        for name, problem in _parallel(work, dataset, n_jobs=n_jobs): left.remove(name); yield name, problem
+        for name, problem in _parallel(work, dataset, n_jobs=n_jobs):
+            left.remove(name)
+            yield name, problem
     except TerminatedWorkerError as first:
         log.warning("a process died (%s); the images that are left go on one by one", str(first).splitlines()[0])
         for sample in dataset.subset(left):
-            try: yield Parallel(n_jobs=2)([delayed(work)(sample)])[0]
-            except TerminatedWorkerError as e: yield sample.name, f"the process that worked on it died ({str(e).splitlines()[0]}). Look at it with n_jobs=1"
+            try:
+                yield Parallel(n_jobs=2)([delayed(work)(sample)])[0]
+            except TerminatedWorkerError as e:
+                yield (
+                    sample.name,
+                    f"the process that worked on it died ({str(e).splitlines()[0]}). Look at it with n_jobs=1",
+                )
 
 # %% ../nbs/50_experiment.ipynb #9b418593
-COLOURS = {"colours": ("colours", 0.), "smoothed_colours": ("colours, σ = 1", 1.)} # stage 2 without a network: title, σ in pixels
-METHODS = ("cuts", *BASELINES, *COLOURS, *NETWORKS) # what `run` can compare
+COLOURS = {
+    "colours": ("colours", 0.0),
+    "smoothed_colours": ("colours, σ = 1", 1.0),
+}  # stage 2 without a network: title, σ in pixels
+METHODS = ("cuts", *BASELINES, *COLOURS, *NETWORKS)  # what `run` can compare
+
 
 def _chosen(methods, of):
-    "Names of methods as a tuple, each once; all of them for None or \"all\"."
-    names = tuple(of) if methods in (None, "all") else tuple(dict.fromkeys([methods] if isinstance(methods, str) else methods))
-    if unknown := [m for m in names if m not in of]: raise ValueError(f"methods: {unknown[0]!r}, expected some of {', '.join(of)}")
+    'Names of methods as a tuple, each once; all of them for None or "all".'
+    names = (
+        tuple(of)
+        if methods in (None, "all")
+        else tuple(dict.fromkeys([methods] if isinstance(methods, str) else methods))
+    )
+    if unknown := [m for m in names if m not in of]:
+        raise ValueError(f"methods: {unknown[0]!r}, expected some of {', '.join(of)}")
     return names
+
 
 def _by_seed(config, seeds):
     "Seed → its configuration, in which stage 2 draws its landmarks with that seed too; without seeds the configuration as it is."
     return {s: config.replace(seed=s, segmentation_seed=s) for s in seeds} if seeds else {config.training.seed: config}
 
+
 def _seeds_of(name, seeds):
     "The seeds that make a difference to a method: only one where nothing is drawn at random."
     return list(seeds) if name in COLOURS or BASELINES[name].seeded else list(seeds)[:1]
 
+
 def _other_method(sample, name, seed, config, parameters):
     "A sample segmented by a method of BASELINES or COLOURS."
-    if name in BASELINES: return Segmentation(None, None, sample.image, sample.name, segment_baseline(sample.image, name, seed, **parameters), sample.labels)
-    with fixed_threads(): return segment_colours(sample.image, COLOURS[name][1], config, name=sample.name, truth=sample.labels)
+    if name in BASELINES:
+        return Segmentation(
+            None,
+            None,
+            sample.image,
+            sample.name,
+            segment_baseline(sample.image, name, seed, **parameters),
+            sample.labels,
+        )
+    with fixed_threads():
+        return segment_colours(sample.image, COLOURS[name][1], config, name=sample.name, truth=sample.labels)
 
-def baselines_run(source,
-                  out,                # folder; each method and seed has one in it
-                  config:Config=Config(),
-                  *,
-                  methods=None,       # names of BASELINES and COLOURS; None: all
-                  seeds:tuple[int, ...]|None=None, # None: the configuration's one
-                  root=None, labels=None, channels=None, # see `open_dataset`
-                  n_jobs:int=1,       # processes
-                  progress:bool=True,
-                 ) -> Report:
+
+def baselines_run(
+    source,
+    out,  # folder; each method and seed has one in it
+    config: Config = Config(),
+    *,
+    methods=None,  # names of BASELINES and COLOURS; None: all
+    seeds: tuple[int, ...] | None = None,  # None: the configuration's one
+    root=None,
+    labels=None,
+    channels=None,  # see `open_dataset`
+    n_jobs: int = 1,  # processes
+    progress: bool = True,
+) -> Report:
     "Other unsupervised methods on a data set: OUT/slic/seed-1/…, one segmentation file an image, skipping what is whole."
     only_alone("a comparison of methods")
     names, by_seed = _chosen(methods, (*BASELINES, *COLOURS)), _by_seed(config, seeds)
     dataset, report = open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     for name in names:
         for seed in _seeds_of(name, by_seed):
-            folder, parameters = Run(Path(out) / name / f"seed-{seed}"), baseline_parameters(name, dataset.name) if name in BASELINES else {}
-            facts = dict(seed=seed, is_binary=dataset.is_binary, method=BASELINES[name].title if name in BASELINES else COLOURS[name][0], oracle=BASELINES[name].oracle if name in BASELINES else "label")
+            folder, parameters = (
+                Run(Path(out) / name / f"seed-{seed}"),
+                baseline_parameters(name, dataset.name) if name in BASELINES else {},
+            )
+            facts = dict(
+                seed=seed,
+                is_binary=dataset.is_binary,
+                method=BASELINES[name].title if name in BASELINES else COLOURS[name][0],
+                oracle=BASELINES[name].oracle if name in BASELINES else "label",
+            )
             about = [name, seed, parameters, by_seed[seed].digest("segmentation") if name in COLOURS else ""]
-            results = lambda part, todo: _guarded(lambda sample: _segment_into(sample, folder, todo[sample.name], lambda: _other_method(sample, name, seed, by_seed[seed], parameters), facts), part, n_jobs)
+            results = lambda part, todo: _guarded(
+                lambda sample: _segment_into(
+                    sample,
+                    folder,
+                    todo[sample.name],
+                    lambda: _other_method(sample, name, seed, by_seed[seed], parameters),
+                    facts,
+                ),
+                part,
+                n_jobs,
+            )
             report += _into_folder(dataset, folder, about, facts, results, progress, facts["method"])
     return report
 
-def supervised_run(source,
-                   out,                # folder; each network and seed has one in it
-                   config:Config=Config(),
-                   *,
-                   networks=None,      # names of `cuts.supervised.NETWORKS`; None: all
-                   seeds:tuple[int, ...]|None=None, # None: the configuration's one
-                   root=None, labels=None, channels=None, # see `open_dataset`
-                   progress:bool=True,
-                  ) -> Report:
+
+def supervised_run(
+    source,
+    out,  # folder; each network and seed has one in it
+    config: Config = Config(),
+    *,
+    networks=None,  # names of `cuts.supervised.NETWORKS`; None: all
+    seeds: tuple[int, ...] | None = None,  # None: the configuration's one
+    root=None,
+    labels=None,
+    channels=None,  # see `open_dataset`
+    progress: bool = True,
+) -> Report:
     "Networks trained on labels: OUT/unet/seed-1/… with model, history and the segmentations of the test images. Resumable."
     only_alone("training on labels")
     names = _chosen(networks, NETWORKS)
     dataset, report = open_checked(source, config, progress, root=root, labels=labels, channels=channels)
     for name in names:
         for seed, mine in _by_seed(config, seeds).items():
-            run, mine = Run(Path(out) / name / f"seed-{seed}"), supervised_settings(mine.replace(supervised_network=name))
-            try: model, trained = _trained_on_labels(run, dataset, mine, progress)
-            except (ValueError, ImportError, FloatingPointError) as e:              # the other networks, and the table, are made all the same
-                log.warning("%s, seed %d: %s", NETWORKS[name], seed, e); report.failures[f"{NETWORKS[name]}, seed {seed}"] = str(e); continue
+            run, mine = (
+                Run(Path(out) / name / f"seed-{seed}"),
+                supervised_settings(mine.replace(supervised_network=name)),
+            )
+            try:
+                model, trained = _trained_on_labels(run, dataset, mine, progress)
+            except (
+                ValueError,
+                ImportError,
+                FloatingPointError,
+            ) as e:  # the other networks, and the table, are made all the same
+                log.warning("%s, seed %d: %s", NETWORKS[name], seed, e)
+                report.failures[f"{NETWORKS[name]}, seed {seed}"] = str(e)
+                continue
             report += trained
             model.to(choose_device(mine.training.device))
             facts = dict(seed=seed, is_binary=dataset.is_binary, method=f"{model.name} (supervised)", oracle="none")
-            results = lambda part, todo: (_segment_into(s, folder, todo[s.name], lambda: Segmentation(None, None, s.image, s.name, model.segment(s.image), s.labels), facts) for s in part)
+            results = lambda part, todo: (
+                _segment_into(
+                    s,
+                    folder,
+                    todo[s.name],
+                    lambda: Segmentation(None, None, s.image, s.name, model.segment(s.image), s.labels),
+                    facts,
+                )
+                for s in part
+            )
             folder = Run(run.path / "segmentations")
-            report += _into_folder(dataset.subset(model.split["test"]), folder, [_fingerprint(model)], facts, results, progress, facts["method"])
+            report += _into_folder(
+                dataset.subset(model.split["test"]),
+                folder,
+                [_fingerprint(model)],
+                facts,
+                results,
+                progress,
+                facts["method"],
+            )
     return report
+
 
 def _trained_on_labels(run, dataset, config, progress):
     "A supervised model in its run folder, trained if it is not there yet; (model, Report)."
     name = config.supervised.supervised_network
-    inputs, file = digest([config.digest("training", "supervised"), labelled_digest(dataset)]), run.file(f"{name}.safetensors")
+    inputs, file = (
+        digest([config.digest("training", "supervised"), labelled_digest(dataset)]),
+        run.file(f"{name}.safetensors"),
+    )
     with run.lock():
-        if run.done("train", inputs): return SupervisedModel.load(file), Report(skipped=["train"])
-        if not run.done("begun", inputs): run.file(f"{name}_checkpoint.safetensors").unlink(missing_ok=True)     # of other images or settings
-        run.record("begun", inputs, []); run.save_config(config)
+        if run.done("train", inputs):
+            return SupervisedModel.load(file), Report(skipped=["train"])
+        if not run.done("begun", inputs):
+            run.file(f"{name}_checkpoint.safetensors").unlink(missing_ok=True)  # of other images or settings
+        run.record("begun", inputs, [])
+        run.save_config(config)
         model = fit_supervised(dataset, config, run, resume=True, progress=progress)
         _write_history(run, model)
         run.record("train", inputs, [file, run.file("history.csv"), run.file("loss.png")], epochs=len(model.history))
     return model, Report(done=["train"])
 
 # %% ../nbs/50_experiment.ipynb #13b47c38
-def embed_run(source,
-              run,                # run folder of the model
-              out,                # folder for the files
-              *,
-              root=None, labels=None, channels=None, # see `open_dataset`
-              progress:bool=True,
-             ):                   # (pandas.DataFrame of losses, Report)
+def embed_run(
+    source,
+    run,  # run folder of the model
+    out,  # folder for the files
+    *,
+    root=None,
+    labels=None,
+    channels=None,  # see `open_dataset`
+    progress: bool = True,
+):  # (pandas.DataFrame of losses, Report)
     "Losses on all images, and one `.npz` an image: image, reconstruction, label, vectors [*spatial, D] float32."
     import pandas as pd
     from tqdm.auto import tqdm
+
     model, folder, rows = load(run), Run(out), []
     model.to(stored_device(model.config.training.device))
     dataset, report = open_checked(source, model.config, progress, root=root, labels=labels, channels=channels)
@@ -441,98 +725,175 @@ def embed_run(source,
                 inputs = digest([_fingerprint(model), sample.name, sample.image.data, sample.labels])
                 path = folder.file(output_name(sample.name, ".vectors.npz"))
                 rows.append(dict(image=sample.name, **image_losses(model, dataset, sample.name)))
-                if folder.done(f"embed/{sample.name}", inputs): report.skipped.append(sample.name); continue
-                arrays = dict(image=sample.image.data, reconstruction=model.reconstruct(sample.image), vectors=model.embed(sample.image))
-                if sample.labels is not None: arrays["label"] = sample.labels
+                if folder.done(f"embed/{sample.name}", inputs):
+                    report.skipped.append(sample.name)
+                    continue
+                arrays = dict(
+                    image=sample.image.data,
+                    reconstruction=model.reconstruct(sample.image),
+                    vectors=model.embed(sample.image),
+                )
+                if sample.labels is not None:
+                    arrays["label"] = sample.labels
                 write_atomic(path, lambda p: np.savez_compressed(p, **arrays))
-                folder.record(f"embed/{sample.name}", inputs, [path], name=sample.name); report.done.append(sample.name)
+                folder.record(f"embed/{sample.name}", inputs, [path], name=sample.name)
+                report.done.append(sample.name)
             except Exception as e:
-                log.warning("%s: %s", sample.name, e); report.failures[sample.name] = str(e) or type(e).__name__
+                log.warning("%s: %s", sample.name, e)
+                report.failures[sample.name] = str(e) or type(e).__name__
         report.failures |= dataset.failures
         losses = pd.DataFrame(rows, columns=["image", "loss", "contrast", "reconstruction"])
         write_atomic(folder.file("losses.csv"), losses.to_csv(index=False))
     return losses, report
 
 # %% ../nbs/50_experiment.ipynb #26120626
-def score_segmentation(seg:Segmentation,
-                       seed:int=1,         # of the run
-                       is_binary:bool|None=None, # see `cuts.metrics.score`
-                       method:str="",      # whose it is; "": ours
-                       oracle:str="label", # "none" if the regions of a method without a tree are classes already
-                      ) -> list[dict]:     # rows of `cuts.metrics.table`
+def score_segmentation(
+    seg: Segmentation,
+    seed: int = 1,  # of the run
+    is_binary: bool | None = None,  # see `cuts.metrics.score`
+    method: str = "",  # whose it is; "": ours
+    oracle: str = "label",  # "none" if the regions of a method without a tree are classes already
+) -> list[dict]:  # rows of `cuts.metrics.table`
     "A row for each partition that a segmentation holds; none if its truth is unknown."
-    if seg.truth is None: return []
-    about = dict(image=seg.name, seed=seed, is_binary=is_binary, spacing=seg.image.spacing if seg.image is not None and seg.image.unit == "mm" else None)
-    if method and seg.tree is None: return [score(seg.kmeans, seg.truth, method=method, oracle=oracle, **about)]
+    if seg.truth is None:
+        return []
+    about = dict(
+        image=seg.name,
+        seed=seed,
+        is_binary=is_binary,
+        spacing=seg.image.spacing if seg.image is not None and seg.image.unit == "mm" else None,
+    )
+    if method and seg.tree is None:
+        return [score(seg.kmeans, seg.truth, method=method, oracle=oracle, **about)]
     whose = f"{method}: " if method else ""
     rows = [score(seg.kmeans, seg.truth, method=f"{whose}spectral k-means", **about)] if seg.kmeans is not None else []
-    if seg.tree is None: return rows
-    return rows + [score(seg.persistent, seg.truth, method=f"{whose}diffusion (persistent)", **about),
-                   best_level(seg.cuts(), seg.truth, method=f"{whose}diffusion (best level)", **about),
-                   best_level(((k, seg.labels(k)) for k in seg.levels), seg.truth, method=f"{whose}diffusion (best salient level)", **about)]
+    if seg.tree is None:
+        return rows
+    return rows + [
+        score(seg.persistent, seg.truth, method=f"{whose}diffusion (persistent)", **about),
+        best_level(seg.cuts(), seg.truth, method=f"{whose}diffusion (best level)", **about),
+        best_level(
+            ((k, seg.labels(k)) for k in seg.levels),
+            seg.truth,
+            method=f"{whose}diffusion (best salient level)",
+            **about,
+        ),
+    ]
+
 
 def _score_file(path, facts):
     "Rows of a segmentation file, or what went wrong."
-    try: return score_segmentation(Segmentation.load(path), *(facts.get(k, default) for k, default in (("seed", 1), ("is_binary", None), ("method", ""), ("oracle", "label"))))
-    except Exception as e: return str(e) or type(e).__name__
+    try:
+        return score_segmentation(
+            Segmentation.load(path),
+            *(
+                facts.get(k, default)
+                for k, default in (("seed", 1), ("is_binary", None), ("method", ""), ("oracle", "label"))
+            ),
+        )
+    except Exception as e:
+        return str(e) or type(e).__name__
 
-def find_segmentations(folder,    # of a run, or of segmentations
-                       only=None, # names of images; None: all
-                      ) -> list[tuple[Path, dict]]: # files, and what is known of them: name, seed, method, …
+
+def find_segmentations(
+    folder,  # of a run, or of segmentations
+    only=None,  # names of images; None: all
+) -> list[tuple[Path, dict]]:  # files, and what is known of them: name, seed, method, …
     "All segmentations that the manifests at and below a folder know."
-    return [(run.path / f, entry["facts"]) for run, entry in _entries(folder, only) for f in entry["files"]
-            if not Path(f).anchor and ".." not in Path(f).parts]      # as a manifest of ours never has
+    return [
+        (run.path / f, entry["facts"])
+        for run, entry in _entries(folder, only)
+        for f in entry["files"]
+        if not Path(f).anchor and ".." not in Path(f).parts
+    ]  # as a manifest of ours never has
+
 
 def _entries(folder, only=None):
     "Segmentations that the manifests at and below a folder know: (run folder, manifest entry)."
     runs = [Run(m.parent, create=False) for m in sorted(Path(folder).rglob("manifest"))]
-    return [(run, entry) for run in runs for key, entry in run.items().items() if key.startswith("segment/") and (only is None or entry["facts"].get("name") in only)]
+    return [
+        (run, entry)
+        for run in runs
+        for key, entry in run.items().items()
+        if key.startswith("segment/") and (only is None or entry["facts"].get("name") in only)
+    ]
 
-def evaluate_run(*folders,         # of segmentations, or of runs with segmentations
-                 only=None,        # names of images; None: all
-                 n_jobs:int=1,     # processes
-                 progress:bool=True,
-                ):                 # (pandas.DataFrame with a row per method × image × seed, Report)
+
+def evaluate_run(
+    *folders,  # of segmentations, or of runs with segmentations
+    only=None,  # names of images; None: all
+    n_jobs: int = 1,  # processes
+    progress: bool = True,
+):  # (pandas.DataFrame with a row per method × image × seed, Report)
     "Score all segmentations below some folders whose truth is known. Where two runs have the same method and seed, its name says which run it is."
     import pandas as pd
     from joblib import Parallel, delayed
     from tqdm.auto import tqdm
+
     frames, report = [], Report()
     for folder in folders:
-        if not Path(folder).is_dir(): raise FileNotFoundError(f"{folder}: no such folder")
+        if not Path(folder).is_dir():
+            raise FileNotFoundError(f"{folder}: no such folder")
         found, rows = find_segmentations(folder, only), []
-        if not found and only is None: raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
+        if not found and only is None:
+            raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
         scored = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_score_file)(*f) for f in found)
-        for (path, facts), new in zip(found, tqdm(scored, "scores", len(found), unit="image", disable=None if progress else True)):
+        for (path, facts), new in zip(
+            found, tqdm(scored, "scores", len(found), unit="image", disable=None if progress else True)
+        ):
             name = facts.get("name", path.name)
-            if isinstance(new, str): log.warning("%s: %s", path, new); report.failures[name] = new
-            else: rows += new; (report.done if new else report.skipped).append(name)
+            if isinstance(new, str):
+                log.warning("%s: %s", path, new)
+                report.failures[name] = new
+            else:
+                rows += new
+                (report.done if new else report.skipped).append(name)
         frames.append(table(rows).assign(run=Path(folder).name))
     frame = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
     twice = frame.groupby(["method", "seed", "image"]).run.transform("size") > 1
     named = frame.method.isin(frame.method[twice])
-    return frame.assign(method=frame.method.where(~named, frame.method + " [" + frame.run + "]")).drop(columns="run"), report
+    return frame.assign(method=frame.method.where(~named, frame.method + " [" + frame.run + "]")).drop(
+        columns="run"
+    ), report
 
-def write_scores(frame,   # of `evaluate_run`
-                 out,     # folder
-                 *,
-                 compared:bool=False, # also comparison.png: methods side by side, of the segmentations below the folder
-                 inputs:str="",       # digest of what was scored, for the manifest
-                ) -> None:
+
+def write_scores(
+    frame,  # of `evaluate_run`
+    out,  # folder
+    *,
+    compared: bool = False,  # also comparison.png: methods side by side, of the segmentations below the folder
+    inputs: str = "",  # digest of what was scored, for the manifest
+) -> None:
     "metrics.csv; where a truth is known also summary.md, summary.tex, scores.png, scores.pdf and boxes.png."
     from cuts.figures import bars_figure, boxes_figure, save_figure
+
     home = Run(out)
-    with home.lock(timeout=60):                                       # the table of one call and the figures of another would be nobody's
+    with home.lock(timeout=60):  # the table of one call and the figures of another would be nobody's
         home.forget("scores")
-        table, *more = (home.file(name) for name in ("metrics.csv", "summary.md", "summary.tex", "scores.png", "scores.pdf", "boxes.png", *["comparison.png"] * compared))
+        table, *more = (
+            home.file(name)
+            for name in (
+                "metrics.csv",
+                "summary.md",
+                "summary.tex",
+                "scores.png",
+                "scores.pdf",
+                "boxes.png",
+                *["comparison.png"] * compared,
+            )
+        )
         write_atomic(table, frame.to_csv(index=False, lineterminator="\n"))
         if len(summary := summarise(frame)):
-            write_atomic(more[0], render(summary, "markdown") + "\n"); write_atomic(more[1], render(summary, "latex") + "\n")
-            for path in more[2:4]: save_figure(bars_figure(summary), path)
+            write_atomic(more[0], render(summary, "markdown") + "\n")
+            write_atomic(more[1], render(summary, "latex") + "\n")
+            for path in more[2:4]:
+                save_figure(bars_figure(summary), path)
             save_figure(boxes_figure(frame), more[4])
-            if compared: _draw_comparison(home.path, frame)
+            if compared:
+                _draw_comparison(home.path, frame)
         else:
-            for path in more: path.unlink(missing_ok=True)
+            for path in more:
+                path.unlink(missing_ok=True)
         home.record("scores", inputs, [p for p in (table, *more) if p.is_file()])
 
 # %% ../nbs/50_experiment.ipynb #88fbdb64
@@ -541,81 +902,125 @@ def _picture_name(name, names):
     plain = name.removesuffix(".png")
     return output_name(plain if plain and plain not in names else name, ".png")
 
-def draw_run(folder,        # run folder of one seed: a model, and segmentations/ beside it
-             out,           # folder for the figures
-             *,
-             only=None,     # names of images; None: all
-             progress:bool=True,
-            ) -> Report:
+
+def draw_run(
+    folder,  # run folder of one seed: a model, and segmentations/ beside it
+    out,  # folder for the figures
+    *,
+    only=None,  # names of images; None: all
+    progress: bool = True,
+) -> Report:
     "The trajectory figure of every segmentation of a run, skipping what is whole."
     from tqdm.auto import tqdm
     from cuts.figures import save_figure
+
     model, figures, report = load(folder), Run(out), Report()
     names = {f.get("name", p.name) for p, f in find_segmentations(folder)}
     with figures.lock(), fixed_threads():
-        for path, facts in tqdm(find_segmentations(folder, only), "figures", unit="image", disable=None if progress else True):
+        for path, facts in tqdm(
+            find_segmentations(folder, only), "figures", unit="image", disable=None if progress else True
+        ):
             name = facts.get("name", path.name)
             try:
-                inputs, picture = digest([file_digest(path), _fingerprint(model)]), figures.file(_picture_name(name, names))
-                if figures.done(f"figure/{name}", inputs): report.skipped.append(name); continue
+                inputs, picture = (
+                    digest([file_digest(path), _fingerprint(model)]),
+                    figures.file(_picture_name(name, names)),
+                )
+                if figures.done(f"figure/{name}", inputs):
+                    report.skipped.append(name)
+                    continue
                 seg = Segmentation.load(path)
                 middle = seg.image.plane(seg.spatial[0] // 2) if seg.image.is_volume else seg.image
                 rebuilt = Image(model.reconstruct(middle), window=middle.window).display()
                 save_figure(seg.show(rebuilt, title=name), picture)
-                figures.record(f"figure/{name}", inputs, [picture]); report.done.append(name)
-            except Exception as e: log.warning("%s: %s", name, e); report.failures[name] = str(e) or type(e).__name__
+                figures.record(f"figure/{name}", inputs, [picture])
+                report.done.append(name)
+            except Exception as e:
+                log.warning("%s: %s", name, e)
+                report.failures[name] = str(e) or type(e).__name__
     return report
 
 # %% ../nbs/50_experiment.ipynb #2e749080
-def figure_run(folder,          # of a run, or of segmentations
-               images=None,     # positions or names; None: the first four
-               *,
-               comparison:bool=False, # all methods side by side, instead of the partitions of ours
-               binary:bool=False,     # regions become a mask, by the oracle label
-               separate:bool=False,   # masks by themselves, instead of outlines over the image; regions always are
-               grayscale:bool=False,  # images without colour
-               n_levels:int=3,  # salient levels shown of ours
-              ) -> tuple:       # (figure, Report)
+def figure_run(
+    folder,  # of a run, or of segmentations
+    images=None,  # positions or names; None: the first four
+    *,
+    comparison: bool = False,  # all methods side by side, instead of the partitions of ours
+    binary: bool = False,  # regions become a mask, by the oracle label
+    separate: bool = False,  # masks by themselves, instead of outlines over the image; regions always are
+    grayscale: bool = False,  # images without colour
+    n_levels: int = 3,  # salient levels shown of ours
+) -> tuple:  # (figure, Report)
     "Rows of images, columns of partitions or methods; a result that is missing leaves a gap and a line in the log."
     from cuts.figures import comparison_figure
+
     found, report = {}, Report()
-    for path, facts in find_segmentations(folder): found.setdefault(facts.get("name", path.name), []).append((path, facts))
-    if not found: raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
+    for path, facts in find_segmentations(folder):
+        found.setdefault(facts.get("name", path.name), []).append((path, facts))
+    if not found:
+        raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
     rows = []
     for name in pick_images(images, list(found)):
         row, results, of_method = {}, {}, {}
         for path, facts in sorted(found[name], key=lambda f: _place(f[1])):
-            if comparison or not facts.get("method"): of_method.setdefault(facts.get("method"), (path, facts))      # of several seeds the first
+            if comparison or not facts.get("method"):
+                of_method.setdefault(facts.get("method"), (path, facts))  # of several seeds the first
         for path, facts in of_method.values():
-            try: seg = Segmentation.load(path)
-            except (OSError, ValueError) as e: log.warning("%s: %s", path, e); report.failures[name] = str(e); continue
+            try:
+                seg = Segmentation.load(path)
+            except (OSError, ValueError) as e:
+                log.warning("%s: %s", path, e)
+                report.failures[name] = str(e)
+                continue
             middle = (seg.spatial[0] // 2,) if len(seg.spatial) == 3 else ()
             picture = seg.image.plane(*middle or (0,)).display()
-            row = dict(image=np.repeat(picture.mean(-1, keepdims=True), 3, -1) if grayscale and picture.ndim == 3 else picture, true=None if seg.truth is None else seg.truth[middle], name=name)
-            results |= {title: labels[middle] for title, labels in _partitions(seg, facts, comparison, n_levels).items()}
-        if row: rows.append(row | dict(results=results) | ({} if comparison else dict(like=_finest(results)))); report.done.append(name)
+            row = dict(
+                image=np.repeat(picture.mean(-1, keepdims=True), 3, -1) if grayscale and picture.ndim == 3 else picture,
+                true=None if seg.truth is None else seg.truth[middle],
+                name=name,
+            )
+            results |= {
+                title: labels[middle] for title, labels in _partitions(seg, facts, comparison, n_levels).items()
+            }
+        if row:
+            rows.append(row | dict(results=results) | ({} if comparison else dict(like=_finest(results))))
+            report.done.append(name)
     classes = any(r["true"] is not None and not is_binary_truth(r["true"]) for r in rows)
     for r in rows:
         for title in dict.fromkeys(t for other in rows for t in other["results"]):
-            if title not in r["results"]: log.warning("%s: nothing of %s, its place stays empty", r["name"], title)
+            if title not in r["results"]:
+                log.warning("%s: nothing of %s, its place stays empty", r["name"], title)
     stems = [Path(r["name"]).stem for r in rows]
-    for r, stem in zip(rows, stems): r["name"] = stem if stems.count(stem) == 1 else r["name"]
+    for r, stem in zip(rows, stems):
+        r["name"] = stem if stems.count(stem) == 1 else r["name"]
     return comparison_figure(rows, binary=binary and not classes, separate=separate), report
+
 
 def _finest(results):
     "The finest level of a tree, whose colours the other partitions take; None if there is none."
     return next((labels for title, labels in results.items() if title.startswith("level 1")), None)
 
+
 def pick_images(images, names):
     "Names of images that were given by position or by name."
-    if images is None: return names[:4]
+    if images is None:
+        return names[:4]
     picked, stems = [], [Path(n).stem for n in names]
     for i in images:
-        if isinstance(i, str) and i in names: picked.append(i); continue
-        if isinstance(i, str) and stems.count(i) == 1 and not i.isdecimal(): picked.append(names[stems.index(i)]); continue
-        try: picked.append(names[int(i)])
-        except (ValueError, IndexError): raise ValueError(f"images: {i!r}, expected names such as {names[0]!r}, or positions from 0 to {len(names) - 1}") from None
+        if isinstance(i, str) and i in names:
+            picked.append(i)
+            continue
+        if isinstance(i, str) and stems.count(i) == 1 and not i.isdecimal():
+            picked.append(names[stems.index(i)])
+            continue
+        try:
+            picked.append(names[int(i)])
+        except (ValueError, IndexError):
+            raise ValueError(
+                f"images: {i!r}, expected names such as {names[0]!r}, or positions from 0 to {len(names) - 1}"
+            ) from None
     return picked
+
 
 def _place(facts):
     "Other methods in their order, then ours, then supervised ones; each by its seed."
@@ -623,132 +1028,213 @@ def _place(facts):
     method = facts.get("method", "")
     return titles.index(method) if method in titles else len(titles), facts.get("seed", 1)
 
+
 def _partitions(seg, facts, comparison, n_levels):
     "Title → regions, or a mask, of a segmentation."
     method = facts.get("method", "")
-    if method and seg.tree is None: return {method: seg.kmeans != 0 if facts.get("oracle") == "none" and is_binary_truth(seg.kmeans) else seg.kmeans}
-    if method: return {f"{method}: persistent": seg.persistent}
+    if method and seg.tree is None:
+        return {
+            method: seg.kmeans != 0 if facts.get("oracle") == "none" and is_binary_truth(seg.kmeans) else seg.kmeans
+        }
+    if method:
+        return {f"{method}: persistent": seg.persistent}
     shown = {"k-means": seg.kmeans} if seg.kmeans is not None else {}
-    if seg.tree is None: return shown
+    if seg.tree is None:
+        return shown
     shown["persistent"] = seg.persistent
     if comparison:
-        if seg.truth is not None: shown["best level"] = seg.labels(best_level(seg.cuts(), seg.truth, method="", image="", is_binary=facts.get("is_binary"))["level"])
+        if seg.truth is not None:
+            shown["best level"] = seg.labels(
+                best_level(seg.cuts(), seg.truth, method="", image="", is_binary=facts.get("is_binary"))["level"]
+            )
         return shown
     levels = seg.spread_levels(n_levels)
     places = {1: " (finest)", len(levels): " (coarsest)"} if len(levels) > 1 else {}
     return shown | {f"level {i}{places.get(i, '')}": seg.labels(k) for i, k in enumerate(levels, 1)}
 
 # %% ../nbs/50_experiment.ipynb #39c82f5a
-def phate_run(run,            # run folder of one seed: a model, and segmentations/ beside it
-              image=0,        # position or name
-              *,
-              n_pixels:int=4096, # that are drawn at random
-              n_levels:int=4,
-              seed:int=0,     # of the draw, and of PHATE
-             ):               # matplotlib Figure
+def phate_run(
+    run,  # run folder of one seed: a model, and segmentations/ beside it
+    image=0,  # position or name
+    *,
+    n_pixels: int = 4096,  # that are drawn at random
+    n_levels: int = 4,
+    seed: int = 0,  # of the draw, and of PHATE
+):  # matplotlib Figure
     "PHATE of an image's vectors, coloured by level. `ImportError` where the package phate is not installed."
     from cuts.figures import embedding_figure
-    try: import phate
-    except ImportError: raise ImportError("PHATE needs the package phate. pip install -e '.[phate]'") from None
+
+    try:
+        import phate
+    except ImportError:
+        raise ImportError("PHATE needs the package phate. pip install -e '.[phate]'") from None
     files = {f.get("name", p.name): p for p, f in find_segmentations(run) if not f.get("method")}
-    if not files: raise FileNotFoundError(f"{run}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
+    if not files:
+        raise FileNotFoundError(f"{run}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
     seg = Segmentation.load(files[pick_images([image], list(files))[0]])
     middle = seg.spatial[0] // 2 if len(seg.spatial) == 3 else 0
     plane, at = seg.image.plane(middle), (middle,) if len(seg.spatial) == 3 else ()
     Z = load(run).embed(plane)
-    index = np.sort(np.random.default_rng(seed).choice(Z.shape[0] * Z.shape[1], min(n_pixels, Z.shape[0] * Z.shape[1]), replace=False))
+    index = np.sort(
+        np.random.default_rng(seed).choice(
+            Z.shape[0] * Z.shape[1], min(n_pixels, Z.shape[0] * Z.shape[1]), replace=False
+        )
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        points = phate.PHATE(verbose=0, random_state=seed, n_jobs=1, knn=min(5, len(index) - 1)).fit_transform(Z.reshape(-1, Z.shape[-1])[index])
-    return embedding_figure(plane.display(), points, index, [(k, seg.labels(k)[at]) for k in seg.spread_levels(n_levels)])
+        points = phate.PHATE(verbose=0, random_state=seed, n_jobs=1, knn=min(5, len(index) - 1)).fit_transform(
+            Z.reshape(-1, Z.shape[-1])[index]
+        )
+    return embedding_figure(
+        plane.display(), points, index, [(k, seg.labels(k)[at]) for k in seg.spread_levels(n_levels)]
+    )
 
 # %% ../nbs/50_experiment.ipynb #0f3a162f
-def run(source,
-        out,                # folder for everything
-        config:Config=Config(),
-        *,
-        seeds:tuple[int, ...]|None=None, # each draws weights, crops and landmarks anew; None: those of the configuration
-        root=None, labels=None, channels=None, # see `open_dataset`
-        methods=("cuts",),  # names of METHODS that are compared; "all": all of them
-        together:bool=False, # one tree over all images, see `segment_run`
-        n_jobs:int=1,       # processes, of everything but training
-        progress:bool=True,
-       ):                   # (pandas.DataFrame of scores, Report)
+def run(
+    source,
+    out,  # folder for everything
+    config: Config = Config(),
+    *,
+    seeds: tuple[int, ...]
+    | None = None,  # each draws weights, crops and landmarks anew; None: those of the configuration
+    root=None,
+    labels=None,
+    channels=None,  # see `open_dataset`
+    methods=("cuts",),  # names of METHODS that are compared; "all": all of them
+    together: bool = False,  # one tree over all images, see `segment_run`
+    n_jobs: int = 1,  # processes, of everything but training
+    progress: bool = True,
+):  # (pandas.DataFrame of scores, Report)
     "Train, segment, score and draw: OUT/seed-1/…, OUT/metrics.csv, OUT/summary.md, OUT/scores.png, OUT/figures/. Resumable; other methods that an earlier run left there stay in the table."
     only_alone("a whole run")
     config = _converting(config, channels)
     names = _chosen(methods, METHODS)
-    if config.segmentation.method in PEERS: peer_class(config.segmentation.method)      # before anything is trained
+    if config.segmentation.method in PEERS:
+        peer_class(config.segmentation.method)  # before anything is trained
     dataset, report = open_checked(source, config, progress, root=root, labels=labels)
     out = Path(out)
     by_seed = _by_seed(config, seeds)
     others, networks = ([m for m in names if m in of] for of in ((*BASELINES, *COLOURS), NETWORKS))
-    if methods == "all" and networks: networks = _possible(networks, dataset)
-    if others: report += baselines_run(dataset, out / "baselines", config, methods=others, seeds=seeds, n_jobs=n_jobs, progress=progress)
+    if methods == "all" and networks:
+        networks = _possible(networks, dataset)
+    if others:
+        report += baselines_run(
+            dataset, out / "baselines", config, methods=others, seeds=seeds, n_jobs=n_jobs, progress=progress
+        )
     for seed, mine in by_seed.items() if "cuts" in names else ():
         folder = out / f"seed-{seed}"
         report += train_run(dataset, folder, mine, resume=True, replace=True, progress=progress)[1]
-        report += segment_run(dataset, folder / "segmentations", run=folder, config=mine, together=together, n_jobs=n_jobs, progress=progress)
-    if networks: report += supervised_run(dataset, out / "supervised", config, networks=networks, seeds=seeds, progress=progress)
+        report += segment_run(
+            dataset,
+            folder / "segmentations",
+            run=folder,
+            config=mine,
+            together=together,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
+    if networks:
+        report += supervised_run(dataset, out / "supervised", config, networks=networks, seeds=seeds, progress=progress)
     folders = [out / "baselines" / n / f"seed-{s}" for n in others for s in _seeds_of(n, by_seed)]
     kept = _left_there(out, names, dataset)
     folders += [f for n, f in kept if n not in ("cuts", *NETWORKS)]
-    folders += [out / f"seed-{s}" / "segmentations" for s in by_seed if "cuts" in names] + [f for n, f in kept if n == "cuts"] + [out / "supervised" / n / f"seed-{s}" for n in networks for s in by_seed]
+    folders += (
+        [out / f"seed-{s}" / "segmentations" for s in by_seed if "cuts" in names]
+        + [f for n, f in kept if n == "cuts"]
+        + [out / "supervised" / n / f"seed-{s}" for n in networks for s in by_seed]
+    )
     folders += [f for n, f in kept if n in NETWORKS]
     frame, failures = _scores_of_run(out, folders, set(dataset.names), len(names) + len(kept) > 1, n_jobs, progress)
     report.failures |= failures
-    if "cuts" in names: report += draw_run(out / f"seed-{next(iter(by_seed))}", out / "figures", only=set(dataset.names), progress=progress)
+    if "cuts" in names:
+        report += draw_run(
+            out / f"seed-{next(iter(by_seed))}", out / "figures", only=set(dataset.names), progress=progress
+        )
     return frame, report
+
 
 def _scores_of_run(out, folders, only, compared, n_jobs, progress):
     "Scores with their tables and figures, and what failed; those of an earlier call if no segmentation has changed since."
     from cuts import __version__
+
     home, now = Run(out), lambda f: file_digest(f) if f.is_file() else None
-    found = [[os.path.relpath(run.path, out), entry, [now(run.path / f) for f in entry["files"]]] for run, entry in _entries(out, only)]    # also what comparison.png alone shows
+    found = [
+        [os.path.relpath(run.path, out), entry, [now(run.path / f) for f in entry["files"]]]
+        for run, entry in _entries(out, only)
+    ]  # also what comparison.png alone shows
     inputs = digest([__version__, compared, [os.path.relpath(f, out) for f in folders], found])
     with home.lock(timeout=60):
-        if home.done("scores", inputs): return read_table(home.file("metrics.csv")), {}
+        if home.done("scores", inputs):
+            return read_table(home.file("metrics.csv")), {}
     frame, scored = evaluate_run(*folders, only=only, n_jobs=n_jobs, progress=progress)
     write_scores(frame, out, compared=compared, inputs="" if scored.failures else inputs)
     return frame, scored.failures
 
+
 def _left_there(out, names, dataset):
     "Methods that are not asked for now, with their folders of an earlier run: those of these very images and truths."
-    places = [("cuts", f) for f in sorted(out.glob("seed-*/segmentations"))] + [(f.parent.name, f) for kind in ("baselines", "supervised") for f in sorted(out.glob(f"{kind}/*/seed-*"))]
+    places = [("cuts", f) for f in sorted(out.glob("seed-*/segmentations"))] + [
+        (f.parent.name, f) for kind in ("baselines", "supervised") for f in sorted(out.glob(f"{kind}/*/seed-*"))
+    ]
     kept = []
     for name, folder in places:
-        if name in names or name not in METHODS: continue
-        if all(_is_of(path, dataset[facts["name"]]) for path, facts in find_segmentations(folder, set(dataset.names))): kept.append((name, folder))
-        else: log.warning("%s: made of other images or labels than there are now, and left out of the table. With %s among the methods it is made anew", folder, name)
+        if name in names or name not in METHODS:
+            continue
+        if all(_is_of(path, dataset[facts["name"]]) for path, facts in find_segmentations(folder, set(dataset.names))):
+            kept.append((name, folder))
+        else:
+            log.warning(
+                "%s: made of other images or labels than there are now, and left out of the table. With %s among the methods it is made anew",
+                folder,
+                name,
+            )
     return kept
+
 
 def _is_of(path, sample):
     "Whether a segmentation is of this image and truth."
-    try: seg = Segmentation.load(path)
-    except (OSError, ValueError): return True                         # damaged: the scores say so
-    return seg.image is not None and np.array_equal(seg.image.data, sample.image.data) and np.array_equal(seg.truth, sample.labels)
+    try:
+        seg = Segmentation.load(path)
+    except (OSError, ValueError):
+        return True  # damaged: the scores say so
+    return (
+        seg.image is not None
+        and np.array_equal(seg.image.data, sample.image.data)
+        and np.array_equal(seg.truth, sample.labels)
+    )
+
 
 def _possible(networks, dataset):
     "The supervised networks, or none, with a line in the log, where they cannot be trained."
     from importlib.util import find_spec
+
     known = sum(s.labels is not None for s in dataset)
-    if known >= 3 and find_spec("monai"): return networks
-    log.warning("no supervised networks: %s", "MONAI is not installed, pip install -e '.[supervised]'" if known >= 3 else f"they need three images with a truth, there are {known}")
+    if known >= 3 and find_spec("monai"):
+        return networks
+    log.warning(
+        "no supervised networks: %s",
+        "MONAI is not installed, pip install -e '.[supervised]'"
+        if known >= 3
+        else f"they need three images with a truth, there are {known}",
+    )
     return []
+
 
 def _draw_comparison(out, frame, n=4):
     "comparison.png: some images with all methods, from those that most methods have."
     from cuts.figures import save_figure
+
     images = frame.groupby("image", sort=False).method.nunique().sort_values(ascending=False, kind="stable").index[:n]
     figure, _ = figure_run(out, list(images), comparison=True, binary=True)
     save_figure(figure, out / "comparison.png")
 
 # %% ../nbs/50_experiment.ipynb #e2b2adb1
-def demo(out="demo",        # folder for everything
-         *,
-         progress:bool=True,
-         **settings,        # such as epochs=50
-        ):                  # (pandas.DataFrame of scores, Report)
+def demo(
+    out="demo",  # folder for everything
+    *,
+    progress: bool = True,
+    **settings,  # such as epochs=50
+):  # (pandas.DataFrame of scores, Report)
     "A whole run on the embedded images: stage 1, stage 2, figures, and scores where the truth is known."
-    images = ImageDataset(DATASETS["demo"].items(), name="demo", is_binary=True)     # and not a folder of that name
+    images = ImageDataset(DATASETS["demo"].items(), name="demo", is_binary=True)  # and not a folder of that name
     return run(images, out, make_config(**(dict(epochs=30) | settings)), progress=progress)

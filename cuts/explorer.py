@@ -31,22 +31,31 @@ def _small(x, most=64):
     rows, cols = (np.arange(min(n, max(1, round(n * most / max(max(x.shape[:2]), most))))) for n in x.shape[:2])
     return x[np.ix_(rows * x.shape[0] // len(rows), cols * x.shape[1] // len(cols))]
 
-def _pixels(seg:Segmentation, plane:int) -> np.ndarray: # [H,W] or [H,W,3] uint8
-    if seg.image is None: return np.full(seg.spatial[-2:], 128, np.uint8)
+
+def _pixels(seg: Segmentation, plane: int) -> np.ndarray:  # [H,W] or [H,W,3] uint8
+    if seg.image is None:
+        return np.full(seg.spatial[-2:], 128, np.uint8)
     shown = np.rint(255 * seg.image.plane(plane if len(seg.spatial) == 3 else 0).display()).astype(np.uint8)
     return shown[..., 0] if shown.ndim == 3 and (shown[..., :1] == shown).all() else shown
 
-def plane_facts(seg:Segmentation,
-                plane:int=0, # of a volume
-               ) -> dict:    # image uint8 [H,W] or [H,W,3]; map, and where they are known truth and kmeans [H,W]
+
+def plane_facts(
+    seg: Segmentation,
+    plane: int = 0,  # of a volume
+) -> dict:  # image uint8 [H,W] or [H,W,3]; map, and where they are known truth and kmeans [H,W]
     "What is drawn of one plane."
     at = lambda x: x[plane] if x.ndim == 3 else x
     facts = dict(image=_pixels(seg, plane), map=at(seg.landmark_map))
-    if seg.kmeans is not None: facts["kmeans"] = at(seg.kmeans).astype(np.int32)
-    if classes := true_classes(seg): facts["truth"] = ((np.searchsorted(classes, at(seg.truth)) + 1) * np.isin(at(seg.truth), classes)).astype(np.uint8)
+    if seg.kmeans is not None:
+        facts["kmeans"] = at(seg.kmeans).astype(np.int32)
+    if classes := true_classes(seg):
+        facts["truth"] = ((np.searchsorted(classes, at(seg.truth)) + 1) * np.isin(at(seg.truth), classes)).astype(
+            np.uint8
+        )
     return facts
 
-def true_classes(seg:Segmentation) -> list[int]:
+
+def true_classes(seg: Segmentation) -> list[int]:
     "The classes of the truth but 0; none if nothing is known, or if there are more than a page tells apart."
     classes = [] if seg.truth is None else [int(c) for c in np.unique(seg.truth) if c]
     return classes if len(classes) <= 255 else []
@@ -54,67 +63,117 @@ def true_classes(seg:Segmentation) -> list[int]:
 # %% ../nbs/41_explorer.ipynb #5941e1f8
 def _truth_facts(seg, n):
     "For each class of the truth its size, and its pixels in each leaf."
-    if not (classes := true_classes(seg)): return None
+    if not (classes := true_classes(seg)):
+        return None
     leaf, true = seg.landmark_map.ravel(), seg.truth.ravel()
     shared = [np.bincount(leaf[true == c], minlength=n).astype(np.uint32) for c in classes]
     return dict(classes=classes, sizes=[int(x.sum()) for x in shared], shared=shared)
 
-def persistent_leaves(seg:Segmentation) -> np.ndarray: # [n] int32, −1 where nothing persists
+
+def persistent_leaves(seg: Segmentation) -> np.ndarray:  # [n] int32, −1 where nothing persists
     "The persistent structure of each leaf of the tree, from 0."
     return PERSISTENCE[seg.persistence](seg.tree, seg.levels).astype(np.int32)
 
-def bits(x:np.ndarray) -> np.ndarray: # [2n] uint32
+
+def bits(x: np.ndarray) -> np.ndarray:  # [2n] uint32
     "Numbers of 64 bits as twice as many of 32, so that not a digit is lost on the way: near ties decide where a structure rests longest."
     return np.ascontiguousarray(x, "<f8").view("<u4")
 
-def file_grid(seg:Segmentation) -> dict: # axes and flips, an entry for each axis of the file; affine; unit
+
+def file_grid(seg: Segmentation) -> dict:  # axes and flips, an entry for each axis of the file; affine; unit
     "How a page writes a NIfTI on the grid of the image's own file: which axis of the array each axis of the file is, and whether backwards."
     x, shape = seg.image, (*seg.spatial, 1)[:3]
-    affine, axes = (x.affine, x.file_axes) if x is not None and x.affine is not None else (assumed_affine(len(seg.spatial), x), "LPS")
+    affine, axes = (
+        (x.affine, x.file_axes)
+        if x is not None and x.affine is not None
+        else (assumed_affine(len(seg.spatial), x), "LPS")
+    )
     turn = lambda data: reorient(data, affine, tuple(axes))[:2] if axes else (data, affine)
     (small, _), (_, affine) = turn(np.arange(24).reshape(2, 3, 4)), turn(np.broadcast_to(np.uint8(0), shape))
     back = [bool(np.take(small, 0, i).flat[0] > np.take(small, 1, i).flat[0]) for i in range(3)]
-    return dict(axes=[(2, 3, 4).index(n) for n in small.shape], flips=back, affine=np.asarray(affine).tolist(), unit="px" if x is None else x.unit)
+    return dict(
+        axes=[(2, 3, 4).index(n) for n in small.shape],
+        flips=back,
+        affine=np.asarray(affine).tolist(),
+        unit="px" if x is None else x.unit,
+    )
 
-def image_facts(seg:Segmentation) -> dict:
+
+def image_facts(seg: Segmentation) -> dict:
     "What is known of one image before any of its planes is looked at."
-    if seg.tree is None: raise ValueError(f'{seg.name or "this image"}: only k-means was computed, and there is no tree to explore. Segment with method="condensation" or "both"')
+    if seg.tree is None:
+        raise ValueError(
+            f'{seg.name or "this image"}: only k-means was computed, and there is no tree to explore. Segment with method="condensation" or "both"'
+        )
     tree, them, n, x = seg.tree, structures(seg.tree), len(seg.tree), seg.image
-    spacing = list(x.spacing) if x is not None else [1.] * len(seg.spatial)
+    spacing = list(x.spacing) if x is not None else [1.0] * len(seg.spatial)
     flat = None if seg.coordinates is None else np.pad(seg.coordinates, ((0, 0), (0, 1)))[:, :2].astype(np.float32)
-    return dict(name=seg.name or "image", shape=list(seg.spatial), spacing=spacing, unit="px" if x is None else x.unit, grid=file_grid(seg),
-                tree=dict(parent=tree.parent.astype(np.int32), death=bits(tree.death), mass=bits(tree.mass)), levels=list(seg.levels),
-                start=min(seg.levels, key=lambda k: abs(k - 8)), persistent=persistent_leaves(seg), kmeans=seg.kmeans is not None,
-                counts=np.bincount(seg.landmark_map.ravel(), minlength=n).astype(np.uint32), coordinates=flat, thumb=_small(_pixels(seg, seg.spatial[0] // 2)),
-                truth=_truth_facts(seg, n),
-                structures=dict(node=them.node.astype(np.int32), parent=them.parent.astype(np.int32), born=bits(them.born), ended=bits(them.ended), share=them.share.astype(np.float32)))
+    return dict(
+        name=seg.name or "image",
+        shape=list(seg.spatial),
+        spacing=spacing,
+        unit="px" if x is None else x.unit,
+        grid=file_grid(seg),
+        tree=dict(parent=tree.parent.astype(np.int32), death=bits(tree.death), mass=bits(tree.mass)),
+        levels=list(seg.levels),
+        start=min(seg.levels, key=lambda k: abs(k - 8)),
+        persistent=persistent_leaves(seg),
+        kmeans=seg.kmeans is not None,
+        counts=np.bincount(seg.landmark_map.ravel(), minlength=n).astype(np.uint32),
+        coordinates=flat,
+        thumb=_small(_pixels(seg, seg.spatial[0] // 2)),
+        truth=_truth_facts(seg, n),
+        structures=dict(
+            node=them.node.astype(np.int32),
+            parent=them.parent.astype(np.int32),
+            born=bits(them.born),
+            ended=bits(them.ended),
+            share=them.share.astype(np.float32),
+        ),
+    )
 
 # %% ../nbs/41_explorer.ipynb #e2cc240e
-def region_of_leaves(tree:CondensationTree,
-                     level:int|str,              # number of regions, or "persistent"
-                     persistent:np.ndarray|None, # [n], −1 where nothing persists
-                    ) -> np.ndarray:             # [n]
+def region_of_leaves(
+    tree: CondensationTree,
+    level: int | str,  # number of regions, or "persistent"
+    persistent: np.ndarray | None,  # [n], −1 where nothing persists
+) -> np.ndarray:  # [n]
     "The region of each leaf at the level of a mark."
-    if level != "persistent": return tree.labels(level)
+    if level != "persistent":
+        return tree.labels(level)
     return np.zeros(len(tree), int) if persistent is None else persistent
 
-def selected_leaves(tree:CondensationTree,
-                    marks:Sequence[dict],   # sign; level; leaves, pairs of a leaf and a number of pixels; or node, of the tree, instead of the last two
-                    auto:bool=False,        # let the marks choose their level
-                    persistent:np.ndarray|None=None, # [n] persistent structures of the leaves
-                   ) -> np.ndarray:         # bool [n]
+
+def selected_leaves(
+    tree: CondensationTree,
+    marks: Sequence[
+        dict
+    ],  # sign; level; leaves, pairs of a leaf and a number of pixels; or node, of the tree, instead of the last two
+    auto: bool = False,  # let the marks choose their level
+    persistent: np.ndarray | None = None,  # [n] persistent structures of the leaves
+) -> np.ndarray:  # bool [n]
     "The leaves that marks select."
     hit, n = np.zeros(len(tree), bool), len(tree)
     inside = lambda m: owner(tree.nodes, np.array([m["node"]])) >= 0
-    one = lambda m: inside(m) * tree.mass if "node" in m else np.bincount(*np.array(m["leaves"], int).reshape(-1, 2).T, n)
+    one = lambda m: (
+        inside(m) * tree.mass if "node" in m else np.bincount(*np.array(m["leaves"], int).reshape(-1, 2).T, n)
+    )
     count = lambda marks: sum(map(one, marks), np.zeros(n))
     if auto:
         positive, negative = (count([m for m in marks if m["sign"] == sign]) for sign in (1, -1))
-        return owner(tree.nodes, fit_marks(tree, positive, negative if negative.any() else None)) >= 0 if positive.any() else hit
+        return (
+            owner(tree.nodes, fit_marks(tree, positive, negative if negative.any() else None)) >= 0
+            if positive.any()
+            else hit
+        )
     for mark in marks:
-        if "node" in mark: hit[inside(mark)] = mark["sign"] > 0; continue
+        if "node" in mark:
+            hit[inside(mark)] = mark["sign"] > 0
+            continue
         region, pixels = region_of_leaves(tree, mark["level"], persistent), count([mark])
-        hit[(region >= 0) & (np.bincount(region + 1, pixels)[region + 1] >= max(0.1 * pixels.sum(), 1e-9))] = mark["sign"] > 0
+        hit[(region >= 0) & (np.bincount(region + 1, pixels)[region + 1] >= max(0.1 * pixels.sum(), 1e-9))] = (
+            mark["sign"] > 0
+        )
     return hit
 
 # %% ../nbs/41_explorer.ipynb #7b5de208
@@ -122,29 +181,49 @@ def is_segmentation(x) -> bool:
     "Whether something is a segmentation, and not the path of one."
     return hasattr(x, "landmark_map") and hasattr(x, "tree")
 
+
 class Gallery:
     "Segmentations by number, those that are files read when they are asked for."
-    def __init__(self, segmentations, keep:int=8): # a `Segmentation`, the path of one that was saved, or a sequence of these; how many read ones stay in memory
+
+    def __init__(
+        self, segmentations, keep: int = 8
+    ):  # a `Segmentation`, the path of one that was saved, or a sequence of these; how many read ones stay in memory
         one = isinstance(segmentations, (str, os.PathLike)) or is_segmentation(segmentations)
-        self.sources, self.keep, self.read = [segmentations] if one else list(segmentations), max(keep, 1), OrderedDict()
-        if not self.sources: raise ValueError("segmentations: none given, expected at least one")
+        self.sources, self.keep, self.read = (
+            [segmentations] if one else list(segmentations),
+            max(keep, 1),
+            OrderedDict(),
+        )
+        if not self.sources:
+            raise ValueError("segmentations: none given, expected at least one")
         for x in self.sources:
-            if not is_segmentation(x) and not isinstance(x, (str, os.PathLike)): raise TypeError(f"segmentations: {type(x).__name__} among them, expected Segmentation or the path of a file that one was saved to")
+            if not is_segmentation(x) and not isinstance(x, (str, os.PathLike)):
+                raise TypeError(
+                    f"segmentations: {type(x).__name__} among them, expected Segmentation or the path of a file that one was saved to"
+                )
 
-    def __len__(self) -> int: return len(self.sources)
+    def __len__(self) -> int:
+        return len(self.sources)
 
-    def __getitem__(self, i:int) -> Segmentation:
-        if is_segmentation(source := self.sources[i]): return source
-        if i not in self.read: self.read[i] = Segmentation.load(source)
+    def __getitem__(self, i: int) -> Segmentation:
+        if is_segmentation(source := self.sources[i]):
+            return source
+        if i not in self.read:
+            self.read[i] = Segmentation.load(source)
         self.read.move_to_end(i)
-        while len(self.read) > self.keep: self.read.popitem(last=False)
+        while len(self.read) > self.keep:
+            self.read.popitem(last=False)
         return self.read[i]
 
     @cached_property
-    def names(self) -> list[str]: return [x.name or "image" if is_segmentation(x) else stored_name(x) for x in self.sources]
+    def names(self) -> list[str]:
+        return [x.name or "image" if is_segmentation(x) else stored_name(x) for x in self.sources]
 
 # %% ../nbs/41_explorer.ipynb #ade29bea
-STATE = dict(image=0, plane=None, level=None, show="level", marks=[], auto=False, connected=False, opacity=0.5, outlines=True) # what the element and Python share
+STATE = dict(
+    image=0, plane=None, level=None, show="level", marks=[], auto=False, connected=False, opacity=0.5, outlines=True
+)  # what the element and Python share
+
 
 class Explorer:
     """Segmentations to look at, click on and measure.
@@ -152,48 +231,69 @@ class Explorer:
     Shown at the end of a cell it is a widget (extra `explore`), which needs a running kernel only to fetch images and to write files;
     `element` and `save("x.html")` are the same without a kernel. Where segmentations share one tree, marks apply to all of them.
     """
-    def __init__(self,
-        segmentations,       # a `Segmentation`, the path of one that was saved, or a sequence of these
-        level:int|None=None, # number of regions to begin with; None: the salient level nearest to 8
-        folder=".",          # where exported files go
-    ):
-        if level is not None and (not isinstance(level, (int, np.integer)) or level < 1): raise ValueError(f"level: {level!r}, expected a number of regions, 1 or more")
-        self.gallery, self.folder, self._state = Gallery(segmentations), Path(folder), STATE | dict(marks=[], level=level and int(level))
 
-    def __repr__(self): return f"Explorer({', '.join(self.gallery.names[:3])}{', …' if len(self.gallery) > 3 else ''})"
+    def __init__(
+        self,
+        segmentations,  # a `Segmentation`, the path of one that was saved, or a sequence of these
+        level: int | None = None,  # number of regions to begin with; None: the salient level nearest to 8
+        folder=".",  # where exported files go
+    ):
+        if level is not None and (not isinstance(level, (int, np.integer)) or level < 1):
+            raise ValueError(f"level: {level!r}, expected a number of regions, 1 or more")
+        self.gallery, self.folder, self._state = (
+            Gallery(segmentations),
+            Path(folder),
+            STATE | dict(marks=[], level=level and int(level)),
+        )
+
+    def __repr__(self):
+        return f"Explorer({', '.join(self.gallery.names[:3])}{', …' if len(self.gallery) > 3 else ''})"
 
     @property
     def state(self) -> dict:
         "What is shown and marked, a copy; set it, or a part of it, and the element follows."
         return deepcopy(self._state if "widget" not in vars(self) else STATE | self.widget.state)
+
     @state.setter
     def state(self, new):
         new = checked_state(self.state | new, len(self.gallery))
-        if "widget" in vars(self): self.widget.state = new
+        if "widget" in vars(self):
+            self.widget.state = new
         self._state = new
 
     @property
-    def segmentation(self) -> Segmentation: # that is looked at
+    def segmentation(self) -> Segmentation:  # that is looked at
         return self.gallery[self.state["image"]]
+
     @property
-    def level(self) -> int: # number of regions that is looked at
+    def level(self) -> int:  # number of regions that is looked at
         return self.state["level"] or min(self.segmentation.levels, key=lambda k: abs(k - 8))
+
     @property
-    def labels(self) -> np.ndarray: # [*spatial] int32
+    def labels(self) -> np.ndarray:  # [*spatial] int32
         return self.segmentation.labels(self.level)
+
     @property
-    def mask(self) -> np.ndarray: # bool [*spatial], what is selected in the image that is looked at
+    def mask(self) -> np.ndarray:  # bool [*spatial], what is selected in the image that is looked at
         return selected_pixels(self.gallery, self.state, self.state["image"])
 
-    def masks(self) -> Iterator[tuple[str, np.ndarray]]: # name, mask; of all images whose tree is that of the one that is looked at
+    def masks(
+        self,
+    ) -> Iterator[tuple[str, np.ndarray]]:  # name, mask; of all images whose tree is that of the one that is looked at
         "What is selected, image by image."
-        for i in related(self): yield self.gallery.names[i], selected_pixels(self.gallery, self.state, i)
+        for i in related(self):
+            yield self.gallery.names[i], selected_pixels(self.gallery, self.state, i)
 
-    def add(self, hint, negative:bool=False, level:int|str|None=None): # hint: as of `Segmentation.mask`, no leaves; level: None: that of the slider
+    def add(
+        self, hint, negative: bool = False, level: int | str | None = None
+    ):  # hint: as of `Segmentation.mask`, no leaves; level: None: that of the slider
         "Mark pixels of the image that is looked at, as a click or a stroke does."
         seg, level = self.segmentation, self.level if level is None else level
-        if level != "persistent" and (not isinstance(level, (int, np.integer)) or level < 1): raise ValueError(f'level: {level!r}, expected a number of regions, 1 or more, or "persistent"')
-        self.state = dict(marks=[*self.state["marks"], make_mark(seg, hint, -1 if negative else 1, level, self.state["image"])])
+        if level != "persistent" and (not isinstance(level, (int, np.integer)) or level < 1):
+            raise ValueError(f'level: {level!r}, expected a number of regions, 1 or more, or "persistent"')
+        self.state = dict(
+            marks=[*self.state["marks"], make_mark(seg, hint, -1 if negative else 1, level, self.state["image"])]
+        )
 
     def clear(self):
         "Take all marks away."
@@ -202,147 +302,231 @@ class Explorer:
     def element(self) -> Element:
         "The explorer without a kernel, with all that it shows inside."
         segs = [self.gallery[i] for i in range(len(self.gallery))]
-        images = [image_facts(s) | dict(planes=[plane_facts(s, z) for z in range(s.spatial[0] if len(s.spatial) == 3 else 1)]) for s in segs]
+        images = [
+            image_facts(s) | dict(planes=[plane_facts(s, z) for z in range(s.spatial[0] if len(s.spatial) == 3 else 1)])
+            for s in segs
+        ]
         alt = f"An element to explore {', '.join(self.gallery.names[:3])} with: a slider moves through all levels of granularity, and a click selects the structure under the pointer."
         return Element("explorer.js", dict(images=images, palette=palette(), state=self.state), alt)
 
-    def save(self, path, what:str="mask"):
-        "Write the explorer as a page (`.html`), or \"mask\", \"labels\" or \"persistent\" of the image that is looked at in a format of `cuts.images.WRITERS`."
-        if suffix(path) == ".html": return write_atomic(path, self.element().page(", ".join(self.gallery.names[:3])).encode("utf-8", "replace"))
+    def save(self, path, what: str = "mask"):
+        'Write the explorer as a page (`.html`), or "mask", "labels" or "persistent" of the image that is looked at in a format of `cuts.images.WRITERS`.'
+        if suffix(path) == ".html":
+            return write_atomic(path, self.element().page(", ".join(self.gallery.names[:3])).encode("utf-8", "replace"))
         self.segmentation.save(path, chosen(self, what))
 
     @cached_property
     def widget(self):
         "The anywidget; `ImportError` without the extra."
         return make_widget(self)
-    def _repr_mimebundle_(self, **kwargs): return self.widget._repr_mimebundle_(**kwargs)
+
+    def _repr_mimebundle_(self, **kwargs):
+        return self.widget._repr_mimebundle_(**kwargs)
 
 # %% ../nbs/41_explorer.ipynb #75d12ac2
-def palette() -> np.ndarray: # [256,3] uint8
+def palette() -> np.ndarray:  # [256,3] uint8
     "Colours of regions as in every other picture of this package; after 256 they begin again."
     return np.ascontiguousarray(label_palette(256, unpainted=False))
 
-def checked_state(state:dict, n:int) -> dict: # n: images
+
+def checked_state(state: dict, n: int) -> dict:  # n: images
     "A state that can be shown; `ValueError` for any other."
     marks, image, level = (state[k] for k in ("marks", "image", "level"))
-    if unknown := set(state) - set(STATE): raise ValueError(f"state: unknown {', '.join(sorted(unknown))}, expected {', '.join(STATE)}")
-    if not isinstance(image, int) or not 0 <= image < n: raise ValueError(f"state: image {image!r}, expected a number from 0 to {n - 1}")
-    if level is not None and (not isinstance(level, int) or level < 1): raise ValueError(f"state: level {level!r}, expected a number of regions, 1 or more")
-    if not isinstance(marks, list) or not all(isinstance(m, dict) and {"sign", "image", "leaves"} <= set(m) and ("level" in m or "node" in m) for m in marks): raise ValueError("state: marks that are none, see `make_mark`")
+    if unknown := set(state) - set(STATE):
+        raise ValueError(f"state: unknown {', '.join(sorted(unknown))}, expected {', '.join(STATE)}")
+    if not isinstance(image, int) or not 0 <= image < n:
+        raise ValueError(f"state: image {image!r}, expected a number from 0 to {n - 1}")
+    if level is not None and (not isinstance(level, int) or level < 1):
+        raise ValueError(f"state: level {level!r}, expected a number of regions, 1 or more")
+    if not isinstance(marks, list) or not all(
+        isinstance(m, dict) and {"sign", "image", "leaves"} <= set(m) and ("level" in m or "node" in m) for m in marks
+    ):
+        raise ValueError("state: marks that are none, see `make_mark`")
     return state
 
-def related(explorer:"Explorer") -> list[int]:
+
+def related(explorer: "Explorer") -> list[int]:
     "The images whose tree is that of the one that is looked at."
     return [i for i in range(len(explorer.gallery)) if same_tree(explorer.gallery[i], explorer.segmentation)]
 
-def make_mark(seg:Segmentation, hint, sign:int, level:int|str, image:int) -> dict:
+
+def make_mark(seg: Segmentation, hint, sign: int, level: int | str, image: int) -> dict:
     "A mark from points, a box, a mask or a scribble."
     marks = marked(hint, seg.spatial)
-    if marks is None: raise ValueError("hint: leaves, expected pixels: a point, points, a box or a mask")
+    if marks is None:
+        raise ValueError("hint: leaves, expected pixels: a point, points, a box or a mask")
     leaf, pixels = np.unique(seg.landmark_map[marks], return_counts=True)
-    return dict(sign=sign, level=level if level == "persistent" else int(level), image=image, leaves=np.stack([leaf, pixels], 1).tolist(), **_path(np.asarray(hint), marks))
+    return dict(
+        sign=sign,
+        level=level if level == "persistent" else int(level),
+        image=image,
+        leaves=np.stack([leaf, pixels], 1).tolist(),
+        **_path(np.asarray(hint), marks),
+    )
+
 
 def _path(hint, marks):
     "The pixels of a point, or of points in one plane, for a page to draw; of anything else in a picture some of its pixels, for what hangs together with them."
     points = np.rint(np.atleast_2d(hint)).astype(int) if hint.dtype != bool else hint
-    if hint.shape == marks.shape or hint.ndim > 2 or points.shape[-1] != marks.ndim or len(np.unique(points[:, :-2])) > 1:
+    if (
+        hint.shape == marks.shape
+        or hint.ndim > 2
+        or points.shape[-1] != marks.ndim
+        or len(np.unique(points[:, :-2])) > 1
+    ):
         flat = np.flatnonzero(marks)
-        return dict(pixels=flat[::len(flat) // 4000 + 1].tolist()) if marks.ndim == 2 else {}
+        return dict(pixels=flat[:: len(flat) // 4000 + 1].tolist()) if marks.ndim == 2 else {}
     return dict(plane=int(points[0, 0]) if marks.ndim == 3 else 0, path=points[:, -2:].tolist())
+
 
 def _seeds(seg, mark, i):
     "The pixels of a picture that a mark speaks of; those of its leaves if it was made elsewhere than on the picture."
     own = np.zeros(seg.spatial, bool)
-    if mark["image"] == i and mark.get("path"): own[tuple(np.array(mark["path"]).T)] = True
-    elif mark["image"] == i and mark.get("pixels"): own.ravel()[mark["pixels"]] = True
+    if mark["image"] == i and mark.get("path"):
+        own[tuple(np.array(mark["path"]).T)] = True
+    elif mark["image"] == i and mark.get("pixels"):
+        own.ravel()[mark["pixels"]] = True
     elif not mark.get("path") and not mark.get("pixels"):
-        leaves = np.flatnonzero(owner(seg.tree.nodes, np.array([mark["node"]])) >= 0) if "node" in mark else [leaf for leaf, _ in mark["leaves"]]
+        leaves = (
+            np.flatnonzero(owner(seg.tree.nodes, np.array([mark["node"]])) >= 0)
+            if "node" in mark
+            else [leaf for leaf, _ in mark["leaves"]]
+        )
         own = np.isin(seg.landmark_map, leaves)
     return own
 
-def selected_pixels(gallery:Gallery, state:dict, i:int) -> np.ndarray: # bool [*spatial]
+
+def selected_pixels(gallery: Gallery, state: dict, i: int) -> np.ndarray:  # bool [*spatial]
     "What the marks of a state select in one image."
     seg = gallery[i]
     marks = [m for m in state["marks"] if m["image"] == i or same_tree(gallery[m["image"]], seg)]
     mask = selected_leaves(seg.tree, marks, state["auto"], persistent_leaves(seg))[seg.landmark_map]
-    if not state["connected"] or mask.ndim > 2: return mask
+    if not state["connected"] or mask.ndim > 2:
+        return mask
     return touched(mask, np.any([np.zeros(seg.spatial, bool), *(_seeds(seg, m, i) for m in marks if m["sign"] > 0)], 0))
 
-def chosen(explorer:Explorer, what:str):
+
+def chosen(explorer: Explorer, what: str):
     "What `Segmentation.save` is to write."
-    if what not in ("mask", "labels", "persistent"): raise ValueError(f'what: {what!r}, expected "mask", "labels" or "persistent"')
-    if what == "mask" and not (mask := explorer.mask).any(): raise ValueError("nothing is selected. Click a structure first, or mark one with `add`")
+    if what not in ("mask", "labels", "persistent"):
+        raise ValueError(f'what: {what!r}, expected "mask", "labels" or "persistent"')
+    if what == "mask" and not (mask := explorer.mask).any():
+        raise ValueError("nothing is selected. Click a structure first, or mark one with `add`")
     return mask if what == "mask" else explorer.level if what == "labels" else what
 
 # %% ../nbs/41_explorer.ipynb #68efca8f
-def to_buffers(data, buffers:list[bytes]):  # buffers: filled
+def to_buffers(data, buffers: list[bytes]):  # buffers: filled
     "JSON with a note in the place of each array, and the arrays' bytes."
-    if isinstance(data, dict): return {k: to_buffers(x, buffers) for k, x in data.items()}
-    if isinstance(data, (list, tuple)): return [to_buffers(x, buffers) for x in data]
-    if not isinstance(data, np.ndarray): return data
+    if isinstance(data, dict):
+        return {k: to_buffers(x, buffers) for k, x in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [to_buffers(x, buffers) for x in data]
+    if not isinstance(data, np.ndarray):
+        return data
     buffers.append(np.ascontiguousarray(data).tobytes())
     return {"$buffer": len(buffers) - 1, "dtype": data.dtype.name, "shape": list(data.shape)}
 
-def answer(explorer:Explorer, message:dict) -> dict:
+
+def answer(explorer: Explorer, message: dict) -> dict:
     "What a page asked for: an image, a plane, coordinates, or the words that say which file was written."
     what = message["what"]
-    if what == "image": return image_facts(explorer.gallery[message["image"]])
-    if what == "plane": return plane_facts(explorer.gallery[message["image"]], message["plane"])
-    if what == "phate": return phate_coordinates(explorer.gallery[message["image"]])
+    if what == "image":
+        return image_facts(explorer.gallery[message["image"]])
+    if what == "plane":
+        return plane_facts(explorer.gallery[message["image"]], message["plane"])
+    if what == "phate":
+        return phate_coordinates(explorer.gallery[message["image"]])
     explorer.state = message["state"]
     return dict(text=export(explorer, message["kind"], message["format"]))
 
-def phate_coordinates(seg:Segmentation) -> np.ndarray: # [n,2] float32
+
+def phate_coordinates(seg: Segmentation) -> np.ndarray:  # [n,2] float32
     "The leaves in coordinates that keep both near and far (PHATE, Moon et al. 2019)."
     from phate import PHATE
-    if seg.coordinates is None: raise ValueError("the coordinates were not kept in this file. Segment the image anew")
+
+    if seg.coordinates is None:
+        raise ValueError("the coordinates were not kept in this file. Segment the image anew")
     return PHATE(n_jobs=1, verbose=0, random_state=0).fit_transform(seg.coordinates).astype(np.float32)
 
 # %% ../nbs/41_explorer.ipynb #ea1a318a
-def free_path(path:Path) -> Path:
+def free_path(path: Path) -> Path:
     "The path, numbered if there is such a file already."
     stem, end = path.name.removesuffix(suffix(path)), suffix(path)
     return next(p for i in range(1, 10**6) if not (p := path.with_name(f"{stem}{f'_{i}' * (i > 1)}{end}")).exists())
 
-def file_stem(name:str) -> str:
+
+def file_stem(name: str) -> str:
     "An image's name as part of a file name: its folders kept, the ending of an image not, and nothing in it that a file system minds."
-    name = name[:-len(end)] if (end := suffix(name)) in IMAGE_SUFFIXES else name
+    name = name[: -len(end)] if (end := suffix(name)) in IMAGE_SUFFIXES else name
     return re.sub(r"[^\w.\-]+", "_", name, flags=re.ASCII).strip("._")[-100:] or "image"
 
-KINDS = ("mask", "masks", "labels", "persistent", "page") # of what an explorer exports
 
-def export(explorer:Explorer, kind:str, ending:str) -> str: # what to say
+KINDS = ("mask", "masks", "labels", "persistent", "page")  # of what an explorer exports
+
+
+def export(explorer: Explorer, kind: str, ending: str) -> str:  # what to say
     "Write the mask, those of all images with the same tree, the regions, the persistent structures or the page into the explorer's folder."
-    if kind not in KINDS or f".{ending}" not in WRITERS: raise ValueError(f"export: {kind!r} as {ending!r}, expected one of {', '.join(KINDS)} and of {', '.join(WRITERS)}")
+    if kind not in KINDS or f".{ending}" not in WRITERS:
+        raise ValueError(
+            f"export: {kind!r} as {ending!r}, expected one of {', '.join(KINDS)} and of {', '.join(WRITERS)}"
+        )
     name = lambda i: file_stem(explorer.gallery.names[i])
     explorer.folder.mkdir(parents=True, exist_ok=True)
     if kind != "masks":
-        what, ending = (f"{explorer.level}-regions" if kind == "labels" else kind), ("html" if kind == "page" else ending)
-        explorer.save(path := free_path(explorer.folder/f"{name(explorer.state['image'])}_{what}.{ending}"), kind)
+        what, ending = (
+            (f"{explorer.level}-regions" if kind == "labels" else kind),
+            ("html" if kind == "page" else ending),
+        )
+        explorer.save(path := free_path(explorer.folder / f"{name(explorer.state['image'])}_{what}.{ending}"), kind)
         return f"Written: {path.resolve()}"
     written = 0
     for i in related(explorer):
-        if (mask := selected_pixels(explorer.gallery, explorer.state, i)).any(): explorer.gallery[i].save(free_path(explorer.folder/f"{name(i)}_mask.{ending}"), mask); written += 1
-    if not written: raise ValueError("nothing is selected in any image. Click a structure first")
+        if (mask := selected_pixels(explorer.gallery, explorer.state, i)).any():
+            explorer.gallery[i].save(free_path(explorer.folder / f"{name(i)}_mask.{ending}"), mask)
+            written += 1
+    if not written:
+        raise ValueError("nothing is selected in any image. Click a structure first")
     return f"Written: {written} mask{'s' * (written > 1)} in {explorer.folder.resolve()}"
 
-FAILURES = (ValueError, TypeError, KeyError, IndexError, OSError, ImportError, MemoryError) # that are told on the page
 
-def make_widget(explorer:Explorer):
+FAILURES = (ValueError, TypeError, KeyError, IndexError, OSError, ImportError, MemoryError)  # that are told on the page
+
+
+def make_widget(explorer: Explorer):
     "An anywidget that asks `answer`."
-    try: import anywidget, traitlets
-    except ImportError: raise ImportError('explore: anywidget is missing. Install it with: pip install -e ".[explore]". Segmentation.save("x.html") needs nothing') from None
+    try:
+        import anywidget, traitlets
+    except ImportError:
+        raise ImportError(
+            'explore: anywidget is missing. Install it with: pip install -e ".[explore]". Segmentation.save("x.html") needs nothing'
+        ) from None
     from importlib.util import find_spec
-    image_facts(explorer.segmentation)                     # says so at once if there is no tree
+
+    image_facts(explorer.segmentation)  # says so at once if there is no tree
     widget = anywidget.AnyWidget()
-    traits = dict(_esm=traitlets.Unicode(), state=traitlets.Dict(), names=traitlets.List(), formats=traitlets.List(), palette=traitlets.Bytes(), has_phate=traitlets.Bool())
+    traits = dict(
+        _esm=traitlets.Unicode(),
+        state=traitlets.Dict(),
+        names=traitlets.List(),
+        formats=traitlets.List(),
+        palette=traitlets.Bytes(),
+        has_phate=traitlets.Bool(),
+    )
     widget.add_traits(**{k: t.tag(sync=True) for k, t in traits.items()})
     widget._esm, widget.state, widget.names = Element("explorer.js", {}).script, explorer._state, explorer.gallery.names
-    widget.formats, widget.palette, widget.has_phate = [k.removeprefix(".") for k in WRITERS], palette().tobytes(), find_spec("phate") is not None
+    widget.formats, widget.palette, widget.has_phate = (
+        [k.removeprefix(".") for k in WRITERS],
+        palette().tobytes(),
+        find_spec("phate") is not None,
+    )
+
     def asked(_, message, __):
         buffers = []
-        try: reply = dict(data=to_buffers(answer(explorer, message), buffers))
-        except FAILURES as e: reply = dict(error=str(e) or type(e).__name__)
+        try:
+            reply = dict(data=to_buffers(answer(explorer, message), buffers))
+        except FAILURES as e:
+            reply = dict(error=str(e) or type(e).__name__)
         widget.send(dict(id=message.get("id")) | reply, buffers)
+
     widget.on_msg(asked)
     return widget

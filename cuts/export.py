@@ -15,7 +15,17 @@ import numpy as np
 
 from .datasets import list_files, match_labels
 from .experiment import Report, find_segmentations, pick_images
-from .images import LABEL_SUFFIXES, READERS, WRITERS, Image, check_place, find_plane, read_placed_labels, write_labels, write_picture
+from cuts.images import (
+    LABEL_SUFFIXES,
+    READERS,
+    WRITERS,
+    Image,
+    check_place,
+    find_plane,
+    read_placed_labels,
+    write_labels,
+    write_picture,
+)
 from .parallel import only_alone
 from .pixels import MAX_PIXELS, suffix
 from .runs import Run, digest, file_digest, output_name, write_atomic
@@ -27,193 +37,336 @@ _log = logging.getLogger(__name__)
 # %% ../nbs/54_export.ipynb #fd4837aa
 def _marks(path, max_pixels):
     "Where a file marks 1 (inside) and 2 (outside); and its affine, if it has one."
-    most = 16 * max_pixels + 2**20                                # a file of labels has fewer bytes, whatever its format
-    if (size := sum(p.stat().st_size for p in _files(path))) > most: raise ValueError(f"{path}: {size:,} bytes, but a scribble on this image has fewer than {most:,}. Is it an image?")
-    marks, _, affine = read_placed_labels(path, max_pixels=max_pixels); numbers = np.unique(marks[marks != 0]).tolist()
-    if len(numbers) == 1 and numbers != [2]: return (marks != 0).astype(np.uint8), affine
-    if not set(numbers) <= {1, 2}: raise ValueError(f"{path}: marks {', '.join(map(str, numbers[:6]))}{', …' * (len(numbers) > 6)}, expected 1 inside the structure and 2 outside it. A picture in colours must be saved with a palette")
+    most = 16 * max_pixels + 2**20  # a file of labels has fewer bytes, whatever its format
+    if (size := sum(p.stat().st_size for p in _files(path))) > most:
+        raise ValueError(
+            f"{path}: {size:,} bytes, but a scribble on this image has fewer than {most:,}. Is it an image?"
+        )
+    marks, _, affine = read_placed_labels(path, max_pixels=max_pixels)
+    numbers = np.unique(marks[marks != 0]).tolist()
+    if len(numbers) == 1 and numbers != [2]:
+        return (marks != 0).astype(np.uint8), affine
+    if not set(numbers) <= {1, 2}:
+        raise ValueError(
+            f"{path}: marks {', '.join(map(str, numbers[:6]))}{', …' * (len(numbers) > 6)}, expected 1 inside the structure and 2 outside it. A picture in colours must be saved with a palette"
+        )
     return marks.astype(np.uint8), affine
 
-def _files(path): return [p for p in sorted(Path(path).rglob("*")) if p.is_file()] if Path(path).is_dir() else [Path(path)]     # a .zarr is a folder
 
-def read_scribble(path,      # a label map in a format of `cuts.images`, or several, such as planes of a volume
-                  image:Image|None=None, # what they are drawn on: their place is checked, and planes are put where they belong
-                 ) -> tuple[np.ndarray, np.ndarray|None]: # bool [*spatial] inside; outside, None if nothing is marked so
+def _files(path):
+    return (
+        [p for p in sorted(Path(path).rglob("*")) if p.is_file()] if Path(path).is_dir() else [Path(path)]
+    )  # a .zarr is a folder
+
+
+def read_scribble(
+    path,  # a label map in a format of `cuts.images`, or several, such as planes of a volume
+    image: Image | None = None,  # what they are drawn on: their place is checked, and planes are put where they belong
+) -> tuple[np.ndarray, np.ndarray | None]:  # bool [*spatial] inside; outside, None if nothing is marked so
     "What a scribble marks; `ValueError` if it marks nothing, has other numbers, or was drawn on something else."
     paths, total = [path] if isinstance(path, (str, os.PathLike)) else list(path), None
     for p in paths:
         marks, affine = _marks(p, MAX_PIXELS if image is None else max(MAX_PIXELS, math.prod(image.spatial)))
-        if image is not None: marks = _placed(marks, affine, p, image)
+        if image is not None:
+            marks = _placed(marks, affine, p, image)
         total = marks if total is None else np.where(marks, marks, total)
     names = ", ".join(map(str, paths))
-    if not total.any(): raise ValueError(f"{names}: nothing is marked, all numbers are 0. Draw 1 inside the structure, and 2 outside where it matters")
-    if not (total == 1).any(): raise ValueError(f"{names}: marks only what is outside (2). Draw 1 inside the structure")
+    if not total.any():
+        raise ValueError(
+            f"{names}: nothing is marked, all numbers are 0. Draw 1 inside the structure, and 2 outside where it matters"
+        )
+    if not (total == 1).any():
+        raise ValueError(f"{names}: marks only what is outside (2). Draw 1 inside the structure")
     return total == 1, total == 2 if (total == 2).any() else None
 
 # %% ../nbs/54_export.ipynb #8eaa294d
-_PLANE = re.compile(r"(.+)[_-]([zyx])(\d{1,6})", re.I)              # a stem such as scan_z012
+_PLANE = re.compile(r"(.+)[_-]([zyx])(\d{1,6})", re.I)  # a stem such as scan_z012
+
 
 def _plane_name(path):
     "The stem of what a plane is of, its axis and its number; None if the name does not end in a plane."
     name = Path(path).name
-    m = _PLANE.fullmatch(name[:len(name) - len(suffix(name))])
+    m = _PLANE.fullmatch(name[: len(name) - len(suffix(name))])
     return m and (m[1], "zyx".index(m[2].lower()), int(m[3]))
+
 
 def _placed(marks, affine, path, image):
     "Marks on all of an image, from those of a file that holds it whole or one plane of it."
-    if marks.shape == image.spatial: check_place(affine, image, str(path)); return marks
+    if marks.shape == image.spatial:
+        check_place(affine, image, str(path))
+        return marks
     wrong = f"{path}: a scribble of {list(marks.shape)}, but the image {image.source} is {list(image.spatial)}. "
-    if not image.is_volume or marks.ndim != 2: raise ValueError(wrong + f"Draw it as a label map of that shape{', such as .nii.gz' * image.is_volume}")
-    if (named := _plane_name(path)): axis, i = named[1:]
+    if not image.is_volume or marks.ndim != 2:
+        raise ValueError(wrong + f"Draw it as a label map of that shape{', such as .nii.gz' * image.is_volume}")
+    if named := _plane_name(path):
+        axis, i = named[1:]
     elif affine is not None and image.affine is not None:
-        if not (found := find_plane(affine, marks.shape, image)): raise ValueError(wrong + "It says where it lies, and no plane of the image lies there. Draw it on a plane of that image")
+        if not (found := find_plane(affine, marks.shape, image)):
+            raise ValueError(
+                wrong + "It says where it lies, and no plane of the image lies there. Draw it on a plane of that image"
+            )
         axis, i = found
-    else: raise ValueError(wrong + "Which plane is it? Call it like scan_z012.png for plane 12, the first being 0, or draw on the volume, such as a .nii.gz")
+    else:
+        raise ValueError(
+            wrong
+            + "Which plane is it? Call it like scan_z012.png for plane 12, the first being 0, or draw on the volume, such as a .nii.gz"
+        )
     if marks.shape != (of := tuple(n for a, n in enumerate(image.spatial) if a != axis)) or i >= image.spatial[axis]:
-        raise ValueError(wrong + f"Across its axis {axis} there are planes 0 to {image.spatial[axis] - 1} of {list(of)}")
-    whole = np.zeros(image.spatial, np.uint8); whole[(slice(None),) * axis + (i,)] = marks
+        raise ValueError(
+            wrong + f"Across its axis {axis} there are planes 0 to {image.spatial[axis] - 1} of {list(of)}"
+        )
+    whole = np.zeros(image.spatial, np.uint8)
+    whole[(slice(None),) * axis + (i,)] = marks
     return whole
 
 # %% ../nbs/54_export.ipynb #607728cb
-def match_scribbles(names:Iterable[str], # of images
-                    source,              # a file, or a folder of files
-                   ) -> dict[str, tuple[Path, ...]]: # image → its scribble, or those of its planes
+def match_scribbles(
+    names: Iterable[str],  # of images
+    source,  # a file, or a folder of files
+) -> dict[str, tuple[Path, ...]]:  # image → its scribble, or those of its planes
     "Which scribble belongs to which image; one file belongs to the image of its name, or to the only one."
     names, source = list(names), Path(source).expanduser()
-    if not source.exists(): raise FileNotFoundError(f"{source}: no such file or folder of scribbles")
+    if not source.exists():
+        raise FileNotFoundError(f"{source}: no such file or folder of scribbles")
     folder = source.is_dir() and suffix(source) != ".zarr"
-    files = {f: source / f for f in list_files(source) if suffix(f) in LABEL_SUFFIXES} if folder else {source.name: source}
+    files = (
+        {f: source / f for f in list_files(source) if suffix(f) in LABEL_SUFFIXES} if folder else {source.name: source}
+    )
     found = {image: [f] for image, f in match_labels(names, list(files)).items()}
     rest = [f for f in files if [f] not in found.values()]
     planes = {f: (PurePosixPath(f).parent / named[0]).as_posix() + ".png" for f in rest if (named := _plane_name(f))}
-    for image, whole in match_labels(names, list(dict.fromkeys(planes.values()))).items(): found.setdefault(image, []).extend(f for f, of in planes.items() if of == whole)
-    if not found and len(names) == 1 and (len(files) == 1 or len(planes) == len(files)): found = {names[0]: list(files)}
-    if not found: raise ValueError(f"{source}: {f'none of {len(files)} scribbles has' if len(files) > 1 else 'it has not'} the name of an image. Call the scribble of {names[0]} like it; the ending may be another")
+    for image, whole in match_labels(names, list(dict.fromkeys(planes.values()))).items():
+        found.setdefault(image, []).extend(f for f, of in planes.items() if of == whole)
+    if not found and len(names) == 1 and (len(files) == 1 or len(planes) == len(files)):
+        found = {names[0]: list(files)}
+    if not found:
+        raise ValueError(
+            f"{source}: {f'none of {len(files)} scribbles has' if len(files) > 1 else 'it has not'} the name of an image. Call the scribble of {names[0]} like it; the ending may be another"
+        )
     for f in rest:
-        if not any(f in of for of in found.values()): _log.warning("%s: a scribble without an image", f)
+        if not any(f in of for of in found.values()):
+            _log.warning("%s: a scribble without an image", f)
     return {image: tuple(files[f] for f in of) for image, of in found.items()}
+
 
 class Scribbles:
     "Answers a scribble for every image: its own, or that of another image with the same tree."
-    def __init__(self, files:dict[str, tuple[Path, ...]], load, connected:bool=False): # load(name) → Segmentation; connected: only the pieces that a scribble touches, in its own image
+
+    def __init__(
+        self, files: dict[str, tuple[Path, ...]], load, connected: bool = False
+    ):  # load(name) → Segmentation; connected: only the pieces that a scribble touches, in its own image
         self.files, self.load, self.connected, self._first = files, load, connected, None
+
     def digest(self, name) -> list:
         "What the mask of an image depends on."
-        return [[n, [[p.name, *map(file_digest, _files(p))] for p in self.files[n]]] for n in ([name] if name in self.files else self.files)]
-    def answers(self, seg:Segmentation, name:str) -> bool:
+        return [
+            [n, [[p.name, *map(file_digest, _files(p))] for p in self.files[n]]]
+            for n in ([name] if name in self.files else self.files)
+        ]
+
+    def answers(self, seg: Segmentation, name: str) -> bool:
         "Whether there is a scribble of this image, or of another with the same tree."
-        return name in self.files or bool(self.files) and same_tree(self.load(next(iter(self.files))) if self._first is None else self._first[0], seg)
-    def mask(self, seg:Segmentation, name:str) -> np.ndarray: # bool [*spatial]
+        return (
+            name in self.files
+            or bool(self.files)
+            and same_tree(self.load(next(iter(self.files))) if self._first is None else self._first[0], seg)
+        )
+
+    def mask(self, seg: Segmentation, name: str) -> np.ndarray:  # bool [*spatial]
         "The structure that is meant, where `answers` says that it can be told."
-        if name in self.files: return seg.mask(*self._read(name, seg), self.connected, sparse=True)
+        if name in self.files:
+            return seg.mask(*self._read(name, seg), self.connected, sparse=True)
         if self._first is None:
             first = self.load(next(iter(self.files)))
             self._first = first, first.leaves(*self._read(next(iter(self.files)), first), sparse=True)
         return seg.mask(self._first[1])
-    def _read(self, name, seg): return read_scribble(self.files[name], seg.image if seg.image is not None else Image(np.zeros((1, *seg.spatial), np.float32), source=name))
+
+    def _read(self, name, seg):
+        return read_scribble(
+            self.files[name],
+            seg.image if seg.image is not None else Image(np.zeros((1, *seg.spatial), np.float32), source=name),
+        )
 
 # %% ../nbs/54_export.ipynb #81622d0c
-MAPS = ("persistent", "kmeans", "levels", "mask")     # names of maps; a number of regions is one too
-FORMATS = (*WRITERS, ".geojson")                      # endings
+MAPS = ("persistent", "kmeans", "levels", "mask")  # names of maps; a number of regions is one too
+FORMATS = (*WRITERS, ".geojson")  # endings
+
 
 def _maps(seg, what, mask):
     "Name → labels of one choice; none where it needs a tree that a method does not make."
-    if seg.tree is None and what != "kmeans": return {}
-    if what == "levels": return {f"{k}-regions": seg.labels(k) for k in seg.levels}
-    if what == "mask": return {"mask": mask().astype(np.uint8)}
+    if seg.tree is None and what != "kmeans":
+        return {}
+    if what == "levels":
+        return {f"{k}-regions": seg.labels(k) for k in seg.levels}
+    if what == "mask":
+        return {"mask": mask().astype(np.uint8)}
     return {f"{what}-regions": seg.labels(int(what))} if what.isdecimal() else {what: seg.map(what)}
+
 
 def _write(path, labels, seg, ending):
     "One map in one format."
-    if ending != ".geojson": write_labels(path, labels, seg.image)
-    else: write_atomic(path, geojson(labels))
+    if ending != ".geojson":
+        write_labels(path, labels, seg.image)
+    else:
+        write_atomic(path, geojson(labels))
+
 
 def _picture(seg, labels, is_mask):
     "A map over the image; of a volume the middle plane."
     from cuts.figures import overlay
+
     middle = (seg.spatial[0] // 2,) if len(seg.spatial) == 3 else ()
     times = lambda x: x.repeat(k, 0).repeat(k, 1)
-    k, shown = max(1, 512 // min(seg.spatial[-2:])), labels[middle]                  # large enough to look at
-    return overlay(times(seg.image.plane(*middle or (0,)).display()), times(shown != 0 if is_mask else shown), unpainted=True)
+    k, shown = max(1, 512 // min(seg.spatial[-2:])), labels[middle]  # large enough to look at
+    return overlay(
+        times(seg.image.plane(*middle or (0,)).display()), times(shown != 0 if is_mask else shown), unpainted=True
+    )
+
 
 def _endings(formats, seg):
     "Endings of what is written: as asked, or what suits a picture or a volume."
-    if not formats: return (".nii.gz",) if len(seg.spatial) == 3 else (".png",)
+    if not formats:
+        return (".nii.gz",) if len(seg.spatial) == 3 else (".png",)
     return formats
 
 # %% ../nbs/54_export.ipynb #18deca9a
 def _checked(what, formats):
     "Choices as tuples; `ValueError` for unknown ones, before anything is written."
-    what, formats = [tuple(x.strip() for x in ([v] if isinstance(v, str) else map(str, v))) for v in (what, formats or ())]
+    what, formats = [
+        tuple(x.strip() for x in ([v] if isinstance(v, str) else map(str, v))) for v in (what, formats or ())
+    ]
     formats = tuple(f if f.startswith(".") else f".{f}" for f in formats)
     for w in what:
-        if w not in MAPS and not (w.isdecimal() and int(w)): raise ValueError(f"what: {w!r}, expected {', '.join(MAPS)} or a number of regions")
+        if w not in MAPS and not (w.isdecimal() and int(w)):
+            raise ValueError(f"what: {w!r}, expected {', '.join(MAPS)} or a number of regions")
     for f in formats:
-        if f not in FORMATS: raise ValueError(f"to: {f!r}, expected one of {', '.join(FORMATS)}")
+        if f not in FORMATS:
+            raise ValueError(f"to: {f!r}, expected one of {', '.join(FORMATS)}")
     return what, formats
 
-def export_run(folder,            # of a run, or of segmentations
-               out,               # folder for the files
-               *,
-               what=None,         # maps, see MAPS; None: the mask if there are scribbles, else the persistent structures
-               formats=None,      # endings, see FORMATS; None: .png, for volumes .nii.gz
-               scribbles=None,    # a file or a folder, see `match_scribbles`
-               connected:bool=False, # of a mask only the pieces that the scribble touches
-               tables:bool=False, # colour tables beside every map
-               pictures:bool=False, # pictures of every map over its image
-               only=None,         # images by name or position; None: all
-               progress:bool=True,
-              ) -> Report:
+
+def export_run(
+    folder,  # of a run, or of segmentations
+    out,  # folder for the files
+    *,
+    what=None,  # maps, see MAPS; None: the mask if there are scribbles, else the persistent structures
+    formats=None,  # endings, see FORMATS; None: .png, for volumes .nii.gz
+    scribbles=None,  # a file or a folder, see `match_scribbles`
+    connected: bool = False,  # of a mask only the pieces that the scribble touches
+    tables: bool = False,  # colour tables beside every map
+    pictures: bool = False,  # pictures of every map over its image
+    only=None,  # images by name or position; None: all
+    progress: bool = True,
+) -> Report:
     "Write the maps of all segmentations of a folder, skipping what is whole."
     from tqdm.auto import tqdm
+
     only_alone("an export")
     what, formats = _checked(what or (("mask",) if scribbles is not None else ("persistent",)), formats)
-    if ("mask" in what) != (scribbles is not None): raise ValueError("what=mask needs scribbles=… that say which structure is meant, and scribbles are for masks alone")
+    if ("mask" in what) != (scribbles is not None):
+        raise ValueError(
+            "what=mask needs scribbles=… that say which structure is meant, and scribbles are for masks alone"
+        )
     everything = find_segmentations(folder)
-    if not everything: raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
-    chosen = None if only is None else set(pick_images(only, list(dict.fromkeys(f.get("name", p.name) for p, f in everything))))
+    if not everything:
+        raise FileNotFoundError(f"{folder}: no segmentations in it. Make some with `cuts segment` or `cuts run`")
+    chosen = (
+        None
+        if only is None
+        else set(pick_images(only, list(dict.fromkeys(f.get("name", p.name) for p, f in everything))))
+    )
     found = [(p, f) for p, f in everything if chosen is None or f.get("name", p.name) in chosen]
     hints = {} if scribbles is None else _hints(everything, scribbles, connected)
     target, report, common = Run(out), Report(), _common([p.relative_to(folder) for p, _ in everything])
-    places = {p: p.relative_to(folder).relative_to(common).as_posix().removesuffix(".npz") for p, _ in everything}; stems = _stems(places.values())
+    places = {p: p.relative_to(folder).relative_to(common).as_posix().removesuffix(".npz") for p, _ in everything}
+    stems = _stems(places.values())
     with target.lock():
         _claim(target, folder)
         for path, facts in tqdm(found, "export", unit="image", disable=None if progress else True):
             name, place = facts.get("name", path.name), places[path]
             try:
                 hint = hints.get(_run_of(path, facts))
-                about = digest([file_digest(path), stems[place], what, formats, tables, pictures, [connected, hint.digest(name)] if hint else []])
-                if target.done(f"export/{place}", about): report.skipped.append(place); continue
+                about = digest(
+                    [
+                        file_digest(path),
+                        stems[place],
+                        what,
+                        formats,
+                        tables,
+                        pictures,
+                        [connected, hint.digest(name)] if hint else [],
+                    ]
+                )
+                if target.done(f"export/{place}", about):
+                    report.skipped.append(place)
+                    continue
                 seg = Segmentation.load(path)
                 can = seg.tree is not None and hint is not None and hint.answers(seg, name)
-                if seg.tree is not None and "mask" in what and not can: _log.warning("%s: no scribble for it, and none of an image with the same tree; no mask is written of it", place)
-                files = _export(seg, target, stems[place], [w for w in what if w != "mask" or can], _endings(formats, seg), tables, pictures, lambda: hint.mask(seg, name))
-                if seg.tree is None and not files: _log.warning("%s: %s makes no tree of regions, nothing is written of it", place, facts.get("method") or "k-means alone")
-                if not files: continue
-                _replace(target, f"export/{place}", about, files, dict(name=name, stem=stems[place])); report.done.append(place)
-            except Exception as e: _log.warning("%s: %s", place, e); report.failures[place] = str(e) or type(e).__name__
+                if seg.tree is not None and "mask" in what and not can:
+                    _log.warning(
+                        "%s: no scribble for it, and none of an image with the same tree; no mask is written of it",
+                        place,
+                    )
+                files = _export(
+                    seg,
+                    target,
+                    stems[place],
+                    [w for w in what if w != "mask" or can],
+                    _endings(formats, seg),
+                    tables,
+                    pictures,
+                    lambda: hint.mask(seg, name),
+                )
+                if seg.tree is None and not files:
+                    _log.warning(
+                        "%s: %s makes no tree of regions, nothing is written of it",
+                        place,
+                        facts.get("method") or "k-means alone",
+                    )
+                if not files:
+                    continue
+                _replace(target, f"export/{place}", about, files, dict(name=name, stem=stems[place]))
+                report.done.append(place)
+            except Exception as e:
+                _log.warning("%s: %s", place, e)
+                report.failures[place] = str(e) or type(e).__name__
     return report
+
 
 def _run_of(path, facts):
     "The folder of the run that a segmentation belongs to."
     return str(path).removesuffix(output_name(facts["name"], ".npz")) if "name" in facts else str(path.parent)
 
+
 def _hints(found, scribbles, connected):
     "The scribbles of each run that makes trees."
     runs = {}
     for p, f in found:
-        if not f.get("method") or f.get("oracle") == "label" and Segmentation.load(p).tree is not None: runs.setdefault(_run_of(p, f), {})[f.get("name", p.name)] = p
+        if not f.get("method") or f.get("oracle") == "label" and Segmentation.load(p).tree is not None:
+            runs.setdefault(_run_of(p, f), {})[f.get("name", p.name)] = p
     names = dict.fromkeys(n for of in runs.values() for n in of)
-    if not names: raise ValueError("scribbles: none of these segmentations has a tree of regions, so none can answer them")
+    if not names:
+        raise ValueError("scribbles: none of these segmentations has a tree of regions, so none can answer them")
     files = match_scribbles(names, scribbles)
-    return {run: Scribbles({n: files[n] for n in files if n in of}, lambda name, of=of: Segmentation.load(of[name]), connected) for run, of in runs.items()}
+    return {
+        run: Scribbles(
+            {n: files[n] for n in files if n in of}, lambda name, of=of: Segmentation.load(of[name]), connected
+        )
+        for run, of in runs.items()
+    }
+
 
 def _claim(target, folder):
     "Files of one folder of segmentations alone: those of another would take the places of these."
     whose = str(Path(folder).resolve())
     entry = target.items().get("source")
-    if entry and entry["facts"].get("folder") != whose: raise ValueError(f"{target.path}: holds files made of {entry['facts'].get('folder')}. Export {folder} into another folder")
-    if not entry: target.record("source", digest(whose), [], folder=whose)
+    if entry and entry["facts"].get("folder") != whose:
+        raise ValueError(
+            f"{target.path}: holds files made of {entry['facts'].get('folder')}. Export {folder} into another folder"
+        )
+    if not entry:
+        target.record("source", digest(whose), [], folder=whose)
+
 
 def _common(paths):
     "The folder below which all paths lie."
@@ -221,33 +374,51 @@ def _common(paths):
     n = next((i for i, level in enumerate(zip(*parts)) if len(set(level)) > 1), min(map(len, parts)))
     return Path(*parts[0][:n])
 
+
 def _stems(places):
     "Place of a segmentation → what its files begin with: without the image's ending, where that leaves them apart."
-    short, alike = {p: p[:-len(end)] if (end := suffix(p)) in READERS else p for p in places}, lambda s: unicodedata.normalize("NFC", s).casefold()
+    short, alike = (
+        {p: p[: -len(end)] if (end := suffix(p)) in READERS else p for p in places},
+        lambda s: unicodedata.normalize("NFC", s).casefold(),
+    )
     taken = Counter(alike(s) for p, s in short.items() for s in {s, p})
     return {p: s if taken[alike(s)] == 1 else p for p, s in short.items()}
+
 
 def _replace(target, key, about, files, facts):
     "Record what was written of one segmentation, and remove what an earlier export wrote of it under another stem."
     before = target.items().get(key, dict(facts={}, files={}))
     target.record(key, about, files, **facts)
-    if before["facts"].get("stem") == facts["stem"]: return                           # other maps that were asked for before stay
+    if before["facts"].get("stem") == facts["stem"]:
+        return  # other maps that were asked for before stay
     named = {f for entry in target.items().values() for f in entry["files"]}
     for f in before["files"]:
-        if f not in named: target.file(f).unlink(missing_ok=True)
+        if f not in named:
+            target.file(f).unlink(missing_ok=True)
+
 
 def _export(seg, target, stem, what, endings, tables, pictures, mask):
     "Write everything that is asked for of one segmentation; the files."
     files, problems = [], []
+
     def into(name, write):
         path = target.file(output_name(stem, f"_{name}"))
-        try: write(path); files.append(path)
-        except (ValueError, TypeError, OSError, ImportError) as e: problems.append(str(e))           # the other formats are written all the same
+        try:
+            write(path)
+            files.append(path)
+        except (ValueError, TypeError, OSError, ImportError) as e:
+            problems.append(str(e))  # the other formats are written all the same
+
     for choice in what:
         for name, labels in _maps(seg, choice, mask).items():
-            for ending in endings: into(f"{name}{ending}", lambda path: _write(path, labels, seg, ending))
+            for ending in endings:
+                into(f"{name}{ending}", lambda path: _write(path, labels, seg, ending))
             numbers = np.unique(labels[labels > 0]).tolist()
-            if tables: into(f"{name}.label.txt", lambda path: write_atomic(path, snap_labels(numbers))); into(f"{name}.ctbl", lambda path: write_atomic(path, slicer_colors(numbers)))
-            if pictures and seg.image is not None: into(f"{name}_picture.png", lambda path: write_picture(path, _picture(seg, labels, choice == "mask")))
-    if problems: raise ValueError("; ".join(problems))
+            if tables:
+                into(f"{name}.label.txt", lambda path: write_atomic(path, snap_labels(numbers)))
+                into(f"{name}.ctbl", lambda path: write_atomic(path, slicer_colors(numbers)))
+            if pictures and seg.image is not None:
+                into(f"{name}_picture.png", lambda path: write_picture(path, _picture(seg, labels, choice == "mask")))
+    if problems:
+        raise ValueError("; ".join(problems))
     return files

@@ -29,20 +29,29 @@ from .runs import write_atomic
 from .tree import structures
 
 # %% ../nbs/40_figures.ipynb #0f1f496a
-_DEUTERANOPIA = np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]) # on linear RGB
+_DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)  # on linear RGB
 
-def _linear(rgb): return np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0) + 0.055) / 1.055) ** 2.4)
 
-def _gamma(linear): return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055)
+def _linear(rgb):
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0) + 0.055) / 1.055) ** 2.4)
 
-def deuteranopia(rgb, # [...,3] in [0,1]
-                ) -> np.ndarray: # [...,3] in [0,1]
+
+def _gamma(linear):
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055)
+
+
+def deuteranopia(
+    rgb,  # [...,3] in [0,1]
+) -> np.ndarray:  # [...,3] in [0,1]
     "Colours as seen without the middle cones (Machado et al. 2009)."
     return _gamma((_linear(np.asarray(rgb, float)) @ _DEUTERANOPIA.T).clip(0, 1))
 
 # %% ../nbs/40_figures.ipynb #9ea05a3a
-def label_colors(n:int, # how many colours
-                ) -> np.ndarray: # [n,3] in [0,1]; row i is the colour of region i, whatever n
+def label_colors(
+    n: int,  # how many colours
+) -> np.ndarray:  # [n,3] in [0,1]; row i is the colour of region i, whatever n
     "Colours of regions 0 … n−1, distinct for colour-blind readers too; after 256 the list begins again."
     return label_palette(n, unpainted=False) / 255
 
@@ -50,84 +59,144 @@ def label_colors(n:int, # how many colours
 def _labels(x, name="labels", shape=None):
     "Region numbers [H,W], checked."
     x = np.asarray(x)
-    if x.ndim != 2: raise ValueError(f"{name}: shape {list(x.shape)}, expected [H,W]. Of a volume, draw one plane.")
-    if x.dtype.kind not in "biu": raise TypeError(f"{name}: type {x.dtype}, expected integers, one region's number per pixel.")
-    if shape is not None and x.shape != tuple(shape): raise ValueError(f"{name}: shape {list(x.shape)}, but the image is {list(shape)}. Both must have the same pixels.")
+    if x.ndim != 2:
+        raise ValueError(f"{name}: shape {list(x.shape)}, expected [H,W]. Of a volume, draw one plane.")
+    if x.dtype.kind not in "biu":
+        raise TypeError(f"{name}: type {x.dtype}, expected integers, one region's number per pixel.")
+    if shape is not None and x.shape != tuple(shape):
+        raise ValueError(
+            f"{name}: shape {list(x.shape)}, but the image is {list(shape)}. Both must have the same pixels."
+        )
     return x
 
-def color_labels(labels, # region numbers [H,W]
-                 colors=None, # [n,3] in [0,1], row i for region i; None: `label_colors`
-                 unpainted:bool=False, # whether 0 means that nothing is there: black
-                ) -> np.ndarray: # [H,W,3] in [0,1]
+
+def color_labels(
+    labels,  # region numbers [H,W]
+    colors=None,  # [n,3] in [0,1], row i for region i; None: `label_colors`
+    unpainted: bool = False,  # whether 0 means that nothing is there: black
+) -> np.ndarray:  # [H,W,3] in [0,1]
     "Regions as a picture: the colour is a function of the region's number."
     labels = _labels(labels).astype(np.int64)
     colors = label_colors(256) if colors is None else np.asarray(colors, float)
-    if colors.ndim != 2 or colors.shape[1] != 3 or not len(colors): raise ValueError(f"colors: shape {list(colors.shape)}, expected [n,3].")
+    if colors.ndim != 2 or colors.shape[1] != 3 or not len(colors):
+        raise ValueError(f"colors: shape {list(colors.shape)}, expected [n,3].")
     rgb = colors[labels % len(colors)]
-    if unpainted: rgb[labels == 0] = 0
+    if unpainted:
+        rgb[labels == 0] = 0
     return rgb
 
 # %% ../nbs/40_figures.ipynb #2235910b
 def _rgb(image, name="image"):
     "An image as [H,W,3] in [0,1]."
     x = np.asarray(image)
-    if x.dtype == np.uint8: x = x / 255
-    if x.ndim == 3 and x.shape[-1] == 1: x = x[..., 0]
-    if x.dtype.kind not in "fiub" or not (x.ndim == 2 or x.ndim == 3 and x.shape[-1] == 3): raise ValueError(f"{name}: {x.dtype} {list(x.shape)}, expected [H,W] or [H,W,3] in [0,1]. Of a volume, draw one plane.")
-    if not np.isfinite(x).all(): raise ValueError(f"{name}: {np.count_nonzero(~np.isfinite(x))} values are not finite, expected numbers in [0,1].")
-    if x.size and (x.min() < -1e-3 or x.max() > 1 + 1e-3): raise ValueError(f"{name}: values from {x.min():.3g} to {x.max():.3g}, expected [0,1]. An `Image` gives them with `.display()`.")
+    if x.dtype == np.uint8:
+        x = x / 255
+    if x.ndim == 3 and x.shape[-1] == 1:
+        x = x[..., 0]
+    if x.dtype.kind not in "fiub" or not (x.ndim == 2 or x.ndim == 3 and x.shape[-1] == 3):
+        raise ValueError(
+            f"{name}: {x.dtype} {list(x.shape)}, expected [H,W] or [H,W,3] in [0,1]. Of a volume, draw one plane."
+        )
+    if not np.isfinite(x).all():
+        raise ValueError(
+            f"{name}: {np.count_nonzero(~np.isfinite(x))} values are not finite, expected numbers in [0,1]."
+        )
+    if x.size and (x.min() < -1e-3 or x.max() > 1 + 1e-3):
+        raise ValueError(
+            f"{name}: values from {x.min():.3g} to {x.max():.3g}, expected [0,1]. An `Image` gives them with `.display()`."
+        )
     return np.repeat(x[..., None], 3, -1).astype(float).clip(0, 1) if x.ndim == 2 else x.astype(float).clip(0, 1)
+
 
 def _borders(labels, width=1):
     "Pixels [H,W] at the border between regions, on the side of the larger number."
     x = np.pad(labels.astype(np.int64), 1, mode="edge")
     centre, around = x[1:-1, 1:-1], (x[:-2, 1:-1], x[2:, 1:-1], x[1:-1, :-2], x[1:-1, 2:])
     border = np.any([centre > a for a in around], axis=0)
-    for _ in range(width - 1): border |= np.any([np.roll(border, s, a) & (labels == np.roll(labels, s, a)) for s in (1, -1) for a in (0, 1)], axis=0)
+    for _ in range(width - 1):
+        border |= np.any(
+            [np.roll(border, s, a) & (labels == np.roll(labels, s, a)) for s in (1, -1) for a in (0, 1)], axis=0
+        )
     return border
 
-def overlay(image, # [H,W] or [H,W,3] in [0,1]
-            labels, # a mask (bool) or region numbers [H,W]
-            alpha:float=0.45, # how opaque the colours are
-            outline:bool=True, # whether borders are drawn in the full colour
-            color="#56B4E9", # colour of a mask
-            colors=None, # [n,3] in [0,1], row i for region i; None: `label_colors`
-            unpainted:bool=False, # whether region 0 means that nothing is there
-           ) -> np.ndarray: # [H,W,3] in [0,1]
+
+def overlay(
+    image,  # [H,W] or [H,W,3] in [0,1]
+    labels,  # a mask (bool) or region numbers [H,W]
+    alpha: float = 0.45,  # how opaque the colours are
+    outline: bool = True,  # whether borders are drawn in the full colour
+    color="#56B4E9",  # colour of a mask
+    colors=None,  # [n,3] in [0,1], row i for region i; None: `label_colors`
+    unpainted: bool = False,  # whether region 0 means that nothing is there
+) -> np.ndarray:  # [H,W,3] in [0,1]
     "A mask or regions over an image; a mask's background stays as it is."
     rgb = _rgb(image)
     labels = _labels(labels, shape=rgb.shape[:2])
-    if not 0 <= alpha <= 1: raise ValueError(f"alpha: {alpha}, expected a number in [0,1].")
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha: {alpha}, expected a number in [0,1].")
     is_mask = labels.dtype == bool
     paint = np.broadcast_to(to_rgb(color), rgb.shape) if is_mask else color_labels(labels, colors)
     opacity = np.where(labels != 0, alpha, 0) if is_mask or unpainted else np.full(labels.shape, float(alpha))
-    if outline: opacity = np.where(_borders(labels, max(1, min(labels.shape) // 256)), 1, opacity)
+    if outline:
+        opacity = np.where(_borders(labels, max(1, min(labels.shape) // 256)), 1, opacity)
     return rgb + opacity[..., None] * (paint - rgb)
 
 # %% ../nbs/40_figures.ipynb #14f8f736
-_TEXT = 7.5 # points
+_TEXT = 7.5  # points
 _MASK, _TRUE, _HINT = "#56B4E9", "#F0E442", "#D55E00"
 
-_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback",
-            "PingFang SC", "Hiragino Sans", "Heiti TC", "Apple SD Gothic Neo", "Microsoft YaHei", "Yu Gothic", "MS Gothic", "Malgun Gothic", "IPAexGothic", "NanumGothic",
-            "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI", "Leelawadee UI", "Arial Unicode MS", "Unifont") # fonts for what matplotlib's own cannot write
+_SCRIPTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans SC",
+    "Noto Sans JP",
+    "Noto Sans KR",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Heiti TC",
+    "Apple SD Gothic Neo",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "MS Gothic",
+    "Malgun Gothic",
+    "IPAexGothic",
+    "NanumGothic",
+    "Noto Sans Arabic",
+    "Noto Sans Hebrew",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Nirmala UI",
+    "Leelawadee UI",
+    "Arial Unicode MS",
+    "Unifont",
+)  # fonts for what matplotlib's own cannot write
+
 
 @cache
 def _families() -> list[str]:
     "matplotlib's own font, then those of the list that are installed."
     return ["sans-serif", *(name for name in _SCRIPTS if name in {f.name for f in fontManager.ttflist})]
 
+
 class _Figure(Figure):
     "A figure that draws without pyplot and shows itself in any notebook."
+
     def __init__(self, *args, dpi=120, **kwargs):
         super().__init__(*args, dpi=dpi, **kwargs)
         FigureCanvasAgg(self)
 
     def draw(self, renderer):
         for text in self.findobj(Text):
-            if not text.get_text().isascii(): text.set_fontfamily(_families())
+            if not text.get_text().isascii():
+                text.set_fontfamily(_families())
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "(?s)Glyph .* missing from")           # no font here has it: a box in its place says so
+            warnings.filterwarnings(
+                "ignore", "(?s)Glyph .* missing from"
+            )  # no font here has it: a box in its place says so
             super().draw(renderer)
 
     def _repr_png_(self):
@@ -135,13 +204,15 @@ class _Figure(Figure):
         self.savefig(out, format="png")
         return out.getvalue()
 
+
 def _picture(ax, image, title="", aspect=1.0, color="k"):
     "One picture with a title and no axes."
     # pixels stay pixels when enlarged; what is larger than the panel is averaged
     ax.imshow(image, interpolation="nearest" if max(image.shape[:2]) <= 200 else "antialiased", aspect=aspect)
     ax.set_title(title, fontsize=_TEXT, pad=3, color=color)
     ax.set(xticks=[], yticks=[])
-    for spine in ax.spines.values(): spine.set(linewidth=.4, color=".4")
+    for spine in ax.spines.values():
+        spine.set(linewidth=0.4, color=".4")
 
 # %% ../nbs/40_figures.ipynb #7e80408c
 def _nice_length(x):
@@ -149,45 +220,65 @@ def _nice_length(x):
     power = 10.0 ** np.floor(np.log10(x))
     return float(max(m * power for m in (1, 2, 5) if m * power <= x * (1 + 1e-9)))
 
+
 def _scale_bar(ax, shape, spacing, unit="mm"):
     "A bar at the lower left, white with a dark rim, with its length."
-    length = _nice_length(.3 * shape[1] * spacing[1])
-    x, y, n = .05 * shape[1], .94 * shape[0], length / spacing[1]
-    rim = [withStroke(linewidth=3, foreground="k", alpha=.7)]
+    length = _nice_length(0.3 * shape[1] * spacing[1])
+    x, y, n = 0.05 * shape[1], 0.94 * shape[0], length / spacing[1]
+    rim = [withStroke(linewidth=3, foreground="k", alpha=0.7)]
     ax.plot([x, x + n], [y, y], color="w", lw=1.6, solid_capstyle="butt", path_effects=rim)
-    ax.text(x, y - .025 * shape[0], f"{length:g} {unit}", color="w", fontsize=_TEXT - 1, ha="left", va="bottom", path_effects=[withStroke(linewidth=1.5, foreground="k", alpha=.7)])
+    ax.text(
+        x,
+        y - 0.025 * shape[0],
+        f"{length:g} {unit}",
+        color="w",
+        fontsize=_TEXT - 1,
+        ha="left",
+        va="bottom",
+        path_effects=[withStroke(linewidth=1.5, foreground="k", alpha=0.7)],
+    )
+
 
 def _check_spacing(spacing):
     "Size of a pixel as (row, column), or None."
-    if spacing is None: return None
+    if spacing is None:
+        return None
     s = np.asarray(spacing, float)
     s = np.array([s, s]) if s.ndim == 0 else s
-    if s.shape != (2,) or not (np.isfinite(s) & (s > 0)).all(): raise ValueError(f"spacing: {spacing}, expected two positive numbers, the height and width of a pixel.")
+    if s.shape != (2,) or not (np.isfinite(s) & (s > 0)).all():
+        raise ValueError(f"spacing: {spacing}, expected two positive numbers, the height and width of a pixel.")
     return tuple(s.tolist())
 
 # %% ../nbs/40_figures.ipynb #1c244ed2
 def _recolor(labels, like):
     "`labels` renumbered after the regions of `like` that they overlap most, one to one; the rest gets free numbers."
     from scipy.optimize import linear_sum_assignment
+
     (a, i), (b, j) = (np.unique(x, return_inverse=True) for x in (labels, like))
     shared = np.bincount(i.ravel() * len(b) + j.ravel(), minlength=len(a) * len(b)).reshape(len(a), len(b))
     new, free = np.full(len(a), -1), iter(sorted(set(range(len(a) + len(b) + int(b.max()) + 1)) - set(b.tolist())))
     for r, c in zip(*linear_sum_assignment(-shared)):
-        if shared[r, c]: new[r] = b[c]
+        if shared[r, c]:
+            new[r] = b[c]
     return np.array([next(free) if n < 0 else n for n in new])[i].reshape(labels.shape)
 
-def _count(n): return f"{n} region" + "s" * (n != 1)
+
+def _count(n):
+    return f"{n} region" + "s" * (n != 1)
+
 
 def _n_regions(labels, unpainted=False):
     values = np.unique(labels)
     return int(np.count_nonzero(values) if unpainted else len(values))
+
 
 def _panels(image, levels, reconstruction, persistent, kmeans, true, colors):
     "The panels as (title, picture): those before the levels, the levels, those after."
     shape = image.shape[:2]
     levels = sorted(((t, _labels(l, f"level {t}", shape)) for t, l in levels), key=lambda level: -_n_regions(level[1]))
     before, after = [("image", image)], []
-    if reconstruction is not None: before.append(("reconstruction", _rgb(reconstruction, "reconstruction")))
+    if reconstruction is not None:
+        before.append(("reconstruction", _rgb(reconstruction, "reconstruction")))
     middle = [(t if isinstance(t, str) else _count(_n_regions(l)), color_labels(l, colors)) for t, l in levels]
     if persistent is not None:
         p = _labels(persistent, "persistent", shape)
@@ -196,49 +287,60 @@ def _panels(image, levels, reconstruction, persistent, kmeans, true, colors):
         k = _labels(kmeans, "kmeans", shape)
         after.append((f"k-means: {_n_regions(k)}", color_labels(_recolor(k, levels[0][1]) if levels else k, colors)))
     if true is not None:
-        t = _labels(true, "true", shape); n = len(np.unique(t))
-        after.append(("truth", overlay(image, t != 0, color=_TRUE)) if t.dtype == bool or n <= 2 else (f"truth: {n}", color_labels(t)))
+        t = _labels(true, "true", shape)
+        n = len(np.unique(t))
+        after.append(
+            ("truth", overlay(image, t != 0, color=_TRUE))
+            if t.dtype == bool or n <= 2
+            else (f"truth: {n}", color_labels(t))
+        )
     return before, middle, after
 
 # %% ../nbs/40_figures.ipynb #da395e63
 def _grid(n_before, n_middle, n_after, n_columns):
     "Rows of panels: one row if all fit; else the levels in a row of their own, if that fits; else equal rows in reading order."
     n, around = n_before + n_middle + n_after, n_before + n_after
-    if n <= n_columns: return [list(range(n))]
-    if n_middle <= n_columns and 3 <= around <= n_columns: return [[*range(n_before), *range(n_before + n_middle, n)], list(range(n_before, n_before + n_middle))]
+    if n <= n_columns:
+        return [list(range(n))]
+    if n_middle <= n_columns and 3 <= around <= n_columns:
+        return [[*range(n_before), *range(n_before + n_middle, n)], list(range(n_before, n_before + n_middle))]
     return [row.tolist() for row in np.array_split(np.arange(n), -(-n // n_columns))]
 
-def trajectory_figure(image, # [H,W] or [H,W,3] in [0,1]
-                      levels, # list of (title, labels [H,W]); a title that is no text is replaced by the number of regions
-                      reconstruction=None, # what the vectors remember of the image, like `image`
-                      persistent=None, # persistent structures [H,W], 0 where there is none
-                      kmeans=None, # regions of spectral k-means [H,W]
-                      true=None, # true mask or classes [H,W]
-                      title:str|None=None, # above all panels
-                      spacing=None, # size of a pixel (row, column), for a scale bar
-                      unit:str="mm", # unit of `spacing`
-                      colors=None, # [n,3] in [0,1], row i for region i; None: `label_colors`
-                      width:float=7.0, # of the figure in inches
-                     ) -> Figure:
+
+def trajectory_figure(
+    image,  # [H,W] or [H,W,3] in [0,1]
+    levels,  # list of (title, labels [H,W]); a title that is no text is replaced by the number of regions
+    reconstruction=None,  # what the vectors remember of the image, like `image`
+    persistent=None,  # persistent structures [H,W], 0 where there is none
+    kmeans=None,  # regions of spectral k-means [H,W]
+    true=None,  # true mask or classes [H,W]
+    title: str | None = None,  # above all panels
+    spacing=None,  # size of a pixel (row, column), for a scale bar
+    unit: str = "mm",  # unit of `spacing`
+    colors=None,  # [n,3] in [0,1], row i for region i; None: `label_colors`
+    width: float = 7.0,  # of the figure in inches
+) -> Figure:
     "Image, reconstruction, granularities from fine to coarse, persistent structures, k-means and truth, side by side."
     image, spacing = _rgb(image), _check_spacing(spacing)
     groups = _panels(image, levels, reconstruction, persistent, kmeans, true, colors)
     panels = [p for group in groups for p in group]
-    rows = _grid(*map(len, groups), n_columns=max(2, int(width / .87)))
+    rows = _grid(*map(len, groups), n_columns=max(2, int(width / 0.87)))
     n_columns, h, w = max(map(len, rows)), *image.shape[:2]
     aspect = 1.0 if spacing is None else spacing[0] / spacing[1]
     panel = min(width / n_columns, 2.2)
-    height = panel * min(max(h * aspect / w, .12), 4) + .18
-    fig = _Figure(figsize=(panel * n_columns, height * len(rows) + (.25 if title else 0)), layout="constrained")
-    fig.get_layout_engine().set(w_pad=.02, h_pad=.02, wspace=.02, hspace=.02)
-    grid = fig.add_gridspec(len(rows), 2 * n_columns)                           # two columns a panel: shorter rows are centred
+    height = panel * min(max(h * aspect / w, 0.12), 4) + 0.18
+    fig = _Figure(figsize=(panel * n_columns, height * len(rows) + (0.25 if title else 0)), layout="constrained")
+    fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    grid = fig.add_gridspec(len(rows), 2 * n_columns)  # two columns a panel: shorter rows are centred
     for r, row in enumerate(rows):
         start = n_columns - len(row)
         for c, k in enumerate(row):
-            ax = fig.add_subplot(grid[r, start + 2 * c:start + 2 * c + 2])
+            ax = fig.add_subplot(grid[r, start + 2 * c : start + 2 * c + 2])
             _picture(ax, panels[k][1], panels[k][0], aspect)
-            if k == 0 and spacing is not None: _scale_bar(ax, (h, w), spacing, unit)
-    if title: fig.suptitle(title, fontsize=_TEXT + 1.5)
+            if k == 0 and spacing is not None:
+                _scale_bar(ax, (h, w), spacing, unit)
+    if title:
+        fig.suptitle(title, fontsize=_TEXT + 1.5)
     return fig
 
 # %% ../nbs/40_figures.ipynb #d8e15f0a
@@ -246,307 +348,559 @@ def _edges(mask):
     "The outline of a mask, as segments along the edges of its pixels [n,2,2]."
     m = np.pad(np.asarray(mask, bool), 1).astype(np.int8)
     (r, c), (s, d) = np.nonzero(np.diff(m, axis=0)), np.nonzero(np.diff(m, axis=1))
-    flat = np.stack([np.stack([c - 1.5, r - .5], -1), np.stack([c - .5, r - .5], -1)], 1)
-    upright = np.stack([np.stack([d - .5, s - 1.5], -1), np.stack([d - .5, s - .5], -1)], 1)
+    flat = np.stack([np.stack([c - 1.5, r - 0.5], -1), np.stack([c - 0.5, r - 0.5], -1)], 1)
+    upright = np.stack([np.stack([d - 0.5, s - 1.5], -1), np.stack([d - 0.5, s - 0.5], -1)], 1)
     return np.concatenate([flat, upright])
 
-def _outline(ax, mask, color, width=1.2):
-    for w, c in ((width + 1, "w"), (width, color)): ax.add_collection(LineCollection(_edges(mask), colors=c, linewidths=w, capstyle="projecting", alpha=1 if c == color else .6))
 
-def mask_figure(image, # [H,W] or [H,W,3] in [0,1]
-                mask, # the mask [H,W]
-                hint=None, # (row, column) that was pointed at, or a box (r0, c0, r1, c1)
-                true=None, # true mask [H,W]
-                title:str|None=None, # above the second picture
-                spacing=None, # size of a pixel (row, column), for a scale bar
-                unit:str="mm", # unit of `spacing`
-                width:float=4.6, # of the figure in inches
-               ) -> Figure:
+def _outline(ax, mask, color, width=1.2):
+    for w, c in ((width + 1, "w"), (width, color)):
+        ax.add_collection(
+            LineCollection(_edges(mask), colors=c, linewidths=w, capstyle="projecting", alpha=1 if c == color else 0.6)
+        )
+
+
+def mask_figure(
+    image,  # [H,W] or [H,W,3] in [0,1]
+    mask,  # the mask [H,W]
+    hint=None,  # (row, column) that was pointed at, or a box (r0, c0, r1, c1)
+    true=None,  # true mask [H,W]
+    title: str | None = None,  # above the second picture
+    spacing=None,  # size of a pixel (row, column), for a scale bar
+    unit: str = "mm",  # unit of `spacing`
+    width: float = 4.6,  # of the figure in inches
+) -> Figure:
     "The image with the hint, and the mask over it with its outline (sky blue) and that of the truth (yellow)."
     rgb, spacing = _rgb(image), _check_spacing(spacing)
     mask = _labels(mask, "mask", rgb.shape[:2]) != 0
-    h, w = mask.shape; aspect = 1.0 if spacing is None else spacing[0] / spacing[1]
-    fig = _Figure(figsize=(width, width / 2 * min(max(h * aspect / w, .25), 3) + .25), layout="constrained")
+    h, w = mask.shape
+    aspect = 1.0 if spacing is None else spacing[0] / spacing[1]
+    fig = _Figure(figsize=(width, width / 2 * min(max(h * aspect / w, 0.25), 3) + 0.25), layout="constrained")
     left, right = fig.subplots(1, 2)
     _picture(left, rgb, "image" if hint is None else "image and hint", aspect)
-    _picture(right, overlay(rgb, mask, alpha=.3, outline=False, color=_MASK), title or "mask", aspect)
+    _picture(right, overlay(rgb, mask, alpha=0.3, outline=False, color=_MASK), title or "mask", aspect)
     _outline(right, mask, _MASK)
     if true is not None:
         _outline(right, _labels(true, "true", mask.shape) != 0, _TRUE)
-        if title is None: right.set_title("mask (blue), truth (yellow)", fontsize=_TEXT, pad=3)
-    if hint is not None: _draw_hint(left, hint, mask.shape)
-    if spacing is not None: _scale_bar(left, mask.shape, spacing, unit)
-    for ax in (left, right): ax.set(xlim=(-.5, w - .5), ylim=(h - .5, -.5))
+        if title is None:
+            right.set_title("mask (blue), truth (yellow)", fontsize=_TEXT, pad=3)
+    if hint is not None:
+        _draw_hint(left, hint, mask.shape)
+    if spacing is not None:
+        _scale_bar(left, mask.shape, spacing, unit)
+    for ax in (left, right):
+        ax.set(xlim=(-0.5, w - 0.5), ylim=(h - 0.5, -0.5))
     return fig
+
 
 def _draw_hint(ax, hint, shape, color=None):
     "Ringed points, a box, or marked pixels."
     color, p = color or _HINT, np.asarray(hint)
     if p.shape == tuple(shape):
-        if np.count_nonzero(p) > .02 * p.size: _outline(ax, p != 0, color)
-        else: ax.scatter(*np.nonzero(p)[::-1], s=5, color=color, marker="s", linewidths=0)
+        if np.count_nonzero(p) > 0.02 * p.size:
+            _outline(ax, p != 0, color)
+        else:
+            ax.scatter(*np.nonzero(p)[::-1], s=5, color=color, marker="s", linewidths=0)
         return
-    if p.shape not in ((2,), (4,)) and (p.ndim != 2 or p.shape[1] != 2) or (p < 0).any() or (p > np.resize(shape, p.shape)).any(): raise ValueError(f"hint: {hint}, expected (row, column), several of them, a box (r0, c0, r1, c1) inside {list(shape)}, or a mask of that shape.")
-    if p.shape == (4,): ax.add_patch(Rectangle((p[1] - .5, p[0] - .5), p[3] - p[1], p[2] - p[0], fill=False, color=color, lw=1.5)); return
+    if (
+        p.shape not in ((2,), (4,))
+        and (p.ndim != 2 or p.shape[1] != 2)
+        or (p < 0).any()
+        or (p > np.resize(shape, p.shape)).any()
+    ):
+        raise ValueError(
+            f"hint: {hint}, expected (row, column), several of them, a box (r0, c0, r1, c1) inside {list(shape)}, or a mask of that shape."
+        )
+    if p.shape == (4,):
+        ax.add_patch(Rectangle((p[1] - 0.5, p[0] - 0.5), p[3] - p[1], p[2] - p[0], fill=False, color=color, lw=1.5))
+        return
     for row, col in np.atleast_2d(p):
-        for size, edge in ((9, "w"), (6, color)): ax.plot(col, row, "o", ms=size, mfc="none" if edge == "w" else edge, mec=edge, mew=1.2)
+        for size, edge in ((9, "w"), (6, color)):
+            ax.plot(col, row, "o", ms=size, mfc="none" if edge == "w" else edge, mec=edge, mew=1.2)
 
-def hints_figure(image, # [H,W] or [H,W,3] in [0,1]
-                 hints, # list of (title, hint, negative hint or None, mask [H,W])
-                 true=None, # true mask [H,W]
-                 width:float=7.0, # of the figure in inches
-                ) -> Figure:
+
+def hints_figure(
+    image,  # [H,W] or [H,W,3] in [0,1]
+    hints,  # list of (title, hint, negative hint or None, mask [H,W])
+    true=None,  # true mask [H,W]
+    width: float = 7.0,  # of the figure in inches
+) -> Figure:
     "Several hints on one image and what they mean: positive ones in vermilion, negative ones in black, masks sky blue, the truth yellow."
-    if not hints: raise ValueError("hints: none given, expected at least one (title, hint, negative hint or None, mask).")
-    rgb = _rgb(image); (h, w), n = rgb.shape[:2], len(hints)
-    fig = _Figure(figsize=(width, width / n * min(max(h / w, .25), 3) + .25), layout="constrained")
-    fig.get_layout_engine().set(w_pad=.02, h_pad=.02, wspace=.02)
+    if not hints:
+        raise ValueError("hints: none given, expected at least one (title, hint, negative hint or None, mask).")
+    rgb = _rgb(image)
+    (h, w), n = rgb.shape[:2], len(hints)
+    fig = _Figure(figsize=(width, width / n * min(max(h / w, 0.25), 3) + 0.25), layout="constrained")
+    fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02)
     for ax, (title, hint, negative, mask) in zip(np.atleast_1d(fig.subplots(1, n)), hints):
         mask = _labels(mask, "mask", rgb.shape[:2]) != 0
-        _picture(ax, overlay(rgb, mask, alpha=.3, outline=False, color=_MASK), title); _outline(ax, mask, _MASK)
-        if true is not None: _outline(ax, _labels(true, "true", mask.shape) != 0, _TRUE, .8)
+        _picture(ax, overlay(rgb, mask, alpha=0.3, outline=False, color=_MASK), title)
+        _outline(ax, mask, _MASK)
+        if true is not None:
+            _outline(ax, _labels(true, "true", mask.shape) != 0, _TRUE, 0.8)
         _draw_hint(ax, hint, mask.shape)
-        if negative is not None: _draw_hint(ax, negative, mask.shape, "k")
-        ax.set(xlim=(-.5, w - .5), ylim=(h - .5, -.5))
+        if negative is not None:
+            _draw_hint(ax, negative, mask.shape, "k")
+        ax.set(xlim=(-0.5, w - 0.5), ylim=(h - 0.5, -0.5))
     return fig
 
 # %% ../nbs/40_figures.ipynb #a55e46b9
 def _rows(parent, share):
     "A row for each structure: leaves in the order of a walk from the root that takes the larger branch first, others between their parts."
-    m = len(parent); row, parts = np.zeros(m), [[] for _ in range(m)]
-    for v in range(m - 1): parts[parent[v]].append(v)
+    m = len(parent)
+    row, parts = np.zeros(m), [[] for _ in range(m)]
+    for v in range(m - 1):
+        parts[parent[v]].append(v)
     stack, n = [m - 1], 0
     while stack:
         v = stack.pop()
-        if not parts[v]: row[v] = n; n += 1
+        if not parts[v]:
+            row[v] = n
+            n += 1
         stack += sorted(parts[v], key=lambda u: share[u])
     for v in range(m):
-        if parts[v]: row[v] = np.mean(row[parts[v]])
+        if parts[v]:
+            row[v] = np.mean(row[parts[v]])
     return row, parts
 
-def tree_figure(tree, # `cuts.tree.CondensationTree`
-                min_share:float=0.01, # of the total mass, that a structure has at least
-                colors=None, # [n,3] in [0,1], row i for region i; None: those of the label maps
-                chosen=None, # region [n] of each leaf, −1 for none, as `lasting_regions` gives them: those are drawn full, others pale
-                width:float=5.5, # of the figure in inches
-               ) -> Figure:
+
+def tree_figure(
+    tree,  # `cuts.tree.CondensationTree`
+    min_share: float = 0.01,  # of the total mass, that a structure has at least
+    colors=None,  # [n,3] in [0,1], row i for region i; None: those of the label maps
+    chosen=None,  # region [n] of each leaf, −1 for none, as `lasting_regions` gives them: those are drawn full, others pale
+    width: float = 5.5,  # of the figure in inches
+) -> Figure:
     "The structures of a tree: bars as long as they live, as thick as the root of their share."
     them, nodes = structures(tree, min_share), tree.nodes
-    colors, end = label_colors(256)[1:] if colors is None else np.asarray(colors), (tree.death[1] if len(tree) > 1 else 1.) * 1.06
+    colors, end = (
+        label_colors(256)[1:] if colors is None else np.asarray(colors),
+        (tree.death[1] if len(tree) > 1 else 1.0) * 1.06,
+    )
     row, parts = _rows(them.parent, them.share)
-    painted = None if chosen is None else np.bincount(np.asarray(chosen) + 1, tree.mass, len(tree) + 1)[1:]        # mass of each region's colour
-    full = np.ones(len(row), bool) if chosen is None else np.isclose(painted[nodes.region[them.node]], nodes.mass[them.node])
-    fig = _Figure(figsize=(width, min(.8 + .14 * (row.max() + 1), 7)), layout="constrained"); ax = fig.add_subplot()
+    painted = (
+        None if chosen is None else np.bincount(np.asarray(chosen) + 1, tree.mass, len(tree) + 1)[1:]
+    )  # mass of each region's colour
+    full = (
+        np.ones(len(row), bool)
+        if chosen is None
+        else np.isclose(painted[nodes.region[them.node]], nodes.mass[them.node])
+    )
+    fig = _Figure(figsize=(width, min(0.8 + 0.14 * (row.max() + 1), 7)), layout="constrained")
+    ax = fig.add_subplot()
     for v in range(len(row)):
         color, until = colors[nodes.region[them.node[v]] % len(colors)], min(them.ended[v], end)
-        if parts[v]: ax.plot([them.born[v]] * 2, row[[min(parts[v], key=lambda u: row[u]), max(parts[v], key=lambda u: row[u])]], color=".6", lw=.6, zorder=1)
-        ax.plot([them.born[v], until], [row[v]] * 2, color=color, lw=1 + 7 * them.share[v]**.5, alpha=1 if full[v] else .25, solid_capstyle="butt", zorder=2)
-    ax.set(xlabel="time τ (doublings of ε)", xlim=(0, end), ylim=(row.max() + .7, -.7), yticks=[]); ax.spines[["top", "right", "left"]].set_visible(False)
+        if parts[v]:
+            ax.plot(
+                [them.born[v]] * 2,
+                row[[min(parts[v], key=lambda u: row[u]), max(parts[v], key=lambda u: row[u])]],
+                color=".6",
+                lw=0.6,
+                zorder=1,
+            )
+        ax.plot(
+            [them.born[v], until],
+            [row[v]] * 2,
+            color=color,
+            lw=1 + 7 * them.share[v] ** 0.5,
+            alpha=1 if full[v] else 0.25,
+            solid_capstyle="butt",
+            zorder=2,
+        )
+    ax.set(xlabel="time τ (doublings of ε)", xlim=(0, end), ylim=(row.max() + 0.7, -0.7), yticks=[])
+    ax.spines[["top", "right", "left"]].set_visible(False)
     return fig
 
 # %% ../nbs/40_figures.ipynb #365ace48
 class Film:
     "An animated picture, as the text of an SVG file."
-    def __init__(self, svg:str): self.svg = svg
-    def _repr_svg_(self): return self.svg
-    def save(self, path): write_atomic(path, self.svg)
 
-def flow_animation(frames, # positions [N,2] of all points at each time
-                   groups=None, # [N] integers, the colour of each point
-                   label:str="points flowing together", # what a reader hears who sees nothing
-                   seconds:float=12., # of one round
-                   max_points:int=200, # a regular part of more
-                   max_frames:int=32,  # evenly spaced ones of more
-                   width:int=560, # in pixels
-                  ) -> Film:
+    def __init__(self, svg: str):
+        self.svg = svg
+
+    def _repr_svg_(self):
+        return self.svg
+
+    def save(self, path):
+        write_atomic(path, self.svg)
+
+
+def flow_animation(
+    frames,  # positions [N,2] of all points at each time
+    groups=None,  # [N] integers, the colour of each point
+    label: str = "points flowing together",  # what a reader hears who sees nothing
+    seconds: float = 12.0,  # of one round
+    max_points: int = 200,  # a regular part of more
+    max_frames: int = 32,  # evenly spaced ones of more
+    width: int = 560,  # in pixels
+) -> Film:
     "Points that move, as an SVG that moves by itself."
     frames = [np.asarray(f, float) for f in frames]
-    if not frames or any(f.shape != frames[0].shape or f.ndim != 2 or f.shape[1] != 2 or not len(f) for f in frames): raise ValueError("frames: expected arrays [N,2] of one shape, one for each time.")
+    if not frames or any(f.shape != frames[0].shape or f.ndim != 2 or f.shape[1] != 2 or not len(f) for f in frames):
+        raise ValueError("frames: expected arrays [N,2] of one shape, one for each time.")
     part = np.linspace(0, len(frames[0]) - 1, min(max_points, len(frames[0]))).round().astype(int)
-    x = np.stack([frames[i][part] for i in np.linspace(0, len(frames) - 1, min(max_frames, len(frames))).round().astype(int)])
+    x = np.stack(
+        [frames[i][part] for i in np.linspace(0, len(frames) - 1, min(max_frames, len(frames))).round().astype(int)]
+    )
     low, size = x.min((0, 1)), max(float(np.ptp(x[..., 0])), float(np.ptp(x[..., 1])), 1e-12)
     x = np.rint((x - low) / size * (width - 40) + 20).astype(int)
     height, colors = int(x[..., 1].max() + 20), label_colors(256)
     which = np.zeros(len(part), int) if groups is None else np.asarray(groups)[part]
-    moves = lambda name, values: f'<animate attributeName="{name}" values="{";".join(map(str, values))}" dur="{seconds:g}s" repeatCount="indefinite"/>'
-    dots = "".join(f'<circle r="4" cx="{x[0, i, 0]}" cy="{x[0, i, 1]}" fill="{to_hex(colors[1 + which[i] % 255])}">{moves("cx", x[:, i, 0])}{moves("cy", x[:, i, 1])}</circle>' for i in range(len(part)))
+    moves = lambda name, values: (
+        f'<animate attributeName="{name}" values="{";".join(map(str, values))}" dur="{seconds:g}s" repeatCount="indefinite"/>'
+    )
+    dots = "".join(
+        f'<circle r="4" cx="{x[0, i, 0]}" cy="{x[0, i, 1]}" fill="{to_hex(colors[1 + which[i] % 255])}">{moves("cx", x[:, i, 0])}{moves("cy", x[:, i, 1])}</circle>'
+        for i in range(len(part))
+    )
     title = label.replace("&", "&amp;").replace("<", "&lt;")
-    return Film(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" style="max-width:100%;height:auto;background:#fff"><title>{title}</title>{dots}</svg>')
+    return Film(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" style="max-width:100%;height:auto;background:#fff"><title>{title}</title>{dots}</svg>'
+    )
 
 # %% ../nbs/40_figures.ipynb #bd43c82a
 def _corner(ax, text, stroke):
     "A few characters at the lower right."
-    ax.text(.97, .03, text, color="w", fontsize=_TEXT - (stroke < .9), ha="right", va="bottom", transform=ax.transAxes, path_effects=[withStroke(linewidth=2, foreground="k")])
+    ax.text(
+        0.97,
+        0.03,
+        text,
+        color="w",
+        fontsize=_TEXT - (stroke < 0.9),
+        ha="right",
+        va="bottom",
+        transform=ax.transAxes,
+        path_effects=[withStroke(linewidth=2, foreground="k")],
+    )
 
-def _cell(ax, labels, rgb, true, binary, separate, stroke=.9, unpainted=False, like=None):
+
+def _cell(ax, labels, rgb, true, binary, separate, stroke=0.9, unpainted=False, like=None):
     "One result of one image: a mask, or regions."
     if labels is None:
-        ax.set(facecolor=".94", box_aspect=rgb.shape[0] / rgb.shape[1]); ax.text(.5, .5, "missing", color=".5", fontsize=_TEXT, ha="center", va="center", transform=ax.transAxes); return
+        ax.set(facecolor=".94", box_aspect=rgb.shape[0] / rgb.shape[1])
+        ax.text(0.5, 0.5, "missing", color=".5", fontsize=_TEXT, ha="center", va="center", transform=ax.transAxes)
+        return
     labels = _labels(labels, shape=rgb.shape[:2])
     if not binary:
         picture = color_labels(labels if like is None else _recolor(labels, like))
-        if unpainted: picture[labels == 0] = 0                                       # where there is no structure
+        if unpainted:
+            picture[labels == 0] = 0  # where there is no structure
         _picture(ax, picture)
         return _corner(ax, _count(_n_regions(labels, unpainted)), stroke)
     mask = labels if labels.dtype == bool else labels != 0 if true is None else binarize(labels, true != 0)
-    _picture(ax, np.repeat(mask[..., None] * 1., 3, -1) if separate else rgb)
+    _picture(ax, np.repeat(mask[..., None] * 1.0, 3, -1) if separate else rgb)
     if not separate:
-        if (speckled := len(_edges(mask)) > mask.sum()): ax.images[0].set_data(overlay(rgb, mask, outline=False))     # its outlines would cover everything
-        if true is not None: _outline(ax, true != 0, _TRUE, stroke)
-        if not speckled: _outline(ax, mask, _MASK, stroke)
-    if true is not None: _corner(ax, f"{dice(mask, true != 0):.2f}", stroke)
+        if speckled := len(_edges(mask)) > mask.sum():
+            ax.images[0].set_data(overlay(rgb, mask, outline=False))  # its outlines would cover everything
+        if true is not None:
+            _outline(ax, true != 0, _TRUE, stroke)
+        if not speckled:
+            _outline(ax, mask, _MASK, stroke)
+    if true is not None:
+        _corner(ax, f"{dice(mask, true != 0):.2f}", stroke)
+
 
 def _legend(fig, binary, separate, has_truth):
     "Below the pictures: what the outlines and the numbers are."
     line = lambda color: Line2D([], [], color=color, lw=1.6, path_effects=[withStroke(linewidth=3, foreground=".35")])
-    shown = [] if separate or not binary else [(line(_MASK), "what a method found")] + [(line(_TRUE), "truth")] * has_truth
-    if binary and has_truth: shown.append((Line2D([], [], ls="none"), "number: Dice, 1 where both agree"))
-    if shown: fig.legend(*zip(*shown), loc="outside lower center", ncols=3, fontsize=_TEXT - .5, frameon=False, handlelength=1.4, borderpad=.1)
+    shown = (
+        [] if separate or not binary else [(line(_MASK), "what a method found")] + [(line(_TRUE), "truth")] * has_truth
+    )
+    if binary and has_truth:
+        shown.append((Line2D([], [], ls="none"), "number: Dice, 1 where both agree"))
+    if shown:
+        fig.legend(
+            *zip(*shown),
+            loc="outside lower center",
+            ncols=3,
+            fontsize=_TEXT - 0.5,
+            frameon=False,
+            handlelength=1.4,
+            borderpad=0.1,
+        )
 
-def comparison_figure(rows, # list of dicts: image [H,W] or [H,W,3] in [0,1]; results: title → mask (bool), region numbers [H,W], or None; and, if known, true [H,W], name, and like: regions whose colours the others take, the truth if not given
-                      binary:bool=True, # regions become a mask by the oracle label; without a truth all but 0
-                      separate:bool=False, # masks by themselves, instead of outlines over the image
-                      width:float=7.0, # of the figure in inches
-                     ) -> Figure:
+
+def comparison_figure(
+    rows,  # list of dicts: image [H,W] or [H,W,3] in [0,1]; results: title → mask (bool), region numbers [H,W], or None; and, if known, true [H,W], name, and like: regions whose colours the others take, the truth if not given
+    binary: bool = True,  # regions become a mask by the oracle label; without a truth all but 0
+    separate: bool = False,  # masks by themselves, instead of outlines over the image
+    width: float = 7.0,  # of the figure in inches
+) -> Figure:
     "Images in rows, methods in columns, in several lines where they are many; outlines of masks sky blue, of the truth yellow."
-    if not rows: raise ValueError("rows: none given, expected at least one dict with `image` and `results`.")
+    if not rows:
+        raise ValueError("rows: none given, expected at least one dict with `image` and `results`.")
     titles = list(dict.fromkeys(t for row in rows for t in row["results"]))
-    if not titles: raise ValueError("rows: no results in them, expected a dict title → mask or regions.")
+    if not titles:
+        raise ValueError("rows: no results in them, expected a dict title → mask or regions.")
     shown = ["image", *(["truth"] if any(row.get("true") is not None for row in rows) else []), *titles]
-    lines = -(-len(shown) // max(int(width / .8), 2)); columns = -(-len(shown) // lines)    # nothing is legible on less than 0.8 inches
-    panel = width / columns; stroke, text = min(.9, .9 * panel), _TEXT - (lines > 1)
-    heights = [min(max(np.shape(row["image"])[0] / np.shape(row["image"])[1], .25), 4) for row in rows]
-    headings = [textwrap.fill(title.replace(" = ", "\u00a0=\u00a0"), max(int(105 * panel / text), 6), break_long_words=False) for title in shown]
+    lines = -(-len(shown) // max(int(width / 0.8), 2))
+    columns = -(-len(shown) // lines)  # nothing is legible on less than 0.8 inches
+    panel = width / columns
+    stroke, text = min(0.9, 0.9 * panel), _TEXT - (lines > 1)
+    heights = [min(max(np.shape(row["image"])[0] / np.shape(row["image"])[1], 0.25), 4) for row in rows]
+    headings = [
+        textwrap.fill(title.replace(" = ", "\u00a0=\u00a0"), max(int(105 * panel / text), 6), break_long_words=False)
+        for title in shown
+    ]
     above = (max(h.count("\n") for h in headings) + 1) * text / 60
-    fig = _Figure(figsize=(width, lines * panel * sum(heights) + (lines * len(rows) if lines > 1 else 1) * above + .06 * len(rows) + .22 * binary), layout="constrained")
-    fig.get_layout_engine().set(w_pad=.012, h_pad=.012, wspace=.01, hspace=.01)
+    fig = _Figure(
+        figsize=(
+            width,
+            lines * panel * sum(heights)
+            + (lines * len(rows) if lines > 1 else 1) * above
+            + 0.06 * len(rows)
+            + 0.22 * binary,
+        ),
+        layout="constrained",
+    )
+    fig.get_layout_engine().set(w_pad=0.012, h_pad=0.012, wspace=0.01, hspace=0.01)
     _legend(fig, binary, separate, "truth" in shown)
-    blocks = fig.subplots(len(rows) * lines, columns, squeeze=False, height_ratios=np.repeat(heights, lines)).reshape(len(rows), -1)
+    blocks = fig.subplots(len(rows) * lines, columns, squeeze=False, height_ratios=np.repeat(heights, lines)).reshape(
+        len(rows), -1
+    )
     for number, (row, axes) in enumerate(zip(rows, blocks)):
         rgb, true = _rgb(row["image"]), row.get("true")
-        if true is not None: true = _labels(true, "true", rgb.shape[:2])
-        for ax in axes[len(shown):]: ax.remove()
+        if true is not None:
+            true = _labels(true, "true", rgb.shape[:2])
+        for ax in axes[len(shown) :]:
+            ax.remove()
         for ax, title, heading in zip(axes, shown, headings):
             ax.set(xticks=[], yticks=[])
-            if title == "image": _picture(ax, rgb)
-            elif title == "truth" and true is None: _cell(ax, None, rgb, None, binary, separate)
-            elif title == "truth": _picture(ax, color_labels(true) if not binary else np.repeat((true != 0)[..., None] * 1., 3, -1) if separate else rgb)
-            else: _cell(ax, row["results"].get(title), rgb, true, binary, separate, stroke, title.endswith("persistent"), row.get("like", true))
-            if title == "truth" and true is not None and binary and not separate: _outline(ax, true != 0, _TRUE, stroke)
-            ax.set(xlim=(-.5, rgb.shape[1] - .5), ylim=(rgb.shape[0] - .5, -.5))
-            if number == 0 or lines > 1: ax.set_title(heading, fontsize=text, pad=2)
+            if title == "image":
+                _picture(ax, rgb)
+            elif title == "truth" and true is None:
+                _cell(ax, None, rgb, None, binary, separate)
+            elif title == "truth":
+                _picture(
+                    ax,
+                    color_labels(true)
+                    if not binary
+                    else np.repeat((true != 0)[..., None] * 1.0, 3, -1)
+                    if separate
+                    else rgb,
+                )
+            else:
+                _cell(
+                    ax,
+                    row["results"].get(title),
+                    rgb,
+                    true,
+                    binary,
+                    separate,
+                    stroke,
+                    title.endswith("persistent"),
+                    row.get("like", true),
+                )
+            if title == "truth" and true is not None and binary and not separate:
+                _outline(ax, true != 0, _TRUE, stroke)
+            ax.set(xlim=(-0.5, rgb.shape[1] - 0.5), ylim=(rgb.shape[0] - 0.5, -0.5))
+            if number == 0 or lines > 1:
+                ax.set_title(heading, fontsize=text, pad=2)
         most = max(int(120 * panel * heights[number] / text), 5)
-        if name := row.get("name"): axes[0].set_ylabel(name if len(name) <= most else f"{name[:most // 2]}…{name[-((most - 1) // 2):]}", fontsize=text - .5)
+        if name := row.get("name"):
+            axes[0].set_ylabel(
+                name if len(name) <= most else f"{name[: most // 2]}…{name[-((most - 1) // 2) :]}", fontsize=text - 0.5
+            )
     return fig
 
 # %% ../nbs/40_figures.ipynb #b6e00ca3
 _ORACLE_COLORS = {"none": "#999999", "label": "#0072B2", "label and level": "#E69F00"}
 
+
 def _score_axis(ax, score, unit, names):
     "Methods from top to bottom."
-    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - .4, -.6))
-    ax.set_xlabel(TITLES[score].format(unit), fontsize=_TEXT); ax.tick_params(labelsize=_TEXT, length=0)
-    ax.grid(axis="x", color=".9", lw=.6); ax.set_axisbelow(True); ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
+    ax.set_xlabel(TITLES[score].format(unit), fontsize=_TEXT)
+    ax.tick_params(labelsize=_TEXT, length=0)
+    ax.grid(axis="x", color=".9", lw=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
 
-def bars_figure(summary, # of `cuts.metrics.summarise`
-                scores=("dice", "hausdorff"), # names of `cuts.metrics.TITLES`, a panel each
-                width:float=7.0, # of the figure in inches
-               ) -> Figure:
+
+def bars_figure(
+    summary,  # of `cuts.metrics.summarise`
+    scores=("dice", "hausdorff"),  # names of `cuts.metrics.TITLES`, a panel each
+    width: float = 7.0,  # of the figure in inches
+) -> Figure:
     "Mean scores of methods, with their standard deviation over seeds; colours tell what the truth was asked for."
-    if not len(summary): raise ValueError("summary: no line in it, so there is nothing to draw. Score images whose truth is known.")
-    if unknown := [s for s in scores if s not in TITLES]: raise ValueError(f"scores: {unknown[0]!r}, expected some of {', '.join(TITLES)}.")
+    if not len(summary):
+        raise ValueError("summary: no line in it, so there is nothing to draw. Score images whose truth is known.")
+    if unknown := [s for s in scores if s not in TITLES]:
+        raise ValueError(f"scores: {unknown[0]!r}, expected some of {', '.join(TITLES)}.")
     unit, places = "/".join(dict.fromkeys(summary.unit)), np.arange(len(summary))
-    fig = _Figure(figsize=(width, .2 * len(summary) + .75), layout="constrained")
+    fig = _Figure(figsize=(width, 0.2 * len(summary) + 0.75), layout="constrained")
     axes = np.atleast_1d(fig.subplots(1, len(scores), sharey=True))
     for ax, score in zip(axes, scores):
         several = summary.seeds.to_numpy() > 1
-        ax.barh(places, summary[score], .66, color=[_ORACLE_COLORS[o] for o in summary.oracle])
-        ax.errorbar(summary[score][several], places[several], xerr=summary[f"{score}_std"][several], fmt="none", ecolor="k", elinewidth=.9, capsize=2)
+        ax.barh(places, summary[score], 0.66, color=[_ORACLE_COLORS[o] for o in summary.oracle])
+        ax.errorbar(
+            summary[score][several],
+            places[several],
+            xerr=summary[f"{score}_std"][several],
+            fmt="none",
+            ecolor="k",
+            elinewidth=0.9,
+            capsize=2,
+        )
         _score_axis(ax, score, unit, summary.method)
-        if score in ("dice", "iou", "surface_dice"): ax.set_xlim(0, 1)
+        if score in ("dice", "iou", "surface_dice"):
+            ax.set_xlim(0, 1)
     there = [o for o in _ORACLE_COLORS if o in set(summary.oracle)]
-    fig.legend(handles=[Rectangle((0, 0), 1, 1, color=_ORACLE_COLORS[o]) for o in there], labels=[f"oracle: {o}" for o in there], loc="outside upper right", ncols=3, fontsize=_TEXT, frameon=False, handlelength=1)
+    fig.legend(
+        handles=[Rectangle((0, 0), 1, 1, color=_ORACLE_COLORS[o]) for o in there],
+        labels=[f"oracle: {o}" for o in there],
+        loc="outside upper right",
+        ncols=3,
+        fontsize=_TEXT,
+        frameon=False,
+        handlelength=1,
+    )
     return fig
 
-def boxes_figure(frame, # of `cuts.metrics.table`
-                 score:str="dice", # name of `cuts.metrics.TITLES`
-                 width:float=7.0, # of the figure in inches
-                ) -> Figure:
+
+def boxes_figure(
+    frame,  # of `cuts.metrics.table`
+    score: str = "dice",  # name of `cuts.metrics.TITLES`
+    width: float = 7.0,  # of the figure in inches
+) -> Figure:
     "The images of each method: mean over seeds of one score, as boxes and dots."
-    if score not in TITLES: raise ValueError(f"score: {score!r}, expected one of {', '.join(TITLES)}.")
+    if score not in TITLES:
+        raise ValueError(f"score: {score!r}, expected one of {', '.join(TITLES)}.")
     frame = frame[frame.empty_truth == 0]
-    if not len(frame): raise ValueError("frame: no row whose truth is not empty, so there is nothing to draw.")
+    if not len(frame):
+        raise ValueError("frame: no row whose truth is not empty, so there is nothing to draw.")
     groups = frame.groupby(["method", "oracle", "image"], sort=False)[score].mean().groupby(level=[0, 1], sort=False)
     names, values = [k for k, _ in groups], [x.to_numpy() for _, x in groups]
-    fig = _Figure(figsize=(width, .26 * len(names) + .5), layout="constrained"); ax = fig.subplots()
-    made = ax.boxplot(values, positions=range(len(names)), orientation="horizontal", widths=.6, showfliers=False, patch_artist=True, medianprops=dict(color="k", lw=1.2), whiskerprops=dict(lw=.8), capprops=dict(lw=.8))
-    for box, (_, oracle) in zip(made["boxes"], names): box.set(facecolor=_ORACLE_COLORS[oracle], alpha=.45, linewidth=.8)
-    for i, x in enumerate(values): ax.plot(x, i + .2 * np.sin(np.arange(len(x)) * 2.4), ".", color="k", ms=2.2, alpha=.6)
+    fig = _Figure(figsize=(width, 0.26 * len(names) + 0.5), layout="constrained")
+    ax = fig.subplots()
+    made = ax.boxplot(
+        values,
+        positions=range(len(names)),
+        orientation="horizontal",
+        widths=0.6,
+        showfliers=False,
+        patch_artist=True,
+        medianprops=dict(color="k", lw=1.2),
+        whiskerprops=dict(lw=0.8),
+        capprops=dict(lw=0.8),
+    )
+    for box, (_, oracle) in zip(made["boxes"], names):
+        box.set(facecolor=_ORACLE_COLORS[oracle], alpha=0.45, linewidth=0.8)
+    for i, x in enumerate(values):
+        ax.plot(x, i + 0.2 * np.sin(np.arange(len(x)) * 2.4), ".", color="k", ms=2.2, alpha=0.6)
     _score_axis(ax, score, "/".join(dict.fromkeys(frame.unit)), [method for method, _ in names])
     return fig
 
 # %% ../nbs/40_figures.ipynb #20d9ff74
-def embedding_figure(image, # [H,W] or [H,W,3] in [0,1]
-                     points, # coordinates of some pixels [N,2]
-                     index, # which pixels these are [N], as positions in the flattened image
-                     levels, # list of (title, labels [H,W]); a title that is no text is replaced by the number of regions
-                     axis:str="PHATE", # what the coordinates are called
-                     width:float=7.0, # of the figure in inches
-                    ) -> Figure:
+def embedding_figure(
+    image,  # [H,W] or [H,W,3] in [0,1]
+    points,  # coordinates of some pixels [N,2]
+    index,  # which pixels these are [N], as positions in the flattened image
+    levels,  # list of (title, labels [H,W]); a title that is no text is replaced by the number of regions
+    axis: str = "PHATE",  # what the coordinates are called
+    width: float = 7.0,  # of the figure in inches
+) -> Figure:
     "An image at several levels, and below its pixels in two coordinates in the same colours."
     rgb, points, index = _rgb(image), np.asarray(points, float), np.asarray(index)
-    if points.ndim != 2 or points.shape[1] != 2 or index.shape != points.shape[:1]: raise ValueError(f"points {list(points.shape)} and index {list(index.shape)}: expected [N,2] and [N].")
-    if not levels: raise ValueError("levels: none given, expected at least one (title, labels).")
-    if len(index) and not (0 <= index.min() and index.max() < rgb.shape[0] * rgb.shape[1]): raise ValueError(f"index: from {index.min()} to {index.max()}, but the image has {rgb.shape[0] * rgb.shape[1]} pixels.")
-    columns = [("image", None), *((t if isinstance(t, str) else _count(_n_regions(l)), _labels(l, f"level {t}", rgb.shape[:2])) for t, l in levels)]
+    if points.ndim != 2 or points.shape[1] != 2 or index.shape != points.shape[:1]:
+        raise ValueError(f"points {list(points.shape)} and index {list(index.shape)}: expected [N,2] and [N].")
+    if not levels:
+        raise ValueError("levels: none given, expected at least one (title, labels).")
+    if len(index) and not (0 <= index.min() and index.max() < rgb.shape[0] * rgb.shape[1]):
+        raise ValueError(
+            f"index: from {index.min()} to {index.max()}, but the image has {rgb.shape[0] * rgb.shape[1]} pixels."
+        )
+    columns = [
+        ("image", None),
+        *(
+            (t if isinstance(t, str) else _count(_n_regions(l)), _labels(l, f"level {t}", rgb.shape[:2]))
+            for t, l in levels
+        ),
+    ]
     panel = width / len(columns)
-    fig = _Figure(figsize=(width, panel * (min(max(rgb.shape[0] / rgb.shape[1], .25), 4) + 1) + .3), layout="constrained")
-    fig.get_layout_engine().set(w_pad=.02, h_pad=.02, wspace=.02, hspace=.02)
-    order = np.random.default_rng(0).permutation(len(index))             # no region lies on top of all others
+    fig = _Figure(
+        figsize=(width, panel * (min(max(rgb.shape[0] / rgb.shape[1], 0.25), 4) + 1) + 0.3), layout="constrained"
+    )
+    fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    order = np.random.default_rng(0).permutation(len(index))  # no region lies on top of all others
     for (title, labels), above, below in zip(columns, *fig.subplots(2, len(columns))):
         _picture(above, rgb if labels is None else color_labels(labels), title)
         colors = (rgb if labels is None else color_labels(labels)).reshape(-1, 3)[index[order]]
-        below.scatter(*points[order].T, s=max(.4, min(6, 3000 / max(len(index), 1))), c=colors, linewidths=0, rasterized=True)
-        below.set(xticks=[], yticks=[], box_aspect=1); below.set_xlabel(f"{axis} 1", fontsize=_TEXT - 1)
-        for spine in below.spines.values(): spine.set(linewidth=.4, color=".4")
+        below.scatter(
+            *points[order].T, s=max(0.4, min(6, 3000 / max(len(index), 1))), c=colors, linewidths=0, rasterized=True
+        )
+        below.set(xticks=[], yticks=[], box_aspect=1)
+        below.set_xlabel(f"{axis} 1", fontsize=_TEXT - 1)
+        for spine in below.spines.values():
+            spine.set(linewidth=0.4, color=".4")
     fig.axes[len(columns)].set_ylabel(f"{axis} 2", fontsize=_TEXT - 1)
     return fig
 
 # %% ../nbs/40_figures.ipynb #8066c533
-def weight_figure(scores, # DataFrame: weight, method, mean, std; a line for each method
-                  ylabel:str="Dice",
-                  width:float=3.6, # of the figure in inches
-                 ) -> Figure:
+def weight_figure(
+    scores,  # DataFrame: weight, method, mean, std; a line for each method
+    ylabel: str = "Dice",
+    width: float = 3.6,  # of the figure in inches
+) -> Figure:
     "A score over the weight λ of the contrastive loss, with its standard deviation over seeds."
-    if missing := {"weight", "method", "mean", "std"} - set(scores): raise ValueError(f"scores: no column {', '.join(sorted(missing))}, expected weight, method, mean, std.")
+    if missing := {"weight", "method", "mean", "std"} - set(scores):
+        raise ValueError(f"scores: no column {', '.join(sorted(missing))}, expected weight, method, mean, std.")
     weights = sorted(scores.weight.unique())
-    fig = _Figure(figsize=(width, .62 * width), layout="constrained"); ax = fig.subplots()
-    for color, (method, part) in zip(("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"), scores.groupby("method", sort=False)):
-        part = part.sort_values("weight"); x = [weights.index(w) for w in part.weight]
-        ax.errorbar(x, part["mean"], yerr=part["std"].fillna(0), color=color, marker="o", ms=3.5, lw=1.2, capsize=2, label=method)
-    ax.set(xticks=range(len(weights)), xticklabels=[f"{w:g}" for w in weights]); ax.set_xlabel("λ", fontsize=_TEXT); ax.set_ylabel(ylabel, fontsize=_TEXT)
-    ax.tick_params(labelsize=_TEXT); ax.legend(fontsize=_TEXT - .5, frameon=False); ax.spines[["top", "right"]].set_visible(False); ax.grid(axis="y", color=".9", lw=.6)
+    fig = _Figure(figsize=(width, 0.62 * width), layout="constrained")
+    ax = fig.subplots()
+    for color, (method, part) in zip(
+        ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"), scores.groupby("method", sort=False)
+    ):
+        part = part.sort_values("weight")
+        x = [weights.index(w) for w in part.weight]
+        ax.errorbar(
+            x,
+            part["mean"],
+            yerr=part["std"].fillna(0),
+            color=color,
+            marker="o",
+            ms=3.5,
+            lw=1.2,
+            capsize=2,
+            label=method,
+        )
+    ax.set(xticks=range(len(weights)), xticklabels=[f"{w:g}" for w in weights])
+    ax.set_xlabel("λ", fontsize=_TEXT)
+    ax.set_ylabel(ylabel, fontsize=_TEXT)
+    ax.tick_params(labelsize=_TEXT)
+    ax.legend(fontsize=_TEXT - 0.5, frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color=".9", lw=0.6)
     return fig
 
 # %% ../nbs/40_figures.ipynb #e35019cb
-def loss_figure(history, # list of dicts: epoch, loss, val_loss and, if known, the parts reconstruction, contrast and val_…
-                width:float=7.0, # of the figure in inches
-               ) -> Figure:
+def loss_figure(
+    history,  # list of dicts: epoch, loss, val_loss and, if known, the parts reconstruction, contrast and val_…
+    width: float = 7.0,  # of the figure in inches
+) -> Figure:
     "Losses over epochs, training and validation, with the best epoch marked."
-    if not history: raise ValueError("history: no epoch yet, expected at least one record with `loss` and `val_loss`.")
+    if not history:
+        raise ValueError("history: no epoch yet, expected at least one record with `loss` and `val_loss`.")
     parts = dict(loss="mixed loss", reconstruction="reconstruction", contrast="contrast")
     names = [k for k in parts if all(k in h for h in history)]
-    if len(names) == 1: parts["loss"] = "loss"
-    if "loss" not in names: raise ValueError(f"history: records with {', '.join(history[0])}, expected `loss` and `val_loss`.")
+    if len(names) == 1:
+        parts["loss"] = "loss"
+    if "loss" not in names:
+        raise ValueError(f"history: records with {', '.join(history[0])}, expected `loss` and `val_loss`.")
     epochs = np.array([h.get("epoch", i) for i, h in enumerate(history)]) + 1
     fig = _Figure(figsize=(width / 3 * len(names), 1.9), layout="constrained")
-    for ax, name in zip(np.atleast_1d(fig.subplots(1, len(names))), names): _losses(ax, epochs, history, name, parts[name])
-    fig.axes[0].legend(fontsize=_TEXT - .5, frameon=False)
+    for ax, name in zip(np.atleast_1d(fig.subplots(1, len(names))), names):
+        _losses(ax, epochs, history, name, parts[name])
+    fig.axes[0].legend(fontsize=_TEXT - 0.5, frameon=False)
     return fig
+
 
 class _Plain(LogFormatter):
     "0.3 instead of 3 × 10⁻¹ on a logarithmic axis."
-    def __call__(self, x, pos=None): return f"{x:.3g}" if super().__call__(x, pos) else ""
+
+    def __call__(self, x, pos=None):
+        return f"{x:.3g}" if super().__call__(x, pos) else ""
+
 
 def _losses(ax, epochs, history, name, title):
     "One loss over the epochs; the best epoch is that of the smallest mixed validation loss."
@@ -556,27 +910,52 @@ def _losses(ax, epochs, history, name, title):
     if np.isfinite(val).any():
         ax.plot(epochs, val, color="#0072B2", lw=1.4, marker=marker, label="validation")
         best = int(np.nanargmin([h.get("val_loss", np.nan) for h in history]))
-        ax.plot(epochs[best], val[best], "o", ms=5, mfc="w", mec="#D55E00", mew=1.4, label=f"best: epoch {epochs[best]}", zorder=3)
+        ax.plot(
+            epochs[best],
+            val[best],
+            "o",
+            ms=5,
+            mfc="w",
+            mec="#D55E00",
+            mew=1.4,
+            label=f"best: epoch {epochs[best]}",
+            zorder=3,
+        )
     if min(np.nanmin(x) for x in (train, val) if np.isfinite(x).any()) > 0:
-        ax.set_yscale("log"); ax.yaxis.set_major_formatter(_Plain()); ax.yaxis.set_minor_formatter(_Plain(minor_thresholds=(1, .4)))
-    ax.set_title(title, fontsize=_TEXT, pad=3); ax.set_xlabel("epoch", fontsize=_TEXT); ax.tick_params(labelsize=_TEXT - .5, which="both")
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(_Plain())
+        ax.yaxis.set_minor_formatter(_Plain(minor_thresholds=(1, 0.4)))
+    ax.set_title(title, fontsize=_TEXT, pad=3)
+    ax.set_xlabel("epoch", fontsize=_TEXT)
+    ax.tick_params(labelsize=_TEXT - 0.5, which="both")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-    ax.spines[["top", "right"]].set_visible(False); ax.grid(axis="y", color=".9", lw=.6)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color=".9", lw=0.6)
 
 # %% ../nbs/40_figures.ipynb #653b1850
-_FORMATS = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}, ".svg": {"Date": None, "Creator": None}}
+_FORMATS = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None},
+    ".svg": {"Date": None, "Creator": None},
+}
 _RC = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "cuts"}
-_rc_lock = threading.Lock() # matplotlib's settings are global
+_rc_lock = threading.Lock()  # matplotlib's settings are global
 
-def save_figure(fig:Figure, # of any function here, or any matplotlib figure
-                path, # .png, .pdf or .svg; its folder must exist
-                dpi:int=300, # resolution of a PNG, and of pictures inside a PDF
-               ) -> Path: # where it is
+
+def save_figure(
+    fig: Figure,  # of any function here, or any matplotlib figure
+    path,  # .png, .pdf or .svg; its folder must exist
+    dpi: int = 300,  # resolution of a PNG, and of pictures inside a PDF
+) -> Path:  # where it is
     "Write a figure, whole or not at all."
-    path = Path(path); kind = path.suffix.lower()
-    if kind not in _FORMATS: raise ValueError(f"{path}: ending {path.suffix!r}, expected one of {', '.join(_FORMATS)}.")
-    if not path.parent.is_dir(): raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in _FORMATS:
+        raise ValueError(f"{path}: ending {path.suffix!r}, expected one of {', '.join(_FORMATS)}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist. Make it first.")
     out = io.BytesIO()
-    with _rc_lock, matplotlib.rc_context(_RC): fig.savefig(out, format=kind[1:], dpi=dpi, metadata=_FORMATS[kind])
+    with _rc_lock, matplotlib.rc_context(_RC):
+        fig.savefig(out, format=kind[1:], dpi=dpi, metadata=_FORMATS[kind])
     write_atomic(path, out.getvalue())
     return path

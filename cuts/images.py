@@ -17,8 +17,22 @@ from pathlib import Path
 import numpy as np
 from .dicom import DICOM_SUFFIXES, encode_segmentation, is_dicom, read_dicom
 from .volumes import ITK_SUFFIXES, encode_itk, is_zarr, read_itk, read_zarr
-from .pixels import (BoundedFile, MAX_CHANNELS, MAX_PIXELS, VOLUME_AXES, ImageError, ImageTypeError, Pixels, check_finite, check_size, check_type,
-                         plane_affine, reading, reorient, suffix)
+from cuts.pixels import (
+    BoundedFile,
+    MAX_CHANNELS,
+    MAX_PIXELS,
+    VOLUME_AXES,
+    ImageError,
+    ImageTypeError,
+    Pixels,
+    check_finite,
+    check_size,
+    check_type,
+    plane_affine,
+    reading,
+    reorient,
+    suffix,
+)
 from .runs import write_atomic
 
 # %% ../nbs/00_images.ipynb #c33f788c
@@ -28,6 +42,7 @@ _LUMINANCE = np.array([0.2125, 0.7154, 0.0721], dtype=np.float32)  # of red, gre
 @dataclass(frozen=True, eq=False, repr=False)
 class Image:
     "One image, scaled for the network, with what is needed to measure in it and to write beside it."
+
     data: np.ndarray  # [C,*spatial] float32 in [-1,1]; two or three spatial axes
     spacing: tuple[float, ...] = ()  # distance of neighbours along each spatial axis, in `unit`; (): ones
     unit: str = "px"  # "mm" or "px"
@@ -35,83 +50,124 @@ class Image:
     source: str = "array"  # where it came from: a path or a description
     window: tuple[float, float] = (0.0, 1.0)  # the source values that became -1 and 1
     scaling: str = "unit interval"  # how the window was chosen
-    file_axes: str | None = None  # the axes of the file, such as "RAS", if they were exchanged; labels are written back that way
+    file_axes: str | None = (
+        None  # the axes of the file, such as "RAS", if they were exchanged; labels are written back that way
+    )
     files: tuple[str, ...] = ()  # the files that its planes came from, where labels need them: a DICOM series
 
     def __post_init__(self):
         if self.data.ndim not in (3, 4):
-            raise ImageError(f"{self.source}: an Image has data [C,H,W] or [C,D,H,W], found {list(self.data.shape)}. Use as_image for other arrays.")
+            raise ImageError(
+                f"{self.source}: an Image has data [C,H,W] or [C,D,H,W], found {list(self.data.shape)}. Use as_image for other arrays."
+            )
         spacing = tuple(float(s) for s in self.spacing) or (1.0,) * self.ndim
         if len(spacing) != self.ndim or not all(math.isfinite(s) and s > 0 for s in spacing):
-            raise ImageError(f"{self.source}: spacing={self.spacing}, expected {self.ndim} positive numbers, one for each spatial axis.")
+            raise ImageError(
+                f"{self.source}: spacing={self.spacing}, expected {self.ndim} positive numbers, one for each spatial axis."
+            )
         object.__setattr__(self, "spacing", spacing)
 
     @property
-    def n_channels(self) -> int: return self.data.shape[0]
+    def n_channels(self) -> int:
+        return self.data.shape[0]
 
     @property
-    def spatial(self) -> tuple[int, ...]: return self.data.shape[1:]
+    def spatial(self) -> tuple[int, ...]:
+        return self.data.shape[1:]
 
     @property
-    def ndim(self) -> int: return self.data.ndim - 1
+    def ndim(self) -> int:
+        return self.data.ndim - 1
 
     @property
-    def is_volume(self) -> bool: return self.ndim == 3
+    def is_volume(self) -> bool:
+        return self.ndim == 3
 
     @property
     def orientation(self) -> str:
         "What increases along each spatial axis: R, L, A, P, S or I, the nearest where axes are oblique; empty where no affine is known."
-        return "" if self.affine is None else "".join("LRPAIS"[2 * (k := int(np.abs(v).argmax())) + (v[k] > 0)] for v in self.affine[:3, :self.ndim].T)
+        return (
+            ""
+            if self.affine is None
+            else "".join(
+                "LRPAIS"[2 * (k := int(np.abs(v).argmax())) + (v[k] > 0)] for v in self.affine[:3, : self.ndim].T
+            )
+        )
 
-    def facts(self) -> dict: # plain values, for JSON
+    def facts(self) -> dict:  # plain values, for JSON
         "What is known about the image."
-        return dict(source=self.source, size=list(self.spatial), channels=self.n_channels, spacing=list(self.spacing), unit=self.unit, orientation=self.orientation or None,
-                    affine=None if self.affine is None else self.affine.tolist(), window=list(self.window), scaling=self.scaling, files=len(self.files) or 1)
+        return dict(
+            source=self.source,
+            size=list(self.spatial),
+            channels=self.n_channels,
+            spacing=list(self.spacing),
+            unit=self.unit,
+            orientation=self.orientation or None,
+            affine=None if self.affine is None else self.affine.tolist(),
+            window=list(self.window),
+            scaling=self.scaling,
+            files=len(self.files) or 1,
+        )
 
     def __repr__(self):
         size = " × ".join(map(str, self.spatial))
         spacing = " × ".join(f"{s:.4g}" for s in self.spacing)
-        return (f"Image({Path(self.source).name}: {size}, {self.n_channels} channel{'s' * (self.n_channels > 1)}, "
-                f"spacing {spacing} {self.unit}, window {self.window[0]:.4g} … {self.window[1]:.4g} ({self.scaling}))")
+        return (
+            f"Image({Path(self.source).name}: {size}, {self.n_channels} channel{'s' * (self.n_channels > 1)}, "
+            f"spacing {spacing} {self.unit}, window {self.window[0]:.4g} … {self.window[1]:.4g} ({self.scaling}))"
+        )
 
-    def values(self) -> np.ndarray: # [C,*spatial] float32
+    def values(self) -> np.ndarray:  # [C,*spatial] float32
         "Intensities in the units of the source; what lay outside the window stays at its ends."
         low, high = self.window
         return ((self.data + 1) * (0.5 * (high - low)) + low).astype(np.float32)
 
-    def display(self) -> np.ndarray: # [*spatial], or [*spatial,3] for colours, float32 in [0,1]
+    def display(self) -> np.ndarray:  # [*spatial], or [*spatial,3] for colours, float32 in [0,1]
         "For drawing: one channel as grey, two as their mean, three as colours, of more the first three."
         shown = np.clip((self.data + 1) * 0.5, 0, 1).astype(np.float32)
         return shown.mean(0) if self.n_channels < 3 else np.moveaxis(shown[:3], 0, -1).copy()
 
-    def plane(self,
-              i: int,  # which plane; negative ones count from the end
-              axis: int = 0,  # the spatial axis it lies across
-             ) -> "Image": # two-dimensional
+    def plane(
+        self,
+        i: int,  # which plane; negative ones count from the end
+        axis: int = 0,  # the spatial axis it lies across
+    ) -> "Image":  # two-dimensional
         "One plane of a volume, with its own spacing and affine; of a two-dimensional image only plane 0, itself."
         axis, n = (axis, self.spatial[axis]) if self.is_volume else (0, 1)
-        if not -n <= i < n: raise IndexError(f"{self.source}: plane {i} across axis {axis}, but there are {n} (0 to {n - 1}).")
-        if not self.is_volume: return self
+        if not -n <= i < n:
+            raise IndexError(f"{self.source}: plane {i} across axis {axis}, but there are {n} (0 to {n - 1}).")
+        if not self.is_volume:
+            return self
         i, axis = i % n, axis % 3
-        return replace(self, data=self.data.take(i, axis=axis + 1), source=f"{self.source}, plane {i} of axis {axis}",
-                       spacing=tuple(s for a, s in enumerate(self.spacing) if a != axis),
-                       affine=None if self.affine is None else plane_affine(self.affine, axis, i))
+        return replace(
+            self,
+            data=self.data.take(i, axis=axis + 1),
+            source=f"{self.source}, plane {i} of axis {axis}",
+            spacing=tuple(s for a, s in enumerate(self.spacing) if a != axis),
+            affine=None if self.affine is None else plane_affine(self.affine, axis, i),
+        )
 
-    def convert(self,
-                channels: str,  # "gray" (luminance of red, green, blue) or "rgb" (grey, three times)
-               ) -> "Image":
+    def convert(
+        self,
+        channels: str,  # "gray" (luminance of red, green, blue) or "rgb" (grey, three times)
+    ) -> "Image":
         "The image with other channels. Nothing else converts an image: one has to ask."
-        if channels not in ("gray", "rgb"): raise ImageError(f"channels={channels!r}, expected \"gray\" or \"rgb\".")
+        if channels not in ("gray", "rgb"):
+            raise ImageError(f'channels={channels!r}, expected "gray" or "rgb".')
         wanted, other = (1, 3) if channels == "gray" else (3, 1)
-        if self.n_channels == wanted: return self
+        if self.n_channels == wanted:
+            return self
         if self.n_channels != other:
-            raise ImageError(f"{self.source}: {self.n_channels} channels, only {other} can be made {channels!r}. "
-                             "Choose channels of the array yourself and pass it to as_image.")
+            raise ImageError(
+                f"{self.source}: {self.n_channels} channels, only {other} can be made {channels!r}. "
+                "Choose channels of the array yourself and pass it to as_image."
+            )
         data = np.tensordot(_LUMINANCE, self.data, 1)[None] if wanted == 1 else np.repeat(self.data, 3, 0)
         return replace(self, data=data.astype(np.float32))
 
 # %% ../nbs/00_images.ipynb #c2c5b836
 _SAMPLE = 2**23  # percentiles of larger arrays are taken of every n-th value
+
 
 def _percentiles(x):
     step = max(1, x.size // _SAMPLE) | 1  # odd, so that it does not run along with the rows
@@ -119,12 +175,15 @@ def _percentiles(x):
     return tuple(float(v) for v in np.percentile(flat.astype(np.float64, copy=False), (0.5, 99.5)))
 
 # %% ../nbs/00_images.ipynb #3262ba55
-def choose_window(x: np.ndarray,  # finite source values, any shape
-                 ) -> tuple[tuple[float, float], str]: # (low, high) and the name of the rule
+def choose_window(
+    x: np.ndarray,  # finite source values, any shape
+) -> tuple[tuple[float, float], str]:  # (low, high) and the name of the rule
     "The source values that become −1 and 1."
     low, high = float(x.min()), float(x.max())
-    if low == high: return (low - (abs(low) / 2 or 0.5), low + (abs(low) / 2 or 0.5)), "constant"
-    if x.dtype == np.uint8: return (0.0, 255.0), "dtype range"
+    if low == high:
+        return (low - (abs(low) / 2 or 0.5), low + (abs(low) / 2 or 0.5)), "constant"
+    if x.dtype == np.uint8:
+        return (0.0, 255.0), "dtype range"
     if x.dtype.kind == "f" and -1 <= low and high <= 1:
         return ((0.0, 1.0), "unit interval") if low >= 0 else ((-1.0, 1.0), "signed unit interval")
     window = _percentiles(x)
@@ -146,76 +205,110 @@ def _scale(x, window, source):
 # %% ../nbs/00_images.ipynb #c188bb4e
 def _find_channel_axis(shape, source):
     "The channel axis of an array of this shape, or None."
-    if len(shape) == 2: return None
+    if len(shape) == 2:
+        return None
     first, last = shape[0] <= MAX_CHANNELS, shape[-1] <= MAX_CHANNELS
     if first and last:
-        raise ImageError(f"{source}: the channels of an array {list(shape)} could be the first or the last axis. "
-                         'Pass channel_axis=0 or channel_axis=-1 (or "none" for a volume of one channel).')
+        raise ImageError(
+            f"{source}: the channels of an array {list(shape)} could be the first or the last axis. "
+            'Pass channel_axis=0 or channel_axis=-1 (or "none" for a volume of one channel).'
+        )
     if len(shape) == 4 and not (first or last):
-        raise ImageError(f"{source}: four axes {list(shape)}, and none at the ends has the {MAX_CHANNELS} channels or fewer of an image. "
-                         "Pass channel_axis=… to say which holds the channels, or hand over one volume at a time.")
+        raise ImageError(
+            f"{source}: four axes {list(shape)}, and none at the ends has the {MAX_CHANNELS} channels or fewer of an image. "
+            "Pass channel_axis=… to say which holds the channels, or hand over one volume at a time."
+        )
     return 0 if first else len(shape) - 1 if last else None
 
 # %% ../nbs/00_images.ipynb #d039a0d2
 def _channels_first(x, channel_axis, source):
     "`x` as [C,*spatial], and whether the channels had been last."
     if x.ndim not in (2, 3, 4):
-        raise ImageError(f"{source}: {x.ndim} {'axis' if x.ndim == 1 else 'axes'} {list(x.shape)}, expected 2 to 4: "
-                         "an image [H,W], a volume [D,H,W], channels first or last.")
+        raise ImageError(
+            f"{source}: {x.ndim} {'axis' if x.ndim == 1 else 'axes'} {list(x.shape)}, expected 2 to 4: "
+            "an image [H,W], a volume [D,H,W], channels first or last."
+        )
     axis = _find_channel_axis(x.shape, source) if channel_axis is None else channel_axis
     if axis is None or (isinstance(axis, str) and axis == "none"):
-        if x.ndim == 4: raise ImageError(f'{source}: four axes {list(x.shape)} with channel_axis="none", expected 2 or 3.')
+        if x.ndim == 4:
+            raise ImageError(f'{source}: four axes {list(x.shape)} with channel_axis="none", expected 2 or 3.')
         return x[None], False
     if not isinstance(axis, (int, np.integer)) or not -x.ndim <= axis < x.ndim or x.ndim == 2:
-        raise ImageError(f'{source}: channel_axis={channel_axis!r} of an array {list(x.shape)}; expected an axis that leaves two or three others, or "none".')
+        raise ImageError(
+            f'{source}: channel_axis={channel_axis!r} of an array {list(x.shape)}; expected an axis that leaves two or three others, or "none".'
+        )
     return np.moveaxis(x, axis, 0), axis % x.ndim == x.ndim - 1
 
 # %% ../nbs/00_images.ipynb #9d66c73a
 def _drop_alpha(x, alpha, source):
-    if not alpha: return x
+    if not alpha:
+        return x
     hint = " If it is a channel, pass the array with the channels first." if alpha == "guess" else ""
-    warnings.warn(f"{source}: {x.shape[0]} channels, the last is taken for transparency and dropped.{hint}", stacklevel=4)
+    warnings.warn(
+        f"{source}: {x.shape[0]} channels, the last is taken for transparency and dropped.{hint}", stacklevel=4
+    )
     return x[:-1]
+
 
 def _to_image(pixels, channels, window, source):
     "Check, arrange and scale."
     check_type(pixels.data, source)
     x, last = _channels_first(pixels.data, pixels.channel_axis, source)
     check_size(pixels.data.shape, math.inf, source)
-    x = _drop_alpha(x, ("guess" if last and x.shape[0] == 4 else False) if pixels.alpha is None else pixels.alpha, source)
+    x = _drop_alpha(
+        x, ("guess" if last and x.shape[0] == 4 else False) if pixels.alpha is None else pixels.alpha, source
+    )
     check_finite(x, source)
-    if window is None and pixels.window is not None: window, scaling = pixels.window, "file"
-    else: window, scaling = choose_window(x) if window is None else (tuple(float(v) for v in window), "declared")
+    if window is None and pixels.window is not None:
+        window, scaling = pixels.window, "file"
+    else:
+        window, scaling = choose_window(x) if window is None else (tuple(float(v) for v in window), "declared")
     data = np.zeros(x.shape, np.float32) if scaling == "constant" else _scale(x, window, source)
     if (data == data.reshape(len(data), -1)[:, :1].reshape(-1, *[1] * (data.ndim - 1))).all():
         where = " inside the window" if scaling == "declared" else ""
         warnings.warn(f"{source}: constant{where}, there is nothing to segment but one region.", stacklevel=4)
-    image = Image(np.ascontiguousarray(data), pixels.spacing, pixels.unit, pixels.affine, source, window, scaling, pixels.file_axes, tuple(map(os.path.abspath, pixels.files)))
+    image = Image(
+        np.ascontiguousarray(data),
+        pixels.spacing,
+        pixels.unit,
+        pixels.affine,
+        source,
+        window,
+        scaling,
+        pixels.file_axes,
+        tuple(map(os.path.abspath, pixels.files)),
+    )
     return image if channels is None else image.convert(channels)
 
 # %% ../nbs/00_images.ipynb #4bb8a9ac
-def as_image(x,  # an array (anything numpy understands), a path, or an Image
-             *,
-             channels: str | None = None,  # "gray" or "rgb": convert; None: leave
-             channel_axis: int | str | None = None,  # where the channels are; "none": nowhere; None: see the table
-             window: tuple[float, float] | None = None,  # source values that become -1 and 1; None: see `choose_window`
-             spacing=None,  # for each spatial axis in mm; a number for all
-             affine=None,  # [4,4] index → RAS+ mm
-             source: str = "array",  # what error messages call it
-             max_pixels: int = MAX_PIXELS,  # refuse larger ones
-            ) -> Image:
+def as_image(
+    x,  # an array (anything numpy understands), a path, or an Image
+    *,
+    channels: str | None = None,  # "gray" or "rgb": convert; None: leave
+    channel_axis: int | str | None = None,  # where the channels are; "none": nowhere; None: see the table
+    window: tuple[float, float] | None = None,  # source values that become -1 and 1; None: see `choose_window`
+    spacing=None,  # for each spatial axis in mm; a number for all
+    affine=None,  # [4,4] index → RAS+ mm
+    source: str = "array",  # what error messages call it
+    max_pixels: int = MAX_PIXELS,  # refuse larger ones
+) -> Image:
     "Check an array and scale it to [-1, 1]. Raises `ValueError` or `TypeError` naming `source`."
     if isinstance(x, (str, os.PathLike)):
         image = read_image(x, channels=channels, channel_axis=channel_axis, window=window, max_pixels=max_pixels)
         return image if spacing is None and affine is None else _place(image, spacing, affine)
     if isinstance(x, Image):
         if window is not None and tuple(window) != x.window:
-            raise ImageError(f"{x.source}: scaled already, with the window {x.window}; window={tuple(window)} must be given when it is read.")
+            raise ImageError(
+                f"{x.source}: scaled already, with the window {x.window}; window={tuple(window)} must be given when it is read."
+            )
         x = x if channels is None else x.convert(channels)
         return x if spacing is None and affine is None else _place(x, spacing, affine)
-    try: x = np.asarray(x)
+    try:
+        x = np.asarray(x)
     except (ValueError, TypeError, RuntimeError) as e:  # ragged lists; tensors on a GPU or with a gradient
-        raise ImageTypeError(f"{source}: no regular array of numbers ({e}). Give images of different shapes one by one.") from e
+        raise ImageTypeError(
+            f"{source}: no regular array of numbers ({e}). Give images of different shapes one by one."
+        ) from e
     check_type(x, source)
     check_size(x.shape, max_pixels, source)
     return _place(_to_image(Pixels(x, channel_axis), channels, window, source), spacing, affine)
@@ -227,45 +320,69 @@ def _place(image, spacing, affine):
         affine = np.array(affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise ImageError(f"{image.source}: affine of shape {list(affine.shape)}, expected [4,4] finite numbers.")
-        if spacing is None: spacing = np.linalg.norm(affine[:3, :image.ndim], axis=0)
-    if spacing is None: return image
-    spacing = tuple(np.broadcast_to(np.asarray(spacing, dtype=np.float64), image.ndim)) if np.ndim(spacing) == 0 else tuple(spacing)
+        if spacing is None:
+            spacing = np.linalg.norm(affine[:3, : image.ndim], axis=0)
+    if spacing is None:
+        return image
+    spacing = (
+        tuple(np.broadcast_to(np.asarray(spacing, dtype=np.float64), image.ndim))
+        if np.ndim(spacing) == 0
+        else tuple(spacing)
+    )
     return replace(image, spacing=spacing, unit="mm", affine=image.affine if affine is None else affine)
 
 # %% ../nbs/00_images.ipynb #c2ddedcf
 def _open_picture(path):
     "The picture's header; nothing is decoded yet."
     from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin
-    f = BoundedFile(path); start = f.read(8); f.seek(0)
-    if start == b"\x89PNG\r\n\x1a\n": return PngImagePlugin.PngImageFile(f)
-    if start[:2] == b"\xff\xd8": return JpegImagePlugin.JpegImageFile(f)
-    if start[:2] == b"BM": return BmpImagePlugin.BmpImageFile(f)
+
+    f = BoundedFile(path)
+    start = f.read(8)
+    f.seek(0)
+    if start == b"\x89PNG\r\n\x1a\n":
+        return PngImagePlugin.PngImageFile(f)
+    if start[:2] == b"\xff\xd8":
+        return JpegImagePlugin.JpegImageFile(f)
+    if start[:2] == b"BM":
+        return BmpImagePlugin.BmpImageFile(f)
     f.close()
-    raise ImageError(f"{path}: neither PNG, JPEG nor BMP, whatever its name says (it begins with {start!r}). Save it anew in one of these.")
+    raise ImageError(
+        f"{path}: neither PNG, JPEG nor BMP, whatever its name says (it begins with {start!r}). Save it anew in one of these."
+    )
+
 
 def _picture_mode(im, as_labels):
     "The mode to convert to, so that nothing but numbers or colours is left."
-    if im.mode == "1": return "1" if as_labels else "L"
-    if im.mode in ("P", "PA") and not as_labels: return "RGBA" if im.mode == "PA" or "transparency" in im.info else "RGB"
+    if im.mode == "1":
+        return "1" if as_labels else "L"
+    if im.mode in ("P", "PA") and not as_labels:
+        return "RGBA" if im.mode == "PA" or "transparency" in im.info else "RGB"
     return im.mode if im.mode in ("P", "L", "LA", "RGB", "RGBA", "I", "F") or im.mode.startswith("I;16") else "RGB"
 
 # %% ../nbs/00_images.ipynb #f8f53e8d
 def _sixteen_bit_colour(path):
     "Whether this is a PNG with more than one channel of sixteen bits, which Pillow reads as eight."
-    with open(path, "rb") as f: head = f.read(26)
+    with open(path, "rb") as f:
+        head = f.read(26)
     return head[:4] == b"\x89PNG" and head[24] == 16 and head[25] in (2, 4, 6)
+
 
 _SPACING = "spacing (mm)"  # what the note in a PNG and in a TIFF is called
 
+
 def _noted_spacing(text, ndim):
     "The spacing in a note of ours, such as 0.5 × 0.25, or ()."
-    try: found = tuple(float(part) for part in str(text or "").split("×"))
-    except ValueError: return ()
+    try:
+        found = tuple(float(part) for part in str(text or "").split("×"))
+    except ValueError:
+        return ()
     return found if len(found) == ndim and all(0 < s < math.inf for s in found) else ()
+
 
 def _read_picture(path, *, max_pixels=MAX_PIXELS, as_labels=False, **_):
     "PNG, JPEG, BMP: turned as its EXIF note says; palettes become colours, or stay numbers in a label map."
     from PIL import ImageOps
+
     with reading(path, "a PNG, JPEG or BMP picture"):
         with _open_picture(path) as im, im.fp:
             check_size(im.size[::-1], max_pixels, path)
@@ -274,21 +391,38 @@ def _read_picture(path, *, max_pixels=MAX_PIXELS, as_labels=False, **_):
             data = np.asarray(turned if turned.mode == mode else turned.convert(mode))
             spacing = _noted_spacing(im.info.get(_SPACING), 2)
     if _sixteen_bit_colour(path):
-        warnings.warn(f"{path}: sixteen bits a colour, of which eight are read. Save it as TIFF to keep all.", stacklevel=4)
-    if data.dtype == np.int32 and 0 <= data.min() and data.max() < 2**16: data = data.astype(np.uint16)
-    if data.dtype == bool: data = data.astype(np.uint8)
-    return Pixels(data, -1 if data.ndim == 3 else "none", alpha=mode in ("LA", "RGBA"), spacing=spacing, unit="mm" if spacing else "px")
+        warnings.warn(
+            f"{path}: sixteen bits a colour, of which eight are read. Save it as TIFF to keep all.", stacklevel=4
+        )
+    if data.dtype == np.int32 and 0 <= data.min() and data.max() < 2**16:
+        data = data.astype(np.uint16)
+    if data.dtype == bool:
+        data = data.astype(np.uint8)
+    return Pixels(
+        data,
+        -1 if data.ndim == 3 else "none",
+        alpha=mode in ("LA", "RGBA"),
+        spacing=spacing,
+        unit="mm" if spacing else "px",
+    )
 
 # %% ../nbs/00_images.ipynb #c0bdac82
 def _npy_header(f, source):
     "Shape, order and type of the array that follows in the stream `f`."
     version = np.lib.format.read_magic(f)
-    if version not in ((1, 0), (2, 0)): raise ImageError(f"{source}: .npy version {version}, expected 1.0 or 2.0. Save it anew with np.save.")
-    shape, fortran, dtype = (np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0)(f)
+    if version not in ((1, 0), (2, 0)):
+        raise ImageError(f"{source}: .npy version {version}, expected 1.0 or 2.0. Save it anew with np.save.")
+    shape, fortran, dtype = (
+        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    )(f)
     if dtype.kind not in "biufc" or dtype.hasobject:
-        raise ImageTypeError(f"{source}: values of type {dtype}, expected numbers. Pickled objects are never loaded; save the array as numbers.")
-    if any(n < 0 for n in shape): raise ImageError(f"{source}: impossible shape {list(shape)} in the header.")
+        raise ImageTypeError(
+            f"{source}: values of type {dtype}, expected numbers. Pickled objects are never loaded; save the array as numbers."
+        )
+    if any(n < 0 for n in shape):
+        raise ImageError(f"{source}: impossible shape {list(shape)} in the header.")
     return shape, fortran, dtype
+
 
 def _read_npy_stream(f, max_pixels, source):
     "One array from a stream, read only if its header is acceptable."
@@ -296,57 +430,90 @@ def _read_npy_stream(f, max_pixels, source):
     check_size(shape, max_pixels, source)
     n = math.prod(shape) * dtype.itemsize
     raw = f.read(n)
-    if len(raw) != n: raise ImageError(f"{source}: cut short, {len(raw)} of {n} bytes of an array {list(shape)} are there. Copy or export it anew.")
+    if len(raw) != n:
+        raise ImageError(
+            f"{source}: cut short, {len(raw)} of {n} bytes of an array {list(shape)} are there. Copy or export it anew."
+        )
     f.read(1)  # lets a zip member check its sum
     return np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
 
 # %% ../nbs/00_images.ipynb #a7cb661f
 _GEOMETRY = ("spacing", "affine")  # arrays of an .npz that say where its image lies
 
-def array_names(path,  # an .npz file
-               ) -> list[str]: # the names of its arrays
+
+def array_names(
+    path,  # an .npz file
+) -> list[str]:  # the names of its arrays
     "What an .npz file holds, without reading it."
-    if not os.path.exists(path): raise FileNotFoundError(f"{path}: no such file.")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file.")
     with reading(path, "an .npz archive"), zipfile.ZipFile(path) as z:
         return [n[:-4] for n in z.namelist() if n.endswith(".npy")]
 
-def read_array(path,  # an .npy or .npz file
-               key: str | None = None,  # which array of an .npz
-               *,
-               max_pixels: int = MAX_PIXELS,  # refuse larger ones
-               prefer: tuple[str, ...] = ("image", "data", "arr_0"),  # names tried when no key is given and there are many
-              ) -> np.ndarray: # as stored
+
+def read_array(
+    path,  # an .npy or .npz file
+    key: str | None = None,  # which array of an .npz
+    *,
+    max_pixels: int = MAX_PIXELS,  # refuse larger ones
+    prefer: tuple[str, ...] = ("image", "data", "arr_0"),  # names tried when no key is given and there are many
+) -> np.ndarray:  # as stored
     "An array from a NumPy file; pickled objects are refused with a `TypeError`, never loaded."
     with reading(path, "a NumPy file"):
         if suffix(path) == ".npy":
-            with open(path, "rb") as f: return _read_npy_stream(f, max_pixels, path)
+            with open(path, "rb") as f:
+                return _read_npy_stream(f, max_pixels, path)
         names = array_names(path)
         choice = [n for n in names if n not in _GEOMETRY]
-        if key is None: key = choice[0] if len(choice) == 1 else next((n for n in prefer if n in choice), None)
+        if key is None:
+            key = choice[0] if len(choice) == 1 else next((n for n in prefer if n in choice), None)
         if key not in names:
             problem = "which array?" if key is None else f"no array {key!r}."
-            raise ImageError(f"{path}: {problem} It holds {', '.join(names[:20]) or 'none'}. Pass key=…, or save one array alone.")
-        with zipfile.ZipFile(path) as z, z.open(f"{key}.npy") as f: return _read_npy_stream(f, max_pixels, f"{path}[{key}]")
+            raise ImageError(
+                f"{path}: {problem} It holds {', '.join(names[:20]) or 'none'}. Pass key=…, or save one array alone."
+            )
+        with zipfile.ZipFile(path) as z, z.open(f"{key}.npy") as f:
+            return _read_npy_stream(f, max_pixels, f"{path}[{key}]")
 
 # %% ../nbs/00_images.ipynb #de12f8c7
 _LABEL_KEYS = ("labels", "label", "mask", "arr_0")
+
 
 def _read_npy(path, *, max_pixels=MAX_PIXELS, key=None, channel_axis=None, as_labels=False, **_):
     "`.npy` and `.npz`; arrays called `spacing` (mm) and `affine` beside the image are its geometry."
     data = read_array(path, key, max_pixels=max_pixels, **({"prefer": _LABEL_KEYS} if as_labels else {}))
     names = array_names(path) if suffix(path) == ".npz" else []
     spacing, affine = (read_array(path, n, max_pixels=16) if n in names else None for n in _GEOMETRY)
-    return Pixels(data, channel_axis, spacing=() if spacing is None else tuple(spacing.ravel()), unit="px" if spacing is None else "mm", affine=affine)
+    return Pixels(
+        data,
+        channel_axis,
+        spacing=() if spacing is None else tuple(spacing.ravel()),
+        unit="px" if spacing is None else "mm",
+        affine=affine,
+    )
 
 # %% ../nbs/00_images.ipynb #5469da84
-_MM = {"mm": 1.0, "millimeter": 1.0, "cm": 10.0, "µm": 1e-3, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "\\u00b5m": 1e-3, "nm": 1e-6}
+_MM = {
+    "mm": 1.0,
+    "millimeter": 1.0,
+    "cm": 10.0,
+    "µm": 1e-3,
+    "um": 1e-3,
+    "micron": 1e-3,
+    "microns": 1e-3,
+    "\\u00b5m": 1e-3,
+    "nm": 1e-6,
+}
+
 
 def _tiff_spacing(tif, ndim):
     "Spacing in mm of an ImageJ file, or of one of ours; () if it has none."
     meta, noted = tif.imagej_metadata or {}, (tif.shaped_metadata or ({},))[0]
-    if _SPACING in noted: return _noted_spacing(noted[_SPACING], ndim)
+    if _SPACING in noted:
+        return _noted_spacing(noted[_SPACING], ndim)
     scale, tags = _MM.get(str(meta.get("unit", "")).lower()), tif.pages[0].tags
-    if scale is None or "XResolution" not in tags or "YResolution" not in tags: return ()
+    if scale is None or "XResolution" not in tags or "YResolution" not in tags:
+        return ()
     per_pixel = [t.value[1] / t.value[0] if t.value[0] else 0 for t in (tags["YResolution"], tags["XResolution"])]
     spacing = ([float(meta.get("spacing", 1.0))] if ndim == 3 else []) + per_pixel
     return tuple(s * scale for s in spacing) if all(s > 0 for s in spacing) else ()
@@ -354,54 +521,81 @@ def _tiff_spacing(tif, ndim):
 # %% ../nbs/00_images.ipynb #b88207b1
 def _tiff_axes(axes, shape, channel_axis, source):
     "The channel axis of a TIFF whose axes are named, such as YXS, ZYX or ZCYX."
-    if channel_axis is not None: return channel_axis
+    if channel_axis is not None:
+        return channel_axis
     named = [i for i, a in enumerate(axes) if a in "SC"]
-    if len(named) > 1: raise ImageError(f"{source}: both axes {axes!r} {list(shape)} of channels and of samples. Save it with one of them.")
+    if len(named) > 1:
+        raise ImageError(
+            f"{source}: both axes {axes!r} {list(shape)} of channels and of samples. Save it with one of them."
+        )
     others = [a for i, a in enumerate(axes) if i not in named]
-    if len(others) > 3: raise ImageError(f"{source}: axes {axes!r} {list(shape)}, expected an image or one volume. Save one time point or series.")
-    if named: return named[0]
+    if len(others) > 3:
+        raise ImageError(
+            f"{source}: axes {axes!r} {list(shape)}, expected an image or one volume. Save one time point or series."
+        )
+    if named:
+        return named[0]
     return None if "Q" in axes else "none"  # Q: the file does not say what the axis means
+
 
 def _tiff_by_pillow(path, series):
     "Pages in a compression (LZW, JPEG, fax) for which tifffile would need the package imagecodecs."
     from PIL import TiffImagePlugin
+
     remedy = f"{path}: compressed by {series.keyframe.compression.name}. Install imagecodecs (pip install imagecodecs), or save it with deflate or no compression."
-    if series.keyframe.planarconfig == 2: raise ImageError(remedy)
+    if series.keyframe.planarconfig == 2:
+        raise ImageError(remedy)
     try:
         with TiffImagePlugin.TiffImageFile(path) as im:
             pages = [np.asarray(im) for page in series.pages if im.seek(page.index) is None]
         return np.stack(pages).reshape(series.shape)
-    except Exception as e: raise ImageError(remedy) from e
+    except Exception as e:
+        raise ImageError(remedy) from e
 
 # %% ../nbs/00_images.ipynb #d817200c
 def _tiff_values(path, series, as_labels):
     "Decoded pages: palettes become colours, white-is-zero is turned round, bits become bytes."
     page, inverted = series.keyframe, series.keyframe.photometric == 0
-    try: data = series.asarray()
+    try:
+        data = series.asarray()
     except ValueError as e:
-        if "imagecodecs" not in str(e): raise
+        if "imagecodecs" not in str(e):
+            raise
         data, inverted = _tiff_by_pillow(path, series), False  # Pillow turns white-is-zero round by itself
-    if data.dtype == bool: data = data.astype(np.uint8) * (1 if as_labels else 255)
-    if as_labels: return data
-    if inverted and data.dtype.kind == "u": data = np.iinfo(data.dtype).max - data
-    if page.photometric == 3 and page.colormap is not None: data = (page.colormap.T[data] >> 8).astype(np.uint8)
+    if data.dtype == bool:
+        data = data.astype(np.uint8) * (1 if as_labels else 255)
+    if as_labels:
+        return data
+    if inverted and data.dtype.kind == "u":
+        data = np.iinfo(data.dtype).max - data
+    if page.photometric == 3 and page.colormap is not None:
+        data = (page.colormap.T[data] >> 8).astype(np.uint8)
     return data
 
 # %% ../nbs/00_images.ipynb #71d351ed
 class _Complaints(logging.Handler):
     "Collects what tifffile logs instead of raising, in this thread."
-    def __init__(self): super().__init__(logging.ERROR); self.messages, self.thread = [], threading.get_ident()
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.messages, self.thread = [], threading.get_ident()
+
     def emit(self, record):
-        if record.thread == self.thread: self.messages.append(record.getMessage())
+        if record.thread == self.thread:
+            self.messages.append(record.getMessage())
+
 
 @contextmanager
 def _strict_tiff():
     "Pages that tifffile leaves out with a note in its log are an error here."
     log, heard = logging.getLogger("tifffile"), _Complaints()
     log.addHandler(heard)
-    try: yield
-    finally: log.removeHandler(heard)
-    if heard.messages: raise OSError(heard.messages[0])
+    try:
+        yield
+    finally:
+        log.removeHandler(heard)
+    if heard.messages:
+        raise OSError(heard.messages[0])
 
 # %% ../nbs/00_images.ipynb #9eaaeab6
 def _check_pages(path):
@@ -409,65 +603,94 @@ def _check_pages(path):
     with open(path, "rb") as f:
         head, seen = f.read(16), set()
         order = {b"II": "<", b"MM": ">"}.get(head[:2])
-        if order is None or len(head) < 16: return                      # tifffile says it better
+        if order is None or len(head) < 16:
+            return  # tifffile says it better
         big = struct.unpack(order + "H", head[2:4])[0] == 43
-        count, offset, entry = (("Q", "Q", 20) if big else ("H", "I", 12))
-        at, = struct.unpack(order + offset, head[8:16] if big else head[4:8])
+        count, offset, entry = ("Q", "Q", 20) if big else ("H", "I", 12)
+        (at,) = struct.unpack(order + offset, head[8:16] if big else head[4:8])
         while at:
-            if at in seen: raise ImageError(f"{path}: its pages follow each other in a circle. The file is damaged: copy or export it anew.")
-            seen.add(at); f.seek(at)
-            n, = struct.unpack(order + count, f.read(struct.calcsize(order + count)))
-            f.seek(n * entry, 1); at, = struct.unpack(order + offset, f.read(struct.calcsize(order + offset)))
+            if at in seen:
+                raise ImageError(
+                    f"{path}: its pages follow each other in a circle. The file is damaged: copy or export it anew."
+                )
+            seen.add(at)
+            f.seek(at)
+            (n,) = struct.unpack(order + count, f.read(struct.calcsize(order + count)))
+            f.seek(n * entry, 1)
+            (at,) = struct.unpack(order + offset, f.read(struct.calcsize(order + offset)))
+
 
 def _read_tiff(path, *, max_pixels=MAX_PIXELS, channel_axis=None, as_labels=False, **_):
     "The first series of a TIFF: an image, or its pages as a volume."
     import tifffile
-    with reading(path, "a TIFF"): _check_pages(path)
+
+    with reading(path, "a TIFF"):
+        _check_pages(path)
     with reading(path, "a TIFF"), _strict_tiff(), tifffile.TiffFile(path, _multifile=False) as tif:
-        if len(tif.series) > 1: warnings.warn(f"{path}: {len(tif.series)} series of images, the first is read.", stacklevel=4)
+        if len(tif.series) > 1:
+            warnings.warn(f"{path}: {len(tif.series)} series of images, the first is read.", stacklevel=4)
         series = tif.series[0]
         check_size(series.shape, max_pixels, path)
-        if series.dtype is None: raise ImageError(f"{path}: an unusual number of bits. Save it with 8, 16 or 32.")
+        if series.dtype is None:
+            raise ImageError(f"{path}: an unusual number of bits. Save it with 8, 16 or 32.")
         data, page = _tiff_values(path, series, as_labels), series.keyframe
         colours = data.ndim > len(series.shape)  # a palette has added an axis
         axis = -1 if colours else _tiff_axes(series.axes, series.shape, channel_axis, path)
         alpha = page.photometric == 2 and page.samplesperpixel == 4 or any(e in (1, 2) for e in page.extrasamples)
         spacing = _tiff_spacing(tif, len(series.axes) - any(a in "SC" for a in series.axes))
-    return Pixels(data, axis, alpha=bool(alpha) and axis is not None and axis != "none", spacing=spacing, unit="mm" if spacing else "px")
+    return Pixels(
+        data,
+        axis,
+        alpha=bool(alpha) and axis is not None and axis != "none",
+        spacing=spacing,
+        unit="mm" if spacing else "px",
+    )
 
 # %% ../nbs/00_images.ipynb #4a93a129
 def _nibabel():
-    try: import nibabel
-    except ImportError as e: raise ImportError('NIfTI files need nibabel: pip install -e ".[medical]"') from e
+    try:
+        import nibabel
+    except ImportError as e:
+        raise ImportError('NIfTI files need nibabel: pip install -e ".[medical]"') from e
     return nibabel
+
 
 def _open_stream(path):
     "The file's bytes, unpacked if they are gzipped, whatever the ending says."
-    with open(path, "rb") as f: packed = f.read(2) == b"\x1f\x8b"
+    with open(path, "rb") as f:
+        packed = f.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if packed else open(path, "rb")
+
 
 def _nifti_header(path):
     "Shape, version (1 or 2) and where the data begin, from the first bytes alone."
-    with _open_stream(path) as f: head = f.read(544)
+    with _open_stream(path) as f:
+        head = f.read(544)
     for order in "<>":
-        size, = struct.unpack_from(order + "i", head)
-        if size == 348: return struct.unpack_from(order + "8h", head, 40), 1, struct.unpack_from(order + "f", head, 108)[0]
-        if size == 540: return struct.unpack_from(order + "8q", head, 16), 2, struct.unpack_from(order + "q", head, 168)[0]
+        (size,) = struct.unpack_from(order + "i", head)
+        if size == 348:
+            return struct.unpack_from(order + "8h", head, 40), 1, struct.unpack_from(order + "f", head, 108)[0]
+        if size == 540:
+            return struct.unpack_from(order + "8q", head, 16), 2, struct.unpack_from(order + "q", head, 168)[0]
     raise ImageError(f"{path}: no NIfTI header. If it is a pair .hdr/.img or another format, convert it to .nii.gz.")
 
 # %% ../nbs/00_images.ipynb #fb273af3
 def _check_nifti(path, max_pixels):
     "Refuse absurd headers before anything is unpacked; the version of the rest."
     dim, version, offset = _nifti_header(path)
-    if not 1 <= dim[0] <= 7: raise ImageError(f"{path}: {dim[0]} axes in the header, expected 2 to 4.")
-    check_size(dim[1:dim[0] + 1], max_pixels, path)
-    if not 0 <= offset <= 2**24: raise ImageError(f"{path}: the header says that the data begin at byte {offset:.0f}; it is damaged.")
+    if not 1 <= dim[0] <= 7:
+        raise ImageError(f"{path}: {dim[0]} axes in the header, expected 2 to 4.")
+    check_size(dim[1 : dim[0] + 1], max_pixels, path)
+    if not 0 <= offset <= 2**24:
+        raise ImageError(f"{path}: the header says that the data begin at byte {offset:.0f}; it is damaged.")
     return version
+
 
 def _nifti_values(image):
     "Scaled values; as stored where the header has no scale; coloured voxels as a last axis of three."
     raw = image.dataobj
-    if raw.dtype.fields: return np.stack([raw.get_unscaled()[n] for n in raw.dtype.names], -1)
+    if raw.dtype.fields:
+        return np.stack([raw.get_unscaled()[n] for n in raw.dtype.names], -1)
     plain = raw.slope == 1 and raw.inter == 0
     return raw.get_unscaled() if plain else np.asarray(raw, dtype=np.float32)
 
@@ -477,21 +700,31 @@ def _nifti_affine(image, source):
     scale = {"meter": 1e3, "micron": 1e-3}.get(image.header.get_xyzt_units()[0], 1.0)
     affine = np.array(image.affine, dtype=np.float64)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
-        warnings.warn(f"{source}: its affine is singular; position and orientation are lost, the voxel sizes are kept.", stacklevel=5)
-        zooms = np.ones(3); found = np.abs(np.array(image.header.get_zooms()[:3], dtype=np.float64)); zooms[:len(found)] = found
+        warnings.warn(
+            f"{source}: its affine is singular; position and orientation are lost, the voxel sizes are kept.",
+            stacklevel=5,
+        )
+        zooms = np.ones(3)
+        found = np.abs(np.array(image.header.get_zooms()[:3], dtype=np.float64))
+        zooms[: len(found)] = found
         affine = np.diag([*np.where(np.isfinite(zooms) & (zooms > 0), zooms, 1.0), 1.0])
     return np.diag([scale, scale, scale, 1.0]) @ affine
 
 # %% ../nbs/00_images.ipynb #75889074
 def _nifti_channels(data, channel_axis, source):
     "[X,Y,Z,C] with C = 1 for a plain volume; a fourth axis of more than four is a time series unless declared."
-    while data.ndim > 4 and 1 in data.shape[3:]: data = data.squeeze(3 + data.shape[3:].index(1))
+    while data.ndim > 4 and 1 in data.shape[3:]:
+        data = data.squeeze(3 + data.shape[3:].index(1))
     data = data.reshape(data.shape + (1,) * (3 - data.ndim)) if data.ndim < 3 else data
-    if data.ndim == 3: return data[..., None]
+    if data.ndim == 3:
+        return data[..., None]
     if data.ndim > 4 or (data.shape[3] > MAX_CHANNELS and channel_axis not in (3, -1)):
-        raise ImageError(f"{source}: {list(data.shape)}, a series of {math.prod(data.shape[3:])} volumes. "
-                         "Take one of them, or pass channel_axis=3 to read them as channels.")
+        raise ImageError(
+            f"{source}: {list(data.shape)}, a series of {math.prod(data.shape[3:])} volumes. "
+            "Take one of them, or pass channel_axis=3 to read them as channels."
+        )
     return data
+
 
 def _read_nifti(path, *, max_pixels=MAX_PIXELS, channel_axis=None, **_):
     "A NIfTI-1 or -2 file as planes, rows, columns (see above)."
@@ -505,50 +738,69 @@ def _read_nifti(path, *, max_pixels=MAX_PIXELS, channel_axis=None, **_):
     if 1 in data.shape[:3]:
         thin = data.shape.index(1)
         data, affine = data.take(0, axis=thin), plane_affine(affine, thin, 0)
-    spacing = tuple(np.linalg.norm(affine[:3, :data.ndim - 1], axis=0))
+    spacing = tuple(np.linalg.norm(affine[:3, : data.ndim - 1], axis=0))
     return Pixels(data, -1, alpha=False, spacing=spacing, unit="mm", affine=affine, file_axes=axes)
 
 # %% ../nbs/00_images.ipynb #50533cd0
 READERS: dict[str, Callable[..., Pixels]] = {  # ending → reader; a new format is one line here
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_picture), **dict.fromkeys((".tif", ".tiff"), _read_tiff),
-    **dict.fromkeys((".npy", ".npz"), _read_npy), **dict.fromkeys((".nii", ".nii.gz"), _read_nifti), **dict.fromkeys(DICOM_SUFFIXES, read_dicom),
-    **dict.fromkeys(ITK_SUFFIXES, read_itk), ".zarr": read_zarr}
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_picture),
+    **dict.fromkeys((".tif", ".tiff"), _read_tiff),
+    **dict.fromkeys((".npy", ".npz"), _read_npy),
+    **dict.fromkeys((".nii", ".nii.gz"), _read_nifti),
+    **dict.fromkeys(DICOM_SUFFIXES, read_dicom),
+    **dict.fromkeys(ITK_SUFFIXES, read_itk),
+    ".zarr": read_zarr,
+}
 IMAGE_SUFFIXES: tuple[str, ...] = tuple(READERS)
 LABEL_SUFFIXES: tuple[str, ...] = tuple(s for s in READERS if s not in (".jpg", ".jpeg"))  # JPEG blurs numbers
 
-def is_image_file(path,  # a path or a name
-                 ) -> bool:
+
+def is_image_file(
+    path,  # a path or a name
+) -> bool:
     "Whether the name ends like an image's, in any case, or the file says that it is DICOM; hidden files are none."
     return not Path(path).name.startswith(".") and (suffix(path) in READERS or is_dicom(path))
 
 # %% ../nbs/00_images.ipynb #143efb16
 def _read(path, *, max_pixels, **options):
     "Find the reader and let it read."
-    if isinstance(path, (tuple, list)): return read_dicom(path, max_pixels=max_pixels, **options)
+    if isinstance(path, (tuple, list)):
+        return read_dicom(path, max_pixels=max_pixels, **options)
     ending, folder = suffix(path), os.path.isdir(path)
-    if not os.path.exists(path): raise FileNotFoundError(f"{path}: no such file.")
-    if ending not in READERS and not folder and not is_dicom(path): raise ImageError(f"{path}: unknown ending {ending!r}, expected one of {', '.join(READERS)}.")
-    if folder and is_zarr(path): return read_zarr(os.fspath(path), max_pixels=max_pixels, **options)
-    if folder and any(is_dicom(p) for p in Path(path).iterdir()): return read_dicom(os.fspath(path), max_pixels=max_pixels, **options)
-    if not os.path.isfile(path): raise ImageError(f"{path}: no file but a folder or a device; give the files in it.")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file.")
+    if ending not in READERS and not folder and not is_dicom(path):
+        raise ImageError(f"{path}: unknown ending {ending!r}, expected one of {', '.join(READERS)}.")
+    if folder and is_zarr(path):
+        return read_zarr(os.fspath(path), max_pixels=max_pixels, **options)
+    if folder and any(is_dicom(p) for p in Path(path).iterdir()):
+        return read_dicom(os.fspath(path), max_pixels=max_pixels, **options)
+    if not os.path.isfile(path):
+        raise ImageError(f"{path}: no file but a folder or a device; give the files in it.")
     return READERS.get(ending, read_dicom)(os.fspath(path), max_pixels=max_pixels, **options)
 
 # %% ../nbs/00_images.ipynb #56b0aa48
-def read_image(path,  # PNG, JPEG, BMP, TIFF, .npy, .npz, NIfTI, NRRD, MetaImage, OME-Zarr, DICOM; a folder with a DICOM series, or its files
-               *,
-               channels: str | None = None,  # "gray" or "rgb": convert; None: leave
-               channel_axis: int | str | None = None,  # for arrays and TIFFs that do not tell; of NIfTI 3: a series as channels
-               window: tuple[float, float] | None = None,  # source values that become -1 and 1; None: see `choose_window`
-               max_pixels: int = MAX_PIXELS,  # refuse larger ones, before they are unpacked
-               key: str | None = None,  # which array of an .npz
-              ) -> Image:
+def read_image(
+    path,  # PNG, JPEG, BMP, TIFF, .npy, .npz, NIfTI, NRRD, MetaImage, OME-Zarr, DICOM; a folder with a DICOM series, or its files
+    *,
+    channels: str | None = None,  # "gray" or "rgb": convert; None: leave
+    channel_axis: int | str | None = None,  # for arrays and TIFFs that do not tell; of NIfTI 3: a series as channels
+    window: tuple[float, float] | None = None,  # source values that become -1 and 1; None: see `choose_window`
+    max_pixels: int = MAX_PIXELS,  # refuse larger ones, before they are unpacked
+    key: str | None = None,  # which array of an .npz
+) -> Image:
     "Read, check and scale an image or a volume. Raises `ValueError`, `TypeError` or `OSError` that name the file."
     pixels = _read(path, max_pixels=max_pixels, key=key, channel_axis=channel_axis, as_labels=False)
     return _to_image(pixels, channels, window, _called(path))
 
+
 def _called(path):
     "What messages call a file, or the files of a series."
-    return os.fspath(path) if isinstance(path, (str, os.PathLike)) else f"{os.path.dirname(path[0]) or '.'} ({len(path)} files)"
+    return (
+        os.fspath(path)
+        if isinstance(path, (str, os.PathLike))
+        else f"{os.path.dirname(path[0]) or '.'} ({len(path)} files)"
+    )
 
 # %% ../nbs/00_images.ipynb #5ed8a10f
 def _as_integers(x, source):
@@ -558,54 +810,78 @@ def _as_integers(x, source):
         off = np.abs(x - np.rint(x))
         if off.size and off.max() > 1e-4:
             at = tuple(int(i) for i in np.unravel_index(int(off.argmax()), x.shape))
-            raise ImageError(f"{source}: labels must be whole numbers, found {x[at]:.4g} at {at}. Is it an image, or a map of probabilities?")
+            raise ImageError(
+                f"{source}: labels must be whole numbers, found {x[at]:.4g} at {at}. Is it an image, or a map of probabilities?"
+            )
         x = np.rint(x)
-    elif x.dtype.kind not in "biu": raise ImageTypeError(f"{source}: labels of type {x.dtype}, expected whole numbers.")
+    elif x.dtype.kind not in "biu":
+        raise ImageTypeError(f"{source}: labels of type {x.dtype}, expected whole numbers.")
     low, high = (int(x.min()), int(x.max())) if x.size else (0, 0)
-    if low < -2**63 or high >= 2**63: raise ImageError(f"{source}: labels from {low} to {high}, more than 64 bits hold.")
-    return x.astype(np.int32 if low >= -2**31 and high < 2**31 else np.int64)
+    if low < -(2**63) or high >= 2**63:
+        raise ImageError(f"{source}: labels from {low} to {high}, more than 64 bits hold.")
+    return x.astype(np.int32 if low >= -(2**31) and high < 2**31 else np.int64)
+
 
 def _flatten_channels(pixels, source):
     "The label array without a channel axis: length one, or all channels equal."
     x, axis = pixels.data, pixels.channel_axis
     if isinstance(axis, (int, np.integer)):
         x = np.moveaxis(x, axis, 0)
-        if pixels.alpha: x = x[:-1]
-        if not (x == x[:1]).all(): raise ImageError(f"{source}: a picture in {len(x)} channels, expected numbers. Save the labels as grey or with a palette.")
+        if pixels.alpha:
+            x = x[:-1]
+        if not (x == x[:1]).all():
+            raise ImageError(
+                f"{source}: a picture in {len(x)} channels, expected numbers. Save the labels as grey or with a palette."
+            )
         return x[0]
-    while x.ndim > 2 and 1 in (x.shape[0], x.shape[-1]): x = x.squeeze(-1 if x.shape[-1] == 1 else 0)
+    while x.ndim > 2 and 1 in (x.shape[0], x.shape[-1]):
+        x = x.squeeze(-1 if x.shape[-1] == 1 else 0)
     return x
 
 # %% ../nbs/00_images.ipynb #55fcfd87
-def read_placed_labels(path,  # see `read_labels`
-                       *,
-                       max_pixels: int = MAX_PIXELS,  # refuse larger ones, before they are unpacked
-                       key: str | None = None,  # which array of an .npz; None: labels, label or mask
-                      ) -> tuple[np.ndarray, tuple[float, ...], np.ndarray | None]: # [*spatial] int32 (int64 if needed); spacing in mm, () if the file has none; affine [4,4], None if it has none
+def read_placed_labels(
+    path,  # see `read_labels`
+    *,
+    max_pixels: int = MAX_PIXELS,  # refuse larger ones, before they are unpacked
+    key: str | None = None,  # which array of an .npz; None: labels, label or mask
+) -> tuple[
+    np.ndarray, tuple[float, ...], np.ndarray | None
+]:  # [*spatial] int32 (int64 if needed); spacing in mm, () if the file has none; affine [4,4], None if it has none
     "A label map, and where its file says that it lies."
-    if suffix(path) in (".jpg", ".jpeg"): raise ImageError(f"{path}: JPEG changes numbers, labels cannot be kept in it. Use {', '.join(LABEL_SUFFIXES)}.")
+    if suffix(path) in (".jpg", ".jpeg"):
+        raise ImageError(f"{path}: JPEG changes numbers, labels cannot be kept in it. Use {', '.join(LABEL_SUFFIXES)}.")
     pixels = _read(path, max_pixels=max_pixels, key=key, as_labels=True)
     labels = _flatten_channels(pixels, str(path))
-    if labels.ndim not in (2, 3): raise ImageError(f"{path}: labels with {labels.ndim} axes {list(labels.shape)}, expected [H,W] or [D,H,W].")
-    return _as_integers(labels, str(path)), tuple(map(float, pixels.spacing)) if pixels.unit == "mm" else (), pixels.affine
+    if labels.ndim not in (2, 3):
+        raise ImageError(f"{path}: labels with {labels.ndim} axes {list(labels.shape)}, expected [H,W] or [D,H,W].")
+    return (
+        _as_integers(labels, str(path)),
+        tuple(map(float, pixels.spacing)) if pixels.unit == "mm" else (),
+        pixels.affine,
+    )
 
-def read_labels(path,  # PNG or BMP (grey or palette), TIFF, .npy, .npz, NIfTI, NRRD, MetaImage, OME-Zarr, DICOM-SEG
-                *,
-                max_pixels: int = MAX_PIXELS,  # refuse larger ones, before they are unpacked
-                key: str | None = None,  # which array of an .npz; None: labels, label or mask
-               ) -> np.ndarray: # [*spatial] int32 (int64 if needed)
+
+def read_labels(
+    path,  # PNG or BMP (grey or palette), TIFF, .npy, .npz, NIfTI, NRRD, MetaImage, OME-Zarr, DICOM-SEG
+    *,
+    max_pixels: int = MAX_PIXELS,  # refuse larger ones, before they are unpacked
+    key: str | None = None,  # which array of an .npz; None: labels, label or mask
+) -> np.ndarray:  # [*spatial] int32 (int64 if needed)
     "Read a label map in the axis order of `read_image`. Fractions are refused, whole numbers stored as floats accepted."
     return read_placed_labels(path, max_pixels=max_pixels, key=key)[0]
 
 # %% ../nbs/00_images.ipynb #83505c34
-def check_labels_match(labels: np.ndarray,  # [*spatial]
-                       image: Image,
-                       name: str,  # what the message calls them
-                      ) -> None:
+def check_labels_match(
+    labels: np.ndarray,  # [*spatial]
+    image: Image,
+    name: str,  # what the message calls them
+) -> None:
     "Raise `ValueError` if labels and image differ in shape."
     if tuple(labels.shape) != image.spatial:
-        raise ImageError(f"{name}: labels {list(labels.shape)}, but the image {image.source} is {list(image.spatial)}. "
-                         "They must have the same pixels; resample one of them (labels by nearest neighbour).")
+        raise ImageError(
+            f"{name}: labels {list(labels.shape)}, but the image {image.source} is {list(image.spatial)}. "
+            "They must have the same pixels; resample one of them (labels by nearest neighbour)."
+        )
 
 # %% ../nbs/00_images.ipynb #612d0116
 def _apart(a, b, shape):
@@ -613,30 +889,49 @@ def _apart(a, b, shape):
     corners = np.array([[*(i * (n - 1) for i, n in zip(c, (*shape, 1))), 1] for c in np.ndindex(2, 2, 2)], float)
     return float(np.linalg.norm((corners @ (np.asarray(a) - b).T)[:, :3], axis=1).max())
 
-def check_place(affine: np.ndarray | None,  # [4,4] of a label map that has the image's shape; None: not known
-                image: Image,
-                name: str,  # what the message calls the labels
-               ) -> None:
-    "Raise `ValueError` if labels and image lie at different places."
-    if affine is None or image.affine is None or (gap := _apart(affine, image.affine, image.spatial)) <= .1 * min(image.spacing): return
-    place = lambda a: f"from ({', '.join(f'{x:.4g}' for x in a[:3, 3])}) mm in steps of {' × '.join(f'{x:.4g}' for x in np.linalg.norm(a[:3, :image.ndim], axis=0))} mm"
-    raise ImageError(f"{name}: lies {place(affine)}, but the image {image.source} {place(image.affine)}; up to {gap:.3g} mm apart. Draw it on that image, or resample it onto the image by nearest neighbour.")
 
-def find_plane(affine: np.ndarray,  # [4,4] of a plane
-               shape: tuple[int, int],  # its rows and columns
-               image: Image,  # a volume with an affine
-              ) -> tuple[int, int] | None: # axis and number, for `Image.plane`; None: it is no plane of this volume
+def check_place(
+    affine: np.ndarray | None,  # [4,4] of a label map that has the image's shape; None: not known
+    image: Image,
+    name: str,  # what the message calls the labels
+) -> None:
+    "Raise `ValueError` if labels and image lie at different places."
+    if (
+        affine is None
+        or image.affine is None
+        or (gap := _apart(affine, image.affine, image.spatial)) <= 0.1 * min(image.spacing)
+    ):
+        return
+    place = lambda a: (
+        f"from ({', '.join(f'{x:.4g}' for x in a[:3, 3])}) mm in steps of {' × '.join(f'{x:.4g}' for x in np.linalg.norm(a[:3, : image.ndim], axis=0))} mm"
+    )
+    raise ImageError(
+        f"{name}: lies {place(affine)}, but the image {image.source} {place(image.affine)}; up to {gap:.3g} mm apart. Draw it on that image, or resample it onto the image by nearest neighbour."
+    )
+
+
+def find_plane(
+    affine: np.ndarray,  # [4,4] of a plane
+    shape: tuple[int, int],  # its rows and columns
+    image: Image,  # a volume with an affine
+) -> tuple[int, int] | None:  # axis and number, for `Image.plane`; None: it is no plane of this volume
     "Which plane of a volume lies where another plane does."
     at = np.linalg.inv(image.affine) @ affine[:, 3]
     for axis in range(3):
         i, of_plane = int(np.rint(at[axis])), tuple(n for a, n in enumerate(image.spatial) if a != axis)
-        if of_plane == tuple(shape) and 0 <= i < image.spatial[axis] and _apart(affine, plane_affine(image.affine, axis, i), shape) <= .1 * min(image.spacing): return axis, i
+        if (
+            of_plane == tuple(shape)
+            and 0 <= i < image.spatial[axis]
+            and _apart(affine, plane_affine(image.affine, axis, i), shape) <= 0.1 * min(image.spacing)
+        ):
+            return axis, i
 
 # %% ../nbs/00_images.ipynb #fd7fe1b6
 def _write_bytes(path, data):
     "Write a file that is never seen half-written; a missing folder is not made."
     folder = Path(path).parent
-    if not folder.is_dir(): raise FileNotFoundError(f"{path}: the folder {folder} does not exist. Make it first.")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{path}: the folder {folder} does not exist. Make it first.")
     write_atomic(path, data)
 
 # %% ../nbs/00_images.ipynb #09735caa
@@ -653,35 +948,58 @@ _COLORS = (  # red, green, blue of the regions 0 to 255, two hexadecimal digits 
     "d6cb3645d58e0db7724b5fa17a984da6564a514b8fb78c9e6572828dfde745339a60a0da8150748f78724189a35d4fb9553c6cb6a695b06ace751a71"
     "89ce5f7ba0ba80ba7b9fc2a533ddf6e76a96a9d95f602b1b534737a23d3eba83c2725e5551f6bb2fc6803134749583a714409eaffca9dd8caf94653d"
     "dbb7eb004c80ad4a6d7fb4b42385443f5f465b23573d511ca3a2db487b760e71787a4f8dd76fbd93205fa86975f0d197bb64247f115dc761aea1eab0"
-    "67ab8e6c74ccbd509486bfe7714f19c16f898c3c97b8bd8071763a821e317ba7fd7dddb5991d466d847ce797e0a2479c")
+    "67ab8e6c74ccbd509486bfe7714f19c16f898c3c97b8bd8071763a821e317ba7fd7dddb5991d466d847ce797e0a2479c"
+)
 
 # %% ../nbs/00_images.ipynb #1e1e7217
-def label_palette(n: int = 256,  # how many colours
-                  unpainted: bool = True,  # whether 0 means that nothing is there: black
-                 ) -> np.ndarray: # [n,3] uint8; row i is the colour of region i, whatever n
+def label_palette(
+    n: int = 256,  # how many colours
+    unpainted: bool = True,  # whether 0 means that nothing is there: black
+) -> np.ndarray:  # [n,3] uint8; row i is the colour of region i, whatever n
     "Colours of regions, the same in every file and figure; after 256 the list begins again."
-    if n < 0: raise ImageError(f"n: {n}, expected a number of colours, 0 or more.")
+    if n < 0:
+        raise ImageError(f"n: {n}, expected a number of colours, 0 or more.")
     colors = np.frombuffer(bytes.fromhex(_COLORS), np.uint8).reshape(-1, 3)[np.arange(n) % 256]
-    if unpainted: colors[:1] = 0
+    if unpainted:
+        colors[:1] = 0
     return colors
 
 # %% ../nbs/00_images.ipynb #087e41b3
 def _smallest(labels):
     "The smallest type that holds the labels."
     low, high = int(labels.min()), int(labels.max())
-    return labels.astype(next((t for t in (np.uint8, np.uint16, np.int16, np.int32) if np.iinfo(t).min <= low and high <= np.iinfo(t).max), np.int64))
+    return labels.astype(
+        next(
+            (
+                t
+                for t in (np.uint8, np.uint16, np.int16, np.int32)
+                if np.iinfo(t).min <= low and high <= np.iinfo(t).max
+            ),
+            np.int64,
+        )
+    )
 
-def _note(spacing): return " × ".join(map(repr, map(float, spacing)))
+
+def _note(spacing):
+    return " × ".join(map(repr, map(float, spacing)))
+
 
 def _encode_png(labels, like, path):
     "A palette PNG, or sixteen bits beyond 256 regions."
     from PIL import Image as Picture
     from PIL.PngImagePlugin import PngInfo
-    if labels.ndim != 2: raise ImageError(f"{path}: a PNG holds one plane, the labels are {list(labels.shape)}. Use .nii.gz, .tif or .npz.")
+
+    if labels.ndim != 2:
+        raise ImageError(
+            f"{path}: a PNG holds one plane, the labels are {list(labels.shape)}. Use .nii.gz, .tif or .npz."
+        )
     if labels.min() < 0 or labels.max() >= 2**16:
-        raise ImageError(f"{path}: labels from {labels.min()} to {labels.max()}, a PNG holds 0 to 65535. Use .tif or .npz.")
+        raise ImageError(
+            f"{path}: labels from {labels.min()} to {labels.max()}, a PNG holds 0 to 65535. Use .tif or .npz."
+        )
     picture = Picture.fromarray(_smallest(labels))
-    if labels.max() < 256: picture.putpalette(label_palette().tobytes())
+    if labels.max() < 256:
+        picture.putpalette(label_palette().tobytes())
     out, more = io.BytesIO(), {}
     if like is not None and like.unit == "mm":
         more = dict(pnginfo=PngInfo(), dpi=tuple(25.4 / s for s in like.spacing[::-1]))
@@ -693,76 +1011,119 @@ def _encode_png(labels, like, path):
 def _encode_tiff(labels, like, path):
     "A compressed TIFF, one page a plane."
     import tifffile
+
     out, note, size = io.BytesIO(), {}, {}
-    if like is not None and like.unit == "mm": note, size = {_SPACING: _note(like.spacing)}, dict(resolution=tuple(10 / s for s in like.spacing[:-3:-1]), resolutionunit="CENTIMETER")
-    tifffile.imwrite(out, _smallest(labels), photometric="minisblack", compression="zlib", metadata={"axes": "YX" if labels.ndim == 2 else "ZYX"} | note, **size)
+    if like is not None and like.unit == "mm":
+        note, size = (
+            {_SPACING: _note(like.spacing)},
+            dict(resolution=tuple(10 / s for s in like.spacing[:-3:-1]), resolutionunit="CENTIMETER"),
+        )
+    tifffile.imwrite(
+        out,
+        _smallest(labels),
+        photometric="minisblack",
+        compression="zlib",
+        metadata={"axes": "YX" if labels.ndim == 2 else "ZYX"} | note,
+        **size,
+    )
     return out.getvalue()
 
+
 def _encode_npy(labels, like, path):
-    out = io.BytesIO(); np.save(out, labels, allow_pickle=False)
+    out = io.BytesIO()
+    np.save(out, labels, allow_pickle=False)
     return out.getvalue()
+
 
 def _encode_npz(labels, like, path):
     "The labels, and spacing (mm) and affine where they are known."
     out, more = io.BytesIO(), {}
-    if like is not None and like.unit == "mm": more["spacing"] = np.array(like.spacing)
-    if like is not None and like.affine is not None: more["affine"] = like.affine
+    if like is not None and like.unit == "mm":
+        more["spacing"] = np.array(like.spacing)
+    if like is not None and like.affine is not None:
+        more["affine"] = like.affine
     np.savez_compressed(out, labels=labels, **more)
     return out.getvalue()
 
 # %% ../nbs/00_images.ipynb #2b4dbaff
-def assumed_affine(ndim:int,        # of the image, 2 or 3
-                   like:Image|None, # whose spacing it gets; None: 1
-                  ) -> np.ndarray:  # [4,4] index → RAS+ mm
+def assumed_affine(
+    ndim: int,  # of the image, 2 or 3
+    like: Image | None,  # whose spacing it gets; None: 1
+) -> np.ndarray:  # [4,4] index → RAS+ mm
     "Planes towards S, rows towards P, columns towards L, for an image that has no affine."
     spacing = np.array(like.spacing if like is not None else (1.0,) * ndim)
-    affine = np.zeros((4, 4)); affine[3, 3] = 1
+    affine = np.zeros((4, 4))
+    affine[3, 3] = 1
     for column, (row, sign) in enumerate([(2, 1), (1, -1), (0, -1)] if ndim == 3 else [(1, -1), (0, -1), (2, 1)]):
         affine[row, column] = sign * (spacing[column] if column < ndim else spacing.min())
     return affine
+
 
 def _encode_nifti(labels, like, path):
     "NIfTI with the affine of `like`, its axes as in the file it came from; a plane as a volume one voxel thick."
     nibabel = _nibabel()
     data = _smallest(labels)[..., None] if labels.ndim == 2 else _smallest(labels)
     affine, axes = (like.affine, like.file_axes) if like is not None else (None, None)
-    if affine is None: affine, axes = assumed_affine(labels.ndim, like), "LPS"
-    if axes: data, affine, _ = reorient(data, affine, tuple(axes))
+    if affine is None:
+        affine, axes = assumed_affine(labels.ndim, like), "LPS"
+    if axes:
+        data, affine, _ = reorient(data, affine, tuple(axes))
     image = (nibabel.Nifti1Image if max(data.shape) < 2**15 else nibabel.Nifti2Image)(data, affine, dtype=data.dtype)
-    image.set_sform(affine, 1); image.set_qform(affine, 1)
+    image.set_sform(affine, 1)
+    image.set_qform(affine, 1)
     image.header.set_xyzt_units("mm" if like is not None and like.unit == "mm" else "unknown")
     return gzip.compress(image.to_bytes(), mtime=0) if suffix(path) == ".nii.gz" else image.to_bytes()
 
 # %% ../nbs/00_images.ipynb #289c7464
 WRITERS: dict[str, Callable[..., bytes]] = {  # ending → encoder of labels
-    ".png": _encode_png, ".tif": _encode_tiff, ".tiff": _encode_tiff, ".npy": _encode_npy, ".npz": _encode_npz, ".nii": _encode_nifti, ".nii.gz": _encode_nifti,
-    ".nrrd": encode_itk, ".mha": encode_itk, ".dcm": lambda labels, like, path: encode_segmentation(labels, like, path, colors=label_palette())}
+    ".png": _encode_png,
+    ".tif": _encode_tiff,
+    ".tiff": _encode_tiff,
+    ".npy": _encode_npy,
+    ".npz": _encode_npz,
+    ".nii": _encode_nifti,
+    ".nii.gz": _encode_nifti,
+    ".nrrd": encode_itk,
+    ".mha": encode_itk,
+    ".dcm": lambda labels, like, path: encode_segmentation(labels, like, path, colors=label_palette()),
+}
 
-def write_labels(path,  # .png, .tif, .tiff, .npy, .npz, .nii, .nii.gz, .nrrd, .mha; .dcm for images that came from DICOM
-                 labels: np.ndarray,  # [*spatial] whole numbers
-                 like: Image | None = None,  # the image they belong to: gives spacing, affine and the file's axes
-                ) -> None:
+
+def write_labels(
+    path,  # .png, .tif, .tiff, .npy, .npz, .nii, .nii.gz, .nrrd, .mha; .dcm for images that came from DICOM
+    labels: np.ndarray,  # [*spatial] whole numbers
+    like: Image | None = None,  # the image they belong to: gives spacing, affine and the file's axes
+) -> None:
     "Write a label map, whole or not at all; `read_labels` gives the same numbers back."
     labels = _as_integers(np.asarray(labels), str(path))
-    if suffix(path) not in WRITERS: raise ImageError(f"{path}: labels cannot be written as {suffix(path)!r}. Use {', '.join(WRITERS)}.")
-    if labels.ndim not in (2, 3) or labels.size == 0: raise ImageError(f"{path}: labels {list(labels.shape)}, expected [H,W] or [D,H,W] and not empty.")
-    if like is not None: check_labels_match(labels, like, str(path))
+    if suffix(path) not in WRITERS:
+        raise ImageError(f"{path}: labels cannot be written as {suffix(path)!r}. Use {', '.join(WRITERS)}.")
+    if labels.ndim not in (2, 3) or labels.size == 0:
+        raise ImageError(f"{path}: labels {list(labels.shape)}, expected [H,W] or [D,H,W] and not empty.")
+    if like is not None:
+        check_labels_match(labels, like, str(path))
     _write_bytes(path, WRITERS[suffix(path)](labels, like, path))
 
 # %% ../nbs/00_images.ipynb #e80af390
-def write_picture(path,  # a .png file
-                  rgb: np.ndarray,  # [H,W] or [H,W,3], floats in [0,1] or uint8
-                 ) -> None:
+def write_picture(
+    path,  # a .png file
+    rgb: np.ndarray,  # [H,W] or [H,W,3], floats in [0,1] or uint8
+) -> None:
     "Write a picture to look at, whole or not at all."
     from PIL import Image as Picture
+
     rgb = np.asarray(rgb)
-    if suffix(path) != ".png": raise ImageError(f"{path}: pictures are written as .png.")
+    if suffix(path) != ".png":
+        raise ImageError(f"{path}: pictures are written as .png.")
     if rgb.size == 0 or not (rgb.ndim == 2 or rgb.ndim == 3 and rgb.shape[2] == 3):
         raise ImageError(f"{path}: a picture is [H,W] or [H,W,3], found {list(rgb.shape)}.")
     if rgb.dtype != np.uint8:
         if rgb.dtype.kind != "f" or not (rgb.min() >= 0 and rgb.max() <= 1):
-            raise ImageError(f"{path}: a picture is uint8 or floats in [0, 1], found {rgb.dtype} from {rgb.min()} to {rgb.max()}. "
-                             "Image.display() gives such.")
+            raise ImageError(
+                f"{path}: a picture is uint8 or floats in [0, 1], found {rgb.dtype} from {rgb.min()} to {rgb.max()}. "
+                "Image.display() gives such."
+            )
         rgb = np.rint(rgb * 255).astype(np.uint8)
-    out = io.BytesIO(); Picture.fromarray(np.ascontiguousarray(rgb)).save(out, "PNG")
+    out = io.BytesIO()
+    Picture.fromarray(np.ascontiguousarray(rgb)).save(out, "PNG")
     _write_bytes(path, out.getvalue())

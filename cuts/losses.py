@@ -10,32 +10,43 @@ import torch
 import torch.nn.functional as F
 
 # %% ../nbs/12_losses.ipynb #e546b984
-def nt_xent(anchors:torch.Tensor,    # vectors of the anchors [B,S,D]
-            positives:torch.Tensor,  # vectors of their positives [B,S,D]
-            temperature:float=0.1,   # τ
-           ) -> torch.Tensor:        # scalar, the mean over all 2·B·S vectors
+def nt_xent(
+    anchors: torch.Tensor,  # vectors of the anchors [B,S,D]
+    positives: torch.Tensor,  # vectors of their positives [B,S,D]
+    temperature: float = 0.1,  # τ
+) -> torch.Tensor:  # scalar, the mean over all 2·B·S vectors
     "Contrastive loss within each image (@eq-ntxent; Chen et al. 2020), in float32 whatever the input."
-    if anchors.shape != positives.shape: raise ValueError(f"anchors {list(anchors.shape)} and positives {list(positives.shape)}: expected one positive for each anchor, [B,S,D] both")
-    z = F.normalize(torch.cat([anchors, positives], 1).float(), dim=-1)         # [B,2S,D]
+    if anchors.shape != positives.shape:
+        raise ValueError(
+            f"anchors {list(anchors.shape)} and positives {list(positives.shape)}: expected one positive for each anchor, [B,S,D] both"
+        )
+    z = F.normalize(torch.cat([anchors, positives], 1).float(), dim=-1)  # [B,2S,D]
     n = z.shape[1]
-    with torch.autocast(z.device.type, enabled=False): logits = z @ z.mT / temperature
+    with torch.autocast(z.device.type, enabled=False):
+        logits = z @ z.mT / temperature
     logits = logits.masked_fill(torch.eye(n, dtype=torch.bool, device=z.device), -torch.inf)
     partner = torch.arange(n, device=z.device).roll(n // 2).expand(len(z), n)
     return F.cross_entropy(logits.flatten(0, 1), partner.flatten())
 
 # %% ../nbs/12_losses.ipynb #9ec0ffea
-def reconstruction_loss(drawn:torch.Tensor, # patches from the decoder [B,S,C,P,P]
-                        true:torch.Tensor,  # the patches themselves, same shape
-                       ) -> torch.Tensor:   # scalar
+def reconstruction_loss(
+    drawn: torch.Tensor,  # patches from the decoder [B,S,C,P,P]
+    true: torch.Tensor,  # the patches themselves, same shape
+) -> torch.Tensor:  # scalar
     "Mean squared error between drawn and true patches (@eq-recon), in float32 whatever the input."
-    if drawn.shape != true.shape: raise ValueError(f"drawn patches {tuple(drawn.shape)}, true patches {tuple(true.shape)}: the shapes must be equal")
+    if drawn.shape != true.shape:
+        raise ValueError(
+            f"drawn patches {tuple(drawn.shape)}, true patches {tuple(true.shape)}: the shapes must be equal"
+        )
     return F.mse_loss(drawn.float(), true.float())
 
 # %% ../nbs/12_losses.ipynb #be6ed6fc
-def mixed_loss(contrast:torch.Tensor,  # contrastive loss, scalar
-               reconstruction:torch.Tensor, # reconstruction loss, scalar
-               lambda_contrastive:float=0.001, # λ in [0, 1]
-              ) -> torch.Tensor:       # scalar
+def mixed_loss(
+    contrast: torch.Tensor,  # contrastive loss, scalar
+    reconstruction: torch.Tensor,  # reconstruction loss, scalar
+    lambda_contrastive: float = 0.001,  # λ in [0, 1]
+) -> torch.Tensor:  # scalar
     "The loss of stage 1 (@eq-loss)."
-    if not 0 <= lambda_contrastive <= 1: raise ValueError(f"lambda_contrastive: {lambda_contrastive}, expected a number in [0, 1]")
+    if not 0 <= lambda_contrastive <= 1:
+        raise ValueError(f"lambda_contrastive: {lambda_contrastive}, expected a number in [0, 1]")
     return lambda_contrastive * contrast + (1 - lambda_contrastive) * reconstruction

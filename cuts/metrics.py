@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import binary_erosion, distance_transform_edt, uniform_filter
 
-if TYPE_CHECKING: import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger(__name__)
 
@@ -25,12 +26,19 @@ __all__ = ['CONVENTIONS', 'ORACLES', 'METHODS', 'COLUMNS', 'TITLES', 'dice', 'io
 def _mask(x, name):
     "An array of booleans, or of nothing but 0 and 1, as booleans."
     x = np.asarray(x)
-    if x.dtype == bool: return x
-    if x.dtype.kind in "iuf" and ((x == 0) | (x == 1)).all(): return x.astype(bool)
+    if x.dtype == bool:
+        return x
+    if x.dtype.kind in "iuf" and ((x == 0) | (x == 1)).all():
+        return x.astype(bool)
     found = f"values {_few(np.unique(x))}" if x.dtype.kind in "iuf" else f"type {x.dtype}"
-    raise ValueError(f"{name}: {found}, expected a mask of 0 and 1. Choose a region first (`binarize(labels, true)`), or write `labels == number`.")
+    raise ValueError(
+        f"{name}: {found}, expected a mask of 0 and 1. Choose a region first (`binarize(labels, true)`), or write `labels == number`."
+    )
 
-def _few(values, n=5): return ", ".join(str(v) for v in values[:n]) + (", …" if len(values) > n else "")
+
+def _few(values, n=5):
+    return ", ".join(str(v) for v in values[:n]) + (", …" if len(values) > n else "")
+
 
 def _pair(pred, true):
     "Two masks of one shape."
@@ -38,26 +46,36 @@ def _pair(pred, true):
     _check_shapes(pred, true, "pred")
     return pred, true
 
+
 def _check_shapes(x, true, name):
-    if x.shape != true.shape: raise ValueError(f"{name} is {list(x.shape)}, but true is {list(true.shape)}: both must have the same pixels. Resample one of them (labels by nearest neighbour).")
-    if not true.size: raise ValueError(f"true is {list(true.shape)}: there is not a single pixel to score.")
+    if x.shape != true.shape:
+        raise ValueError(
+            f"{name} is {list(x.shape)}, but true is {list(true.shape)}: both must have the same pixels. Resample one of them (labels by nearest neighbour)."
+        )
+    if not true.size:
+        raise ValueError(f"true is {list(true.shape)}: there is not a single pixel to score.")
 
 # %% ../nbs/30_metrics.ipynb #d56ae9e2
-def dice(pred, # predicted mask, any shape
-         true, # true mask, same shape
-        ) -> float: # in [0, 1]
+def dice(
+    pred,  # predicted mask, any shape
+    true,  # true mask, same shape
+) -> float:  # in [0, 1]
     "Dice coefficient of two masks (@eq-dice): 1 if both are empty, 0 if one is."
     pred, true = _pair(pred, true)
     return _dice(np.count_nonzero(pred & true), np.count_nonzero(pred), np.count_nonzero(true))
 
-def iou(pred, # predicted mask, any shape
-        true, # true mask, same shape
-       ) -> float: # in [0, 1]
+
+def iou(
+    pred,  # predicted mask, any shape
+    true,  # true mask, same shape
+) -> float:  # in [0, 1]
     "Intersection over union of two masks (@eq-dice): 1 if both are empty, 0 if one is."
     d = dice(pred, true)
     return d / (2 - d)
 
-def _dice(shared, n_pred, n_true): return float(2 * shared / (n_pred + n_true)) if n_pred + n_true else 1.0
+
+def _dice(shared, n_pred, n_true):
+    return float(2 * shared / (n_pred + n_true)) if n_pred + n_true else 1.0
 
 # %% ../nbs/30_metrics.ipynb #04b7b399
 def _box(mask):
@@ -65,67 +83,101 @@ def _box(mask):
     spans = [np.flatnonzero(mask.any(axis=tuple(j for j in range(mask.ndim) if j != i))) for i in range(mask.ndim)]
     return tuple(slice(s[0], s[-1] + 1) for s in spans)
 
-def _distance_to(mask, spacing): return distance_transform_edt(~mask, sampling=spacing)
+
+def _distance_to(mask, spacing):
+    return distance_transform_edt(~mask, sampling=spacing)
+
 
 def _farthest(a, b, spacing, distance=None):
     "How far the farthest pixel of `a` is from `b`; `distance` is the map of distances to `b`, if somebody has it."
     out = a & ~b
-    if not out.any(): return 0.0
+    if not out.any():
+        return 0.0
     if distance is None:
         box = _box(out | b)
         out, distance = out[box], _distance_to(b[box], spacing)
     return float(distance[out].max())
 
-def _diagonal(shape, spacing): return float(np.linalg.norm(np.multiply(shape, 1.0 if spacing is None else spacing)))
+
+def _diagonal(shape, spacing):
+    return float(np.linalg.norm(np.multiply(shape, 1.0 if spacing is None else spacing)))
+
 
 def _check_spacing(spacing, ndim):
-    if spacing is None: return None
+    if spacing is None:
+        return None
     s = np.broadcast_to(np.asarray(spacing, float), ndim) if np.ndim(spacing) == 0 else np.asarray(spacing, float)
-    if s.shape != (ndim,) or not (np.isfinite(s) & (s > 0)).all(): raise ValueError(f"spacing: {spacing}, expected {ndim} positive numbers, the size of a pixel along every axis.")
+    if s.shape != (ndim,) or not (np.isfinite(s) & (s > 0)).all():
+        raise ValueError(f"spacing: {spacing}, expected {ndim} positive numbers, the size of a pixel along every axis.")
     return tuple(s.tolist())
 
 # %% ../nbs/30_metrics.ipynb #a4f9fbd1
-def hausdorff(pred, # predicted mask, any shape
-              true, # true mask, same shape
-              spacing=None, # size of a pixel along every axis, in mm; None: lengths in pixels
-             ) -> float: # in pixels, or in mm
+def hausdorff(
+    pred,  # predicted mask, any shape
+    true,  # true mask, same shape
+    spacing=None,  # size of a pixel along every axis, in mm; None: lengths in pixels
+) -> float:  # in pixels, or in mm
     "Hausdorff distance of all foreground pixels (@eq-hausdorff): the image's diagonal if one mask is empty, 0 if both are."
     pred, true = _pair(pred, true)
     spacing = _check_spacing(spacing, true.ndim)
-    if not (pred.any() and true.any()): return _diagonal(true.shape, spacing) if pred.any() or true.any() else 0.0
+    if not (pred.any() and true.any()):
+        return _diagonal(true.shape, spacing) if pred.any() or true.any() else 0.0
     return max(_farthest(pred, true, spacing), _farthest(true, pred, spacing))
 
 # %% ../nbs/30_metrics.ipynb #cff01581
-CONVENTIONS = ("paper", "monai", "medpy", "deepmind") # of distances
+CONVENTIONS = ("paper", "monai", "medpy", "deepmind")  # of distances
+
 
 def _points(mask, convention):
     "The pixels of a mask that are measured."
     return mask if convention == "paper" else mask & ~binary_erosion(mask)
 
-def surface_distances(pred, # predicted mask, any shape, not empty
-                      true, # true mask, same shape, not empty
-                      spacing=None, # size of a pixel along every axis, in mm; None: lengths in pixels
-                      convention:str="monai", # one of CONVENTIONS
-                     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]: # distances of pred's points from true [n], of true's from pred [m], and the weights of both
+
+def surface_distances(
+    pred,  # predicted mask, any shape, not empty
+    true,  # true mask, same shape, not empty
+    spacing=None,  # size of a pixel along every axis, in mm; None: lengths in pixels
+    convention: str = "monai",  # one of CONVENTIONS
+) -> tuple[
+    np.ndarray, np.ndarray, np.ndarray, np.ndarray
+]:  # distances of pred's points from true [n], of true's from pred [m], and the weights of both
     "How far the points of each mask are from those of the other, each in ascending order."
-    if convention not in CONVENTIONS: raise ValueError(f"convention: {convention!r}, expected one of {', '.join(CONVENTIONS)}.")
+    if convention not in CONVENTIONS:
+        raise ValueError(f"convention: {convention!r}, expected one of {', '.join(CONVENTIONS)}.")
     pred, true = _pair(pred, true)
-    if not (pred.any() and true.any()): raise ValueError("pred or true is empty, so there is no distance. `hausdorff` and the others have a policy for it.")
+    if not (pred.any() and true.any()):
+        raise ValueError(
+            "pred or true is empty, so there is no distance. `hausdorff` and the others have a policy for it."
+        )
     spacing = _check_spacing(spacing, true.ndim)
-    if convention == "deepmind": return _deepmind(pred, true, spacing)
+    if convention == "deepmind":
+        return _deepmind(pred, true, spacing)
     box = _box(pred | true)
-    box = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)     # with a rim, so that erosion sees what the image has there
+    box = tuple(
+        slice(max(s.start - 1, 0), s.stop + 1) for s in box
+    )  # with a rim, so that erosion sees what the image has there
     a, b = (_points(m[box], convention) for m in (pred, true))
     d = [np.sort(_distance_to(y, spacing)[x]) for x, y in ((a, b), (b, a))]
     return *d, np.ones(len(d[0])), np.ones(len(d[1]))
 
+
 def _deepmind(pred, true, spacing):
     "The same by the library of this convention."
-    try: from surface_distance import compute_surface_distances
-    except ImportError: raise ImportError("convention=\"deepmind\" needs the package surface-distance. pip install -e '.[metrics]'") from None
-    if true.ndim not in (2, 3): raise ValueError(f"true has {true.ndim} axes, convention \"deepmind\" knows images and volumes alone.")
-    found = compute_surface_distances(true, pred, spacing or (1.,) * true.ndim)
-    return found["distances_pred_to_gt"], found["distances_gt_to_pred"], found["surfel_areas_pred"], found["surfel_areas_gt"]
+    try:
+        from surface_distance import compute_surface_distances
+    except ImportError:
+        raise ImportError(
+            "convention=\"deepmind\" needs the package surface-distance. pip install -e '.[metrics]'"
+        ) from None
+    if true.ndim not in (2, 3):
+        raise ValueError(f'true has {true.ndim} axes, convention "deepmind" knows images and volumes alone.')
+    found = compute_surface_distances(true, pred, spacing or (1.0,) * true.ndim)
+    return (
+        found["distances_pred_to_gt"],
+        found["distances_gt_to_pred"],
+        found["surfel_areas_pred"],
+        found["surfel_areas_gt"],
+    )
 
 # %% ../nbs/30_metrics.ipynb #e0db0b9a
 def _weighted_percentile(d, w, percentile):
@@ -133,109 +185,165 @@ def _weighted_percentile(d, w, percentile):
     total = np.cumsum(w) / w.sum()
     return float(d[min(np.searchsorted(total, percentile / 100), len(d) - 1)])
 
+
 def _empty_or(pred, true, spacing, worst, best, f):
     "`f`'s answer, `best` if both masks are empty, `worst` (None: the image's diagonal) if one is."
     pred, true = _pair(pred, true)
-    if pred.any() and true.any(): return f(pred, true)
-    if not (pred.any() or true.any()): return best
+    if pred.any() and true.any():
+        return f(pred, true)
+    if not (pred.any() or true.any()):
+        return best
     return _diagonal(true.shape, _check_spacing(spacing, true.ndim)) if worst is None else worst
 
-def hd95(pred, true, # masks of one shape
-         spacing=None, # size of a pixel along every axis, in mm; None: pixels
-         convention:str="monai", # one of CONVENTIONS
-        ) -> float: # in pixels, or in mm
+
+def hd95(
+    pred,
+    true,  # masks of one shape
+    spacing=None,  # size of a pixel along every axis, in mm; None: pixels
+    convention: str = "monai",  # one of CONVENTIONS
+) -> float:  # in pixels, or in mm
     "95th percentile of the distances between two masks: the image's diagonal if one is empty, 0 if both are."
+
     def measure(pred, true):
         a, b, u, v = surface_distances(pred, true, spacing, convention)
-        if convention == "medpy": return float(np.percentile(np.concatenate([a, b]), 95))
-        if convention == "deepmind": return max(_weighted_percentile(a, u, 95), _weighted_percentile(b, v, 95))
+        if convention == "medpy":
+            return float(np.percentile(np.concatenate([a, b]), 95))
+        if convention == "deepmind":
+            return max(_weighted_percentile(a, u, 95), _weighted_percentile(b, v, 95))
         return float(max(np.percentile(a, 95), np.percentile(b, 95)))
-    return _empty_or(pred, true, spacing, None, 0., measure)
 
-def average_surface_distance(pred, true, # masks of one shape
-                             spacing=None, # size of a pixel along every axis, in mm; None: pixels
-                             convention:str="monai", # one of CONVENTIONS
-                            ) -> float: # in pixels, or in mm
+    return _empty_or(pred, true, spacing, None, 0.0, measure)
+
+
+def average_surface_distance(
+    pred,
+    true,  # masks of one shape
+    spacing=None,  # size of a pixel along every axis, in mm; None: pixels
+    convention: str = "monai",  # one of CONVENTIONS
+) -> float:  # in pixels, or in mm
     "Mean distance between two masks, of both directions: the image's diagonal if one is empty, 0 if both are."
+
     def measure(pred, true):
         a, b, u, v = surface_distances(pred, true, spacing, convention)
         return float((a @ u + b @ v) / (u.sum() + v.sum()))
-    return _empty_or(pred, true, spacing, None, 0., measure)
 
-def surface_dice(pred, true, # masks of one shape
-                 tolerance:float=1., # in pixels, or in mm
-                 spacing=None, # size of a pixel along every axis, in mm; None: pixels
-                 convention:str="monai", # one of CONVENTIONS
-                ) -> float: # in [0, 1]
+    return _empty_or(pred, true, spacing, None, 0.0, measure)
+
+
+def surface_dice(
+    pred,
+    true,  # masks of one shape
+    tolerance: float = 1.0,  # in pixels, or in mm
+    spacing=None,  # size of a pixel along every axis, in mm; None: pixels
+    convention: str = "monai",  # one of CONVENTIONS
+) -> float:  # in [0, 1]
     "Share of both outlines that is no farther than `tolerance` from the other: 1 if both masks are empty, 0 if one is."
-    if not tolerance >= 0: raise ValueError(f"tolerance: {tolerance}, expected a length, 0 or more.")
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance: {tolerance}, expected a length, 0 or more.")
+
     def measure(pred, true):
         a, b, u, v = surface_distances(pred, true, spacing, convention)
         return float((u[a <= tolerance].sum() + v[b <= tolerance].sum()) / (u.sum() + v.sum()))
-    return _empty_or(pred, true, spacing, 0., 1., measure)
+
+    return _empty_or(pred, true, spacing, 0.0, 1.0, measure)
 
 # %% ../nbs/30_metrics.ipynb #ae260123
-def rmse(pred, true, # masks of one shape
-        ) -> float: # in [0, 1]
+def rmse(
+    pred,
+    true,  # masks of one shape
+) -> float:  # in [0, 1]
     "Root of the share of pixels in which two masks differ."
     pred, true = _pair(pred, true)
     return float(np.sqrt(np.mean(pred != true)))
+
 
 def _planes(mask):
     "A mask as planes [n,H,W] of at least 7×7 pixels; smaller ones are continued by their outermost pixels."
     x = mask.reshape(-1, *((1, 1) + mask.shape)[-2:])
     return np.pad(x, [(0, 0), *((0, max(7 - n, 0)) for n in x.shape[1:])], mode="edge")
 
-def ssim(pred, true, # masks of one shape
-        ) -> float: # at most 1
+
+def ssim(
+    pred,
+    true,  # masks of one shape
+) -> float:  # at most 1
     "Structural similarity of two masks as pictures of 0 and 1, plane by plane."
     from skimage.metrics import structural_similarity
-    pred, true = _pair(pred, true)
-    return float(np.mean([structural_similarity(t.astype(float), p.astype(float), data_range=1.) for p, t in zip(_planes(pred), _planes(true))]))
 
-def ergas(pred, true, # masks of one shape
-          form:str="windowed", # or "global", see @eq-ergas
-         ) -> float: # 0 or more; the global form of an empty truth is infinite, or 0 if nothing was found
-    "Relative global error of two masks (@eq-ergas), plane by plane."
-    if form not in ("windowed", "global"): raise ValueError(f"form: {form!r}, expected \"windowed\" or \"global\".")
     pred, true = _pair(pred, true)
-    if form == "global": return 0. if not (pred != true).any() else 25 * rmse(pred, true) / true.mean() if true.any() else np.inf
-    wrong, mean = (uniform_filter(x.reshape(-1, *((1, 1) + x.shape)[-2:]).astype(float), (0, 8, 8)) for x in (pred != true, true))
+    return float(
+        np.mean(
+            [
+                structural_similarity(t.astype(float), p.astype(float), data_range=1.0)
+                for p, t in zip(_planes(pred), _planes(true))
+            ]
+        )
+    )
+
+
+def ergas(
+    pred,
+    true,  # masks of one shape
+    form: str = "windowed",  # or "global", see @eq-ergas
+) -> float:  # 0 or more; the global form of an empty truth is infinite, or 0 if nothing was found
+    "Relative global error of two masks (@eq-ergas), plane by plane."
+    if form not in ("windowed", "global"):
+        raise ValueError(f'form: {form!r}, expected "windowed" or "global".')
+    pred, true = _pair(pred, true)
+    if form == "global":
+        return 0.0 if not (pred != true).any() else 25 * rmse(pred, true) / true.mean() if true.any() else np.inf
+    wrong, mean = (
+        uniform_filter(x.reshape(-1, *((1, 1) + x.shape)[-2:]).astype(float), (0, 8, 8)) for x in (pred != true, true)
+    )
     error = 100 * 4 * np.sqrt(np.maximum(wrong, 0)) / np.where(mean > 1e-9, mean / 64, np.inf)
     rim = [min(4, (n - 1) // 2) for n in error.shape[1:]]
-    return float(error[:, rim[0]:error.shape[1] - rim[0], rim[1]:error.shape[2] - rim[1]].mean())
+    return float(error[:, rim[0] : error.shape[1] - rim[0], rim[1] : error.shape[2] - rim[1]].mean())
 
 # %% ../nbs/30_metrics.ipynb #b953809c
 def _integers(x, name):
     "Labels as integers; integral floats are accepted, anything else is refused."
     x = np.asarray(x)
-    if x.dtype.kind in "biu": return x
-    if x.dtype.kind != "f": raise TypeError(f"{name}: type {x.dtype}, expected integers, one region's number per pixel.")
-    if not (np.isfinite(x).all() and (x == np.rint(x)).all()): raise ValueError(f"{name}: {x.dtype} values that are no whole numbers, expected one region's number per pixel. Round or threshold them first.")
+    if x.dtype.kind in "biu":
+        return x
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: type {x.dtype}, expected integers, one region's number per pixel.")
+    if not (np.isfinite(x).all() and (x == np.rint(x)).all()):
+        raise ValueError(
+            f"{name}: {x.dtype} values that are no whole numbers, expected one region's number per pixel. Round or threshold them first."
+        )
     return x.astype(np.int64)
+
 
 def _codes(labels):
     "Values [R], and for every pixel which of them it has [N]; small numbers from 0 are taken as they are."
     flat = labels.ravel()
-    if flat.dtype == bool: flat = flat.view(np.uint8)
-    if flat.size and flat.min() >= 0 and flat.max() < 2**16: return np.arange(int(flat.max()) + 1), flat.astype(np.int64)
+    if flat.dtype == bool:
+        flat = flat.view(np.uint8)
+    if flat.size and flat.min() >= 0 and flat.max() < 2**16:
+        return np.arange(int(flat.max()) + 1), flat.astype(np.int64)
     values, index = np.unique(flat, return_inverse=True)
     return values, index.ravel()
 
 # %% ../nbs/30_metrics.ipynb #65b06dc9
-def hint_label(labels, # region numbers [*spatial]
-               true,   # true mask, same shape
-              ) -> int: # the number of the region
+def hint_label(
+    labels,  # region numbers [*spatial]
+    true,  # true mask, same shape
+) -> int:  # the number of the region
     "The label most frequent inside the true foreground (@eq-hint), of equally frequent ones the smallest; `ValueError` if there is no foreground."
     labels, true = _integers(labels, "labels"), _mask(true, "true")
     _check_shapes(labels, true, "labels")
-    if not true.any(): raise ValueError("true: no foreground, so there is no hint which region is meant. Such an image can be counted, but not be scored with an oracle label.")
+    if not true.any():
+        raise ValueError(
+            "true: no foreground, so there is no hint which region is meant. Such an image can be counted, but not be scored with an oracle label."
+        )
     values, index = _codes(labels[true])
     return int(values[np.bincount(index).argmax()])
 
-def binarize(labels, # region numbers [*spatial]
-             true,   # true mask, same shape
-            ) -> np.ndarray: # bool [*spatial]; empty where the true mask is
+
+def binarize(
+    labels,  # region numbers [*spatial]
+    true,  # true mask, same shape
+) -> np.ndarray:  # bool [*spatial]; empty where the true mask is
     "The region that the hint points at, as a mask (@eq-hint)."
     labels, true = _integers(labels, "labels"), _mask(true, "true")
     _check_shapes(labels, true, "labels")
@@ -246,24 +354,30 @@ def _shared(index, n, classes, k):
     "Table [n, k]: how many pixels region i shares with class j."
     return np.bincount(index * k + classes, minlength=n * k).reshape(n, k)
 
+
 def _best_class(shared):
     "For every region [n] the class of highest IoU; of equally good ones the first."
     union = shared.sum(1, keepdims=True) + shared.sum(0, keepdims=True) - shared
     return (shared / np.maximum(union, 1)).argmax(1)
 
-def match_labels(labels, # region numbers [*spatial]
-                 true,   # true classes [*spatial]
-                ) -> np.ndarray: # [*spatial]: for every pixel the class its region goes to, in the truth's type
+
+def match_labels(
+    labels,  # region numbers [*spatial]
+    true,  # true classes [*spatial]
+) -> np.ndarray:  # [*spatial]: for every pixel the class its region goes to, in the truth's type
     "Every region becomes the true class of highest IoU, many to one; the background is a class like all others."
     labels, true = _integers(labels, "labels"), _integers(true, "true")
     _check_shapes(labels, true, "labels")
     (values, index), (classes, true_index) = _codes(labels), np.unique(true, return_inverse=True)
-    return classes[_best_class(_shared(index, len(values), true_index.ravel(), len(classes)))][index].reshape(true.shape)
+    return classes[_best_class(_shared(index, len(values), true_index.ravel(), len(classes)))][index].reshape(
+        true.shape
+    )
 
 # %% ../nbs/30_metrics.ipynb #41144b86
-def covering(labels, # region numbers [*spatial]
-             true,   # true segments [*spatial]
-            ) -> float: # in (0, 1]
+def covering(
+    labels,  # region numbers [*spatial]
+    true,  # true segments [*spatial]
+) -> float:  # in (0, 1]
     "Segmentation covering of the true segments by regions (@eq-covering)."
     labels, true = _integers(labels, "labels"), _integers(true, "true")
     _check_shapes(labels, true, "labels")
@@ -272,43 +386,65 @@ def covering(labels, # region numbers [*spatial]
     union = shared.sum(1, keepdims=True) + shared.sum(0, keepdims=True) - shared
     return float((shared.sum(0) * (shared / np.maximum(union, 1)).max(0)).sum() / true.size)
 
-def adjusted_rand(labels, # region numbers [*spatial]
-                  true,   # true segments [*spatial]
-                 ) -> float: # at most 1
+
+def adjusted_rand(
+    labels,  # region numbers [*spatial]
+    true,  # true segments [*spatial]
+) -> float:  # at most 1
     "Adjusted Rand index of two partitions."
     from sklearn.metrics import adjusted_rand_score
+
     labels, true = _integers(labels, "labels"), _integers(true, "true")
     _check_shapes(labels, true, "labels")
     return float(adjusted_rand_score(true.ravel(), labels.ravel()))
 
 # %% ../nbs/30_metrics.ipynb #243bb69e
-def variation_of_information(labels, # region numbers [*spatial]
-                             true,   # true segments [*spatial]
-                            ) -> tuple[float, float]: # H(labels | true): split too much; H(true | labels): joined too much; both in bits
+def variation_of_information(
+    labels,  # region numbers [*spatial]
+    true,  # true segments [*spatial]
+) -> tuple[float, float]:  # H(labels | true): split too much; H(true | labels): joined too much; both in bits
     "Conditional entropies of two partitions; their sum is the variation of information."
     labels, true = _integers(labels, "labels"), _integers(true, "true")
     _check_shapes(labels, true, "labels")
     (values, index), (segments, at) = _codes(labels), np.unique(true, return_inverse=True)
     p = _shared(index, len(values), at.ravel(), len(segments)) / true.size
     entropy = lambda p: -float((p[p > 0] * np.log2(p[p > 0])).sum())
-    return max(entropy(p) - entropy(p.sum(0)), 0.), max(entropy(p) - entropy(p.sum(1)), 0.)
+    return max(entropy(p) - entropy(p.sum(0)), 0.0), max(entropy(p) - entropy(p.sum(1)), 0.0)
 
-def class_scores(labels, # region numbers [*spatial], or classes if oracle is "none"
-                 true,   # true classes [*spatial]
-                 oracle:str="label", # "label": regions are matched to classes; "none": `labels` are classes already
-                 spacing=None, # size of a pixel along every axis in mm; None: pixels
-                ) -> list[dict]: # one dict per class: class, pixels, dice, iou, hausdorff
+
+def class_scores(
+    labels,  # region numbers [*spatial], or classes if oracle is "none"
+    true,  # true classes [*spatial]
+    oracle: str = "label",  # "label": regions are matched to classes; "none": `labels` are classes already
+    spacing=None,  # size of a pixel along every axis in mm; None: pixels
+) -> list[dict]:  # one dict per class: class, pixels, dice, iou, hausdorff
     "Scores of every class, the background included."
     matched = match_labels(labels, true) if oracle == "label" else _integers(labels, "labels")
     true = _integers(true, "true")
-    return [{"class": int(k), "pixels": int((true == k).sum()), "dice": dice(matched == k, true == k), "iou": iou(matched == k, true == k), "hausdorff": hausdorff(matched == k, true == k, spacing)} for k in np.unique(true)]
+    return [
+        {
+            "class": int(k),
+            "pixels": int((true == k).sum()),
+            "dice": dice(matched == k, true == k),
+            "iou": iou(matched == k, true == k),
+            "hausdorff": hausdorff(matched == k, true == k, spacing),
+        }
+        for k in np.unique(true)
+    ]
 
 # %% ../nbs/30_metrics.ipynb #5f7ac0ee
-ORACLES = ("none", "label", "label and level") # what was taken from the truth to choose a mask
-METHODS = ("spectral k-means", "diffusion (persistent)", "diffusion (best salient level)", "diffusion (best level)") # the methods of the paper
+ORACLES = ("none", "label", "label and level")  # what was taken from the truth to choose a mask
+METHODS = (
+    "spectral k-means",
+    "diffusion (persistent)",
+    "diffusion (best salient level)",
+    "diffusion (best level)",
+)  # the methods of the paper
 
-def is_binary_truth(true, # classes [*spatial]
-                   ) -> bool: # whether there is just a foreground and a background
+
+def is_binary_truth(
+    true,  # classes [*spatial]
+) -> bool:  # whether there is just a foreground and a background
     "Whether a truth is a mask: booleans, or nothing but 0 and 1, or 0 and 255."
     true = _integers(true, "true")
     return true.dtype == bool or any(np.isin(true, pair).all() for pair in ((0, 1), (0, 255)))
@@ -316,12 +452,15 @@ def is_binary_truth(true, # classes [*spatial]
 # %% ../nbs/30_metrics.ipynb #8d16bf9c
 class _Truth:
     "One truth, prepared so that many segmentations can be scored against it."
+
     def __init__(self, true, is_binary=None, spacing=None):
         true = _integers(true, "true")
-        if not true.size: raise ValueError(f"true is {list(true.shape)}: there is not a single pixel to score.")
+        if not true.size:
+            raise ValueError(f"true is {list(true.shape)}: there is not a single pixel to score.")
         self.shape, self.spacing = true.shape, _check_spacing(spacing, true.ndim)
         self.is_binary = is_binary_truth(true) if is_binary is None else bool(is_binary)
-        if self.is_binary: self.classes, self.index = np.array([0, 1]), (true != 0).ravel().astype(np.int64)
+        if self.is_binary:
+            self.classes, self.index = np.array([0, 1]), (true != 0).ravel().astype(np.int64)
         else:
             self.classes, index = np.unique(true, return_inverse=True)
             self.index = index.ravel()
@@ -332,25 +471,31 @@ class _Truth:
     def assign(self, values, shared, oracle):
         "For every region [R] the class it stands for, −1 for none."
         if oracle == "none":
-            if self.is_binary: return (values != 0).astype(int)
+            if self.is_binary:
+                return (values != 0).astype(int)
             place = np.searchsorted(self.classes, values).clip(max=len(self.classes) - 1)
             return np.where(self.classes[place] == values, place, -1)
-        if not self.is_binary: return _best_class(shared)
+        if not self.is_binary:
+            return _best_class(shared)
         to = np.zeros(len(values), int)
-        if self.sizes[1]: to[shared[:, 1].argmax()] = 1
+        if self.sizes[1]:
+            to[shared[:, 1].argmax()] = 1
         return to
 
     def distance(self, mask, k):
         "Hausdorff distance of a mask from class k."
         key = k, hashlib.blake2b(np.packbits(mask)).digest()
-        if key not in self.seen: self.seen[key] = self._distance(mask, k)
+        if key not in self.seen:
+            self.seen[key] = self._distance(mask, k)
         return self.seen[key]
 
     def _distance(self, mask, k):
         found, there = mask.any(), bool(self.sizes[k])
-        if not (found and there): return _diagonal(self.shape, self.spacing) if found or there else 0.0
+        if not (found and there):
+            return _diagonal(self.shape, self.spacing) if found or there else 0.0
         true = (self.index == k).reshape(self.shape)
-        if k not in self.maps: self.maps[k] = _distance_to(true, self.spacing)
+        if k not in self.maps:
+            self.maps[k] = _distance_to(true, self.spacing)
         return max(_farthest(mask, true, self.spacing, self.maps[k]), _farthest(true, mask, self.spacing))
 
     def more(self, labels, oracle="label"):
@@ -359,186 +504,373 @@ class _Truth:
         to = self.assign(values, _shared(index, len(values), self.index, len(self.classes)), oracle)
         pairs = [((to == k)[index].reshape(self.shape), (self.index == k).reshape(self.shape)) for k in self.scored]
         mean = lambda f, *options: float(np.mean([f(pred, true, *options) for pred, true in pairs]))
-        unit = 1. if self.spacing is None else float(np.mean(self.spacing))
-        return dict(hd95=mean(hd95, self.spacing), asd=mean(average_surface_distance, self.spacing), surface_dice=mean(surface_dice, unit, self.spacing),
-                    ssim=mean(ssim), ergas=mean(ergas), rmse=mean(rmse))
+        unit = 1.0 if self.spacing is None else float(np.mean(self.spacing))
+        return dict(
+            hd95=mean(hd95, self.spacing),
+            asd=mean(average_surface_distance, self.spacing),
+            surface_dice=mean(surface_dice, unit, self.spacing),
+            ssim=mean(ssim),
+            ergas=mean(ergas),
+            rmse=mean(rmse),
+        )
 
     def measure(self, labels, oracle="label", distances=True):
         "Scores of one segmentation, as a dict."
         labels = _integers(labels, "labels")
-        if labels.shape != self.shape: raise ValueError(f"labels is {list(labels.shape)}, but true is {list(self.shape)}: both must have the same pixels. Resample one of them (labels by nearest neighbour).")
+        if labels.shape != self.shape:
+            raise ValueError(
+                f"labels is {list(labels.shape)}, but true is {list(self.shape)}: both must have the same pixels. Resample one of them (labels by nearest neighbour)."
+            )
         values, index = _codes(labels)
         shared = _shared(index, len(values), self.index, len(self.classes))
         to, sizes = self.assign(values, shared, oracle), shared.sum(1)
         found = [int(sizes[to == k].sum()) for k in self.scored]
-        dices = np.array([_dice(int(shared[to == k, k].sum()), n, int(self.sizes[k])) for k, n in zip(self.scored, found)])
-        out = dict(n_regions=int(np.count_nonzero(sizes)), dice=float(dices.mean()), iou=float((dices / (2 - dices)).mean()),
-                   empty_truth=sum(not self.sizes[k] for k in self.scored), empty_prediction=sum(not n for n in found))
-        if distances: out["hausdorff"] = float(np.mean([self.distance((to == k)[index].reshape(self.shape), k) for k in self.scored]))
+        dices = np.array(
+            [_dice(int(shared[to == k, k].sum()), n, int(self.sizes[k])) for k, n in zip(self.scored, found)]
+        )
+        out = dict(
+            n_regions=int(np.count_nonzero(sizes)),
+            dice=float(dices.mean()),
+            iou=float((dices / (2 - dices)).mean()),
+            empty_truth=sum(not self.sizes[k] for k in self.scored),
+            empty_prediction=sum(not n for n in found),
+        )
+        if distances:
+            out["hausdorff"] = float(
+                np.mean([self.distance((to == k)[index].reshape(self.shape), k) for k in self.scored])
+            )
         return out
 
 # %% ../nbs/30_metrics.ipynb #b998d607
-COLUMNS = ("seed", "method", "image", "level", "n_regions", "oracle", "dice", "hausdorff", "iou", "hd95", "asd", "surface_dice", "ssim", "ergas", "rmse",
-           "n_candidates", "hausdorff_best", "empty_truth", "empty_prediction", "unit")
+COLUMNS = (
+    "seed",
+    "method",
+    "image",
+    "level",
+    "n_regions",
+    "oracle",
+    "dice",
+    "hausdorff",
+    "iou",
+    "hd95",
+    "asd",
+    "surface_dice",
+    "ssim",
+    "ergas",
+    "rmse",
+    "n_candidates",
+    "hausdorff_best",
+    "empty_truth",
+    "empty_prediction",
+    "unit",
+)
 
-def _row(**facts): return {k: facts[k] for k in COLUMNS}
 
-def score(labels, # region numbers [*spatial], or classes if oracle is "none"
-          true,   # truth [*spatial]: a mask or classes
-          *,
-          method:str, # the method's name
-          image:str,  # the image's name
-          oracle:str="label", # "label": the truth chooses the regions; "none": `labels` are classes already
-          level:int|None=None, # which granularity this is; None: its number of regions
-          is_binary:bool|None=None, # whether everything but 0 is foreground; None: `is_binary_truth(true)`
-          spacing=None, # size of a pixel along every axis in mm; None: pixels
-          seed:int=1, # seed of the run
-         ) -> dict: # one row with COLUMNS
+def _row(**facts):
+    return {k: facts[k] for k in COLUMNS}
+
+
+def score(
+    labels,  # region numbers [*spatial], or classes if oracle is "none"
+    true,  # truth [*spatial]: a mask or classes
+    *,
+    method: str,  # the method's name
+    image: str,  # the image's name
+    oracle: str = "label",  # "label": the truth chooses the regions; "none": `labels` are classes already
+    level: int | None = None,  # which granularity this is; None: its number of regions
+    is_binary: bool | None = None,  # whether everything but 0 is foreground; None: `is_binary_truth(true)`
+    spacing=None,  # size of a pixel along every axis in mm; None: pixels
+    seed: int = 1,  # seed of the run
+) -> dict:  # one row with COLUMNS
     "One row: all scores of one segmentation, with what was taken from the truth to get them."
-    if oracle not in ("none", "label"): raise ValueError(f"oracle: {oracle!r}, expected \"label\" or \"none\". The best of many levels is `best_level`.")
+    if oracle not in ("none", "label"):
+        raise ValueError(f'oracle: {oracle!r}, expected "label" or "none". The best of many levels is `best_level`.')
     truth = _Truth(true, is_binary, spacing)
     found = truth.measure(labels, oracle) | truth.more(labels, oracle)
-    return _row(seed=seed, method=method, image=image, level=found["n_regions"] if level is None else int(level), oracle=oracle, n_candidates=1,
-                hausdorff_best=found["hausdorff"], unit="px" if spacing is None else "mm", **found)
+    return _row(
+        seed=seed,
+        method=method,
+        image=image,
+        level=found["n_regions"] if level is None else int(level),
+        oracle=oracle,
+        n_candidates=1,
+        hausdorff_best=found["hausdorff"],
+        unit="px" if spacing is None else "mm",
+        **found,
+    )
 
 # %% ../nbs/30_metrics.ipynb #4c295946
-def score_levels(candidates:Iterable, # pairs (level, labels [*spatial])
-                 true,                # truth [*spatial]: a mask or classes
-                 *,
-                 is_binary:bool|None=None, # whether everything but 0 is foreground; None: `is_binary_truth(true)`
-                 spacing=None,        # size of a pixel along every axis in mm; None: pixels
-                 distances:bool=True, # also the Hausdorff distances, the slower part
-                ) -> list[dict]:      # one dict per candidate: level, n_regions, dice, iou, hausdorff, empty_truth, empty_prediction
+def score_levels(
+    candidates: Iterable,  # pairs (level, labels [*spatial])
+    true,  # truth [*spatial]: a mask or classes
+    *,
+    is_binary: bool | None = None,  # whether everything but 0 is foreground; None: `is_binary_truth(true)`
+    spacing=None,  # size of a pixel along every axis in mm; None: pixels
+    distances: bool = True,  # also the Hausdorff distances, the slower part
+) -> list[dict]:  # one dict per candidate: level, n_regions, dice, iou, hausdorff, empty_truth, empty_prediction
     "Scores of many segmentations of one image, each with its own oracle label."
     truth = _Truth(true, is_binary, spacing)
     return [dict(level=int(level), **truth.measure(labels, distances=distances)) for level, labels in candidates]
 
-def best_level(candidates:Iterable, # pairs (level, labels [*spatial])
-               true,        # truth [*spatial]: a mask or classes
-               *,
-               method:str,  # the method's name
-               image:str,   # the image's name
-               is_binary:bool|None=None, # whether everything but 0 is foreground; None: `is_binary_truth(true)`
-               spacing=None,# size of a pixel along every axis in mm; None: pixels
-               seed:int=1,  # seed of the run
-              ) -> dict:    # one row with COLUMNS
+
+def best_level(
+    candidates: Iterable,  # pairs (level, labels [*spatial])
+    true,  # truth [*spatial]: a mask or classes
+    *,
+    method: str,  # the method's name
+    image: str,  # the image's name
+    is_binary: bool | None = None,  # whether everything but 0 is foreground; None: `is_binary_truth(true)`
+    spacing=None,  # size of a pixel along every axis in mm; None: pixels
+    seed: int = 1,  # seed of the run
+) -> dict:  # one row with COLUMNS
     "One row: the level of best Dice (of equally good ones the coarsest), and the best Hausdorff distance of any level beside it."
     candidates = list(candidates)
     found = score_levels(candidates, true, is_binary=is_binary, spacing=spacing)
-    if not found: raise ValueError(f"{image}: no level to choose from, expected at least one pair (level, labels).")
+    if not found:
+        raise ValueError(f"{image}: no level to choose from, expected at least one pair (level, labels).")
     at, best = min(enumerate(found), key=lambda f: (-f[1]["dice"], f[1]["n_regions"]))
     best |= _Truth(true, is_binary, spacing).more(candidates[at][1])
-    return _row(seed=seed, method=method, image=image, oracle="label and level", n_candidates=len(found), hausdorff_best=min(f["hausdorff"] for f in found),
-                unit="px" if spacing is None else "mm", **best)
+    return _row(
+        seed=seed,
+        method=method,
+        image=image,
+        oracle="label and level",
+        n_candidates=len(found),
+        hausdorff_best=min(f["hausdorff"] for f in found),
+        unit="px" if spacing is None else "mm",
+        **best,
+    )
 
 # %% ../nbs/30_metrics.ipynb #c76c475c
-def table(rows:Iterable[dict], # rows of `score` and `best_level`
-         ) -> pd.DataFrame:    # with COLUMNS, one line per row
+def table(
+    rows: Iterable[dict],  # rows of `score` and `best_level`
+) -> pd.DataFrame:  # with COLUMNS, one line per row
     "Rows as one tidy table, columns in their order."
     import pandas as pd
+
     rows = list(rows)
     for i, row in enumerate(rows):
-        if missing := [c for c in COLUMNS if c not in row]: raise ValueError(f"row {i} ({row.get('method')}, {row.get('image')}): no {', '.join(missing)}. Rows come from `score` or `best_level`.")
+        if missing := [c for c in COLUMNS if c not in row]:
+            raise ValueError(
+                f"row {i} ({row.get('method')}, {row.get('image')}): no {', '.join(missing)}. Rows come from `score` or `best_level`."
+            )
     more = [k for k in dict.fromkeys(k for row in rows for k in row) if k not in COLUMNS]
     return pd.DataFrame(rows, columns=[*COLUMNS, *more])
 
-def read_table(path,      # a CSV file of scores, such as metrics.csv
-              ) -> pd.DataFrame:
+
+def read_table(
+    path,  # a CSV file of scores, such as metrics.csv
+) -> pd.DataFrame:
     "A table as it was written, to the last bit; an image called NA or 007 keeps its name."
     import pandas as pd
+
     texts = ("method", "image", "oracle", "unit", "row", "group", "run")
     numbers = [c for c in pd.read_csv(path, nrows=0, lineterminator="\n") if c not in texts]
-    exact = {} if int(pd.__version__.split(".")[0]) >= 3 else dict(float_precision="round_trip")      # which is the rule since then
-    return pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=dict.fromkeys(numbers, [""]), lineterminator="\n", **exact)
+    exact = (
+        {} if int(pd.__version__.split(".")[0]) >= 3 else dict(float_precision="round_trip")
+    )  # which is the rule since then
+    return pd.read_csv(
+        path,
+        dtype=dict.fromkeys(texts, str),
+        keep_default_na=False,
+        na_values=dict.fromkeys(numbers, [""]),
+        lineterminator="\n",
+        **exact,
+    )
 
 # %% ../nbs/30_metrics.ipynb #80f3988f
 _SCORES = ["dice", "hausdorff", "hausdorff_best", "iou", "hd95", "asd", "surface_dice", "ssim", "ergas", "rmse"]
 
+
 def _check_table(df):
     "Refuse what would spoil a mean: missing columns, NaN, the same image twice, seeds that saw different images."
-    if missing := [c for c in COLUMNS if c not in df]: raise ValueError(f"table: no column {', '.join(missing)}. Tables come from `table(rows)`.")
+    if missing := [c for c in COLUMNS if c not in df]:
+        raise ValueError(f"table: no column {', '.join(missing)}. Tables come from `table(rows)`.")
     for name in _SCORES:
-        if len(bad := df.index[~np.isfinite(df[name].to_numpy(float))]): raise ValueError(f"table: {name} is not finite in line {bad[0]} ({df.method[bad[0]]}, {df.image[bad[0]]}). Leave out images that have no truth.")
+        if len(bad := df.index[~np.isfinite(df[name].to_numpy(float))]):
+            raise ValueError(
+                f"table: {name} is not finite in line {bad[0]} ({df.method[bad[0]]}, {df.image[bad[0]]}). Leave out images that have no truth."
+            )
     if (twice := df.duplicated(["seed", "method", "oracle", "unit", "image"])).any():
         row = df[twice].iloc[0]
-        raise ValueError(f"table: {row.image} is scored twice for {row.method}, seed {row.seed}. Summarise one data set at a time.")
+        raise ValueError(
+            f"table: {row.image} is scored twice for {row.method}, seed {row.seed}. Summarise one data set at a time."
+        )
     for method, group in df.groupby("method"):
-        if group.groupby("seed").image.agg(frozenset).nunique() > 1: _log.warning("%s: not all seeds were scored on the same images", method)
+        if group.groupby("seed").image.agg(frozenset).nunique() > 1:
+            _log.warning("%s: not all seeds were scored on the same images", method)
 
-def summarise(df:pd.DataFrame, # of `table`
-             ) -> pd.DataFrame: # one line per method: images, seeds, n_regions, means and standard deviations, counts
+
+def summarise(
+    df: pd.DataFrame,  # of `table`
+) -> pd.DataFrame:  # one line per method: images, seeds, n_regions, means and standard deviations, counts
     "Mean over images per seed, then mean and standard deviation over seeds; images with an empty truth are counted, not averaged; empty predictions are counted per image and seed."
     _check_table(df)
     keys = ["method", "oracle", "unit"]
     used = df[df.empty_truth == 0]
-    for method in sorted(set(df.method) - set(used.method)): _log.warning("%s: the truth of every image is empty, so there is nothing to average", method)
-    per_seed = used.groupby([*keys, "seed"], sort=False)[[*_SCORES, "n_regions", "n_candidates"]].mean().groupby(level=keys, sort=False)
+    for method in sorted(set(df.method) - set(used.method)):
+        _log.warning("%s: the truth of every image is empty, so there is nothing to average", method)
+    per_seed = (
+        used.groupby([*keys, "seed"], sort=False)[[*_SCORES, "n_regions", "n_candidates"]]
+        .mean()
+        .groupby(level=keys, sort=False)
+    )
     out = per_seed.mean()
-    for name in reversed(_SCORES): out.insert(out.columns.get_loc(name) + 1, f"{name}_std", per_seed[name].std(ddof=1).fillna(0.0))
+    for name in reversed(_SCORES):
+        out.insert(out.columns.get_loc(name) + 1, f"{name}_std", per_seed[name].std(ddof=1).fillna(0.0))
     groups = df.groupby(keys, sort=False)
     missed = df[df.empty_truth > 0].groupby(keys).image.nunique()
-    counts = dict(images=groups.image.nunique(), seeds=groups.seed.nunique(), empty_truth=missed, empty_prediction=(df.empty_prediction > 0).groupby([df[k] for k in keys]).sum())
-    for place, (name, x) in zip((0, 1, len(out.columns) + 2, len(out.columns) + 3), counts.items()): out.insert(place, name, x.reindex(out.index, fill_value=0).astype(int))
+    counts = dict(
+        images=groups.image.nunique(),
+        seeds=groups.seed.nunique(),
+        empty_truth=missed,
+        empty_prediction=(df.empty_prediction > 0).groupby([df[k] for k in keys]).sum(),
+    )
+    for place, (name, x) in zip((0, 1, len(out.columns) + 2, len(out.columns) + 3), counts.items()):
+        out.insert(place, name, x.reindex(out.index, fill_value=0).astype(int))
     return out.reset_index()
 
 # %% ../nbs/30_metrics.ipynb #34062e17
-TITLES = dict(dice="Dice", hausdorff="Hausdorff ({})", hausdorff_best="its own best ({})", iou="IoU", hd95="HD95 ({})", asd="surface distance ({})", surface_dice="surface Dice",
-              ssim="SSIM", ergas="ERGAS", rmse="RMSE") # of scores, {} is the unit
+TITLES = dict(
+    dice="Dice",
+    hausdorff="Hausdorff ({})",
+    hausdorff_best="its own best ({})",
+    iou="IoU",
+    hd95="HD95 ({})",
+    asd="surface distance ({})",
+    surface_dice="surface Dice",
+    ssim="SSIM",
+    ergas="ERGAS",
+    rmse="RMSE",
+)  # of scores, {} is the unit
 
-def _digits(name): return 0 if name == "ergas" else 1 if "{}" in TITLES[name] else 3
+
+def _digits(name):
+    return 0 if name == "ergas" else 1 if "{}" in TITLES[name] else 3
+
 
 def _cells(summary, scores):
     "Header and lines of a summary, as text."
     unit = "/".join(dict.fromkeys(summary.unit)) or "px"
-    spread = lambda row, name: f"{row[name]:.{_digits(name)}f}" + (f" ± {row[name + '_std']:.{_digits(name)}f}" if row.seeds > 1 else "")
-    header = ["method", "oracle", "images", "seeds", "candidates", "regions", *(TITLES[s].format(unit) for s in scores), "empty truth", "empty prediction"]
-    lines = [[row.method, row.oracle, str(row.images), str(row.seeds), f"{row.n_candidates:.3g}", f"{row.n_regions:.1f}", *(spread(row, s) for s in scores), str(row.empty_truth), str(row.empty_prediction)]
-             for _, row in summary.iterrows()]
-    drop = [i for i in (-2, -1) if all(line[i] == "0" for line in lines)]       # nothing empty: no column for it
+    spread = lambda row, name: (
+        f"{row[name]:.{_digits(name)}f}" + (f" ± {row[name + '_std']:.{_digits(name)}f}" if row.seeds > 1 else "")
+    )
+    header = [
+        "method",
+        "oracle",
+        "images",
+        "seeds",
+        "candidates",
+        "regions",
+        *(TITLES[s].format(unit) for s in scores),
+        "empty truth",
+        "empty prediction",
+    ]
+    lines = [
+        [
+            row.method,
+            row.oracle,
+            str(row.images),
+            str(row.seeds),
+            f"{row.n_candidates:.3g}",
+            f"{row.n_regions:.1f}",
+            *(spread(row, s) for s in scores),
+            str(row.empty_truth),
+            str(row.empty_prediction),
+        ]
+        for _, row in summary.iterrows()
+    ]
+    drop = [i for i in (-2, -1) if all(line[i] == "0" for line in lines)]  # nothing empty: no column for it
     return [[c for i, c in enumerate(line, -len(line)) if i not in drop] for line in [header, *lines]]
+
 
 def _latex(cells):
     "A tabular of the package booktabs."
-    marks = {"\\": r"\textbackslash{}", "±": r"$\pm$", **{c: "\\" + c for c in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    marks = {
+        "\\": r"\textbackslash{}",
+        "±": r"$\pm$",
+        **{c: "\\" + c for c in "&%$#_{}"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
     line = lambda row: " & ".join("".join(marks.get(c, c) for c in cell) for cell in row) + r" \\"
-    return "\n".join([r"\begin{tabular}{ll" + "r" * (len(cells[0]) - 2) + "}", r"\toprule", line(cells[0]), r"\midrule", *map(line, cells[1:]), r"\bottomrule", r"\end{tabular}"])
+    return "\n".join(
+        [
+            r"\begin{tabular}{ll" + "r" * (len(cells[0]) - 2) + "}",
+            r"\toprule",
+            line(cells[0]),
+            r"\midrule",
+            *map(line, cells[1:]),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
 
-_SPARE = ("RMSE", "ERGAS", "SSIM", "its own best", "candidates", "seeds", "images", "regions") # columns that a narrow terminal can do without, the first ones first
+
+_SPARE = (
+    "RMSE",
+    "ERGAS",
+    "SSIM",
+    "its own best",
+    "candidates",
+    "seeds",
+    "images",
+    "regions",
+)  # columns that a narrow terminal can do without, the first ones first
+
 
 def _narrowed(cells, width):
     "The columns that fit."
     keep = list(range(len(cells[0])))
     for title in _SPARE:
-        if sum(max(len(line[i]) for line in cells) + 2 for i in keep) - 2 <= width: break
+        if sum(max(len(line[i]) for line in cells) + 2 for i in keep) - 2 <= width:
+            break
         keep = [i for i in keep if not cells[0][i].startswith(title)]
     return [[line[i] for i in keep] for line in cells]
 
-def render(summary:pd.DataFrame, # of `summarise`
-           style:str="console",  # "console", "markdown" or "latex"
-           scores=("dice", "hausdorff", "hausdorff_best", "ssim", "ergas", "rmse"), # columns, names of TITLES
-           width:int|None=None,  # characters of a console's line, into which the columns that matter most must fit; None: any number
-          ) -> str:              # lines of text
+
+def render(
+    summary: pd.DataFrame,  # of `summarise`
+    style: str = "console",  # "console", "markdown" or "latex"
+    scores=("dice", "hausdorff", "hausdorff_best", "ssim", "ergas", "rmse"),  # columns, names of TITLES
+    width: int
+    | None = None,  # characters of a console's line, into which the columns that matter most must fit; None: any number
+) -> str:  # lines of text
     "A summary as text: mean, and ± standard deviation over seeds where there are several."
-    if style not in ("console", "markdown", "latex"): raise ValueError(f"style: {style!r}, expected \"console\", \"markdown\" or \"latex\".")
-    if unknown := [s for s in scores if s not in TITLES]: raise ValueError(f"scores: {unknown[0]!r}, expected some of {', '.join(TITLES)}.")
+    if style not in ("console", "markdown", "latex"):
+        raise ValueError(f'style: {style!r}, expected "console", "markdown" or "latex".')
+    if unknown := [s for s in scores if s not in TITLES]:
+        raise ValueError(f"scores: {unknown[0]!r}, expected some of {', '.join(TITLES)}.")
     cells = _cells(summary, scores)
-    if style == "latex": return _latex(cells)
-    if style == "console" and width: cells = _narrowed(cells, width)
+    if style == "latex":
+        return _latex(cells)
+    if style == "console" and width:
+        cells = _narrowed(cells, width)
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = [[c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))] for line in cells]
-    if style == "console": return "\n".join("  ".join(line).rstrip() for line in [lines[0], ["─" * w for w in widths], *lines[1:]])
+    if style == "console":
+        return "\n".join("  ".join(line).rstrip() for line in [lines[0], ["─" * w for w in widths], *lines[1:]])
     rule = ["-" * w if i < 2 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
     return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])
 
 # %% ../nbs/30_metrics.ipynb #5d2955b0
-ORACLES = {"none": "nothing: the method names its classes itself", "label": "which of its regions are meant", "label and level": "which of its regions are meant, and at which granularity"} # what a method was told of the truth
+ORACLES = {
+    "none": "nothing: the method names its classes itself",
+    "label": "which of its regions are meant",
+    "label and level": "which of its regions are meant, and at which granularity",
+}  # what a method was told of the truth
 
-def explain(summary:pd.DataFrame, # of `summarise`
-           ) -> str:              # lines of text
+
+def explain(
+    summary: pd.DataFrame,  # of `summarise`
+) -> str:  # lines of text
     "What the columns of a rendered summary mean."
-    lines = ["oracle: what a method is told of the truth before it is scored", *(f"  {name:15}  {text}" for name, text in ORACLES.items() if name in set(summary.oracle)),
-             "candidates: among how many levels the truth chose. regions: of the level that is scored.",
-             "Dice: overlap with the truth, 1 is best. Hausdorff: how far outlines are apart, 0 is best;",
-             "  its own best: the smallest over the candidates.",
-             "SSIM (1 is best), ERGAS and RMSE (0 is best): the masks compared as if they were pictures."]
+    lines = [
+        "oracle: what a method is told of the truth before it is scored",
+        *(f"  {name:15}  {text}" for name, text in ORACLES.items() if name in set(summary.oracle)),
+        "candidates: among how many levels the truth chose. regions: of the level that is scored.",
+        "Dice: overlap with the truth, 1 is best. Hausdorff: how far outlines are apart, 0 is best;",
+        "  its own best: the smallest over the candidates.",
+        "SSIM (1 is best), ERGAS and RMSE (0 is best): the masks compared as if they were pictures.",
+    ]
     return "\n".join(lines + ["±: standard deviation over seeds"] * bool((summary.seeds > 1).any()))

@@ -13,7 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-if dist.is_available(): import torch.distributed.nn.functional  # made after a group it would hold on to it, and the group's threads would abort the process at its end
+if dist.is_available():
+    import torch.distributed.nn.functional  # made after a group it would hold on to it, and the group's threads would abort the process at its end
 
 from .config import choose_device
 
@@ -21,108 +22,157 @@ from .config import choose_device
 @dataclass(frozen=True)
 class World:
     "Which of how many processes this is, and where it computes."
-    rank: int = 0                            # 0 writes files and speaks
+
+    rank: int = 0  # 0 writes files and speaks
     size: int = 1
     device: torch.device = torch.device("cpu")
 
-    def part(self, n:int) -> slice:
+    def part(self, n: int) -> slice:
         "This process's part of `n` things; parts are in order and differ by one at most. ValueError if there is none for some."
-        if n < self.size: raise ValueError(f"batch_size: {n}, fewer than the {self.size} processes. Start fewer, or use larger batches")
+        if n < self.size:
+            raise ValueError(
+                f"batch_size: {n}, fewer than the {self.size} processes. Start fewer, or use larger batches"
+            )
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
 
-    def sum(self, x:torch.Tensor) -> torch.Tensor:
+    def sum(self, x: torch.Tensor) -> torch.Tensor:
         "The sum over all processes of numbers that need no gradient, on the CPU."
-        if self.size == 1: return x.detach().cpu()
+        if self.size == 1:
+            return x.detach().cpu()
         dist.all_reduce(x := x.detach().to(self.device, copy=True))
         return x.cpu()
 
     def tell(self, value):
         "What process 0 says, to all: numbers, texts and lists of them."
-        if self.size == 1: return value
+        if self.size == 1:
+            return value
         text = torch.tensor(list(json.dumps(value).encode()), dtype=torch.uint8, device=self.device)
-        length = torch.tensor([len(text)], device=self.device); dist.broadcast(length, 0)
-        if self.rank: text = torch.empty(int(length), dtype=torch.uint8, device=self.device)
+        length = torch.tensor([len(text)], device=self.device)
+        dist.broadcast(length, 0)
+        if self.rank:
+            text = torch.empty(int(length), dtype=torch.uint8, device=self.device)
         dist.broadcast(text, 0)
         return json.loads(bytes(text.tolist()))
 
     def first(self, f):
         "What `f` returns in process 0, the only one that calls it, told to all. If it fails, all fail."
-        if self.size == 1: return f()
+        if self.size == 1:
+            return f()
         value, error = None, None
         if self.rank == 0:
-            try: value = f()
-            except Exception as e: error = e
+            try:
+                value = f()
+            except Exception as e:
+                error = e
         complaint = self.tell(error and (str(error) or type(error).__name__))
-        if error: raise error
-        if complaint: raise RuntimeError(f"process 0 failed: {complaint}")
+        if error:
+            raise error
+        if complaint:
+            raise RuntimeError(f"process 0 failed: {complaint}")
         return self.tell(value)
 
-    def agree(self, mine, what:str):
+    def agree(self, mine, what: str):
         "Raise ValueError, in all processes, unless all hold the same number or text."
-        if self.sum(torch.tensor(int(mine != self.tell(mine)))): raise ValueError(f"{what}: not the same in all {self.size} processes. Start all of them with the same command, on the same files")
+        if self.sum(torch.tensor(int(mine != self.tell(mine)))):
+            raise ValueError(
+                f"{what}: not the same in all {self.size} processes. Start all of them with the same command, on the same files"
+            )
 
-def launched() -> int: # processes that were started together; 1 if this one was started alone
+
+def launched() -> int:  # processes that were started together; 1 if this one was started alone
     "How many processes `torchrun` started."
     return int(os.environ.get("WORLD_SIZE", 1)) if dist.is_available() and dist.is_torchelastic_launched() else 1
+
 
 def first_process() -> bool:
     "Whether this process may speak: it is alone, or the first of those that were started together."
     return launched() == 1 or os.environ.get("RANK", "0") == "0"
 
-def only_alone(what:str):
-    "Raise RuntimeError if several processes were started together for something that they do not share."
-    if launched() > 1: raise RuntimeError(f"{what} was started in {launched()} processes by torchrun, which share nothing but the training of stage 1 (cuts train, cuts.fit). Train with torchrun, then run this without")
 
-def one_world(device:str="auto",   # what the configuration says
-             ) -> World:
+def only_alone(what: str):
+    "Raise RuntimeError if several processes were started together for something that they do not share."
+    if launched() > 1:
+        raise RuntimeError(
+            f"{what} was started in {launched()} processes by torchrun, which share nothing but the training of stage 1 (cuts train, cuts.fit). Train with torchrun, then run this without"
+        )
+
+
+def one_world(
+    device: str = "auto",  # what the configuration says
+) -> World:
     "The processes that `torchrun` started, as one world; a single process is alone."
-    if launched() == 1 and not (dist.is_available() and dist.is_initialized()): return World(device=choose_device(device))
+    if launched() == 1 and not (dist.is_available() and dist.is_initialized()):
+        return World(device=choose_device(device))
     where = _own_device(device)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if where.type == "cuda" else "gloo", device_id=where if where.type == "cuda" else None)
-        atexit.register(_leave)                                  # once for the whole program: a second group could not be made
+        dist.init_process_group(
+            "nccl" if where.type == "cuda" else "gloo", device_id=where if where.type == "cuda" else None
+        )
+        atexit.register(_leave)  # once for the whole program: a second group could not be made
     return World(dist.get_rank(), dist.get_world_size(), where)
+
 
 _holding = weakref.WeakSet()
 
-def release_at_end(network): # that holds the process group, such as PyTorch's DistributedDataParallel
+
+def release_at_end(network):  # that holds the process group, such as PyTorch's DistributedDataParallel
     "Let a network go when the program ends, wherever it is still named: after that it is of no use."
     _holding.add(network)
 
+
 def _leave():
     "End the process group and its threads, if the program has not done so itself."
-    if dist.is_initialized(): dist.destroy_process_group()
-    for network in list(_holding): vars(network).clear()         # they would keep the threads
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    for network in list(_holding):
+        vars(network).clear()  # they would keep the threads
     gc.collect()
+
 
 def _own_device(device):
     "The device of this process among several."
-    if device == "auto": device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"): raise ValueError(f'device: {device!r}, expected "auto", "cpu" or "cuda": of several processes each takes a device of its own')
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("cpu", "cuda"):
+        raise ValueError(
+            f'device: {device!r}, expected "auto", "cpu" or "cuda": of several processes each takes a device of its own'
+        )
     return choose_device(f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if device == "cuda" else "cpu")
 
 # %% ../nbs/04_parallel.ipynb #e95020b0
 class _Sum(torch.autograd.Function):
     "The sum over all processes, forward and backward."
+
     @staticmethod
-    def forward(ctx, x): dist.all_reduce(x := x.clone()); return x
+    def forward(ctx, x):
+        dist.all_reduce(x := x.clone())
+        return x
+
     @staticmethod
-    def backward(ctx, grad): dist.all_reduce(grad := grad.clone()); return grad
+    def backward(ctx, grad):
+        dist.all_reduce(grad := grad.clone())
+        return grad
+
 
 class BatchNorm(nn.BatchNorm2d):
     "Batch normalisation over the batch of all processes; with one process PyTorch's own."
+
     def forward(self, x):
-        if not (self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1): return super().forward(x)
+        if not (self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+            return super().forward(x)
         return self.over_all(x, _Sum.apply)
 
     def over_all(self, x, total):
         "Normalise by statistics that `total` adds up over the processes."
         y = x.float()
-        n, first = total(torch.cat([torch.full((1,), float(y[:, 0].numel()), device=y.device), y.sum((0, 2, 3))])).split([1, y.shape[1]])
+        n, first = total(
+            torch.cat([torch.full((1,), float(y[:, 0].numel()), device=y.device), y.sum((0, 2, 3))])
+        ).split([1, y.shape[1]])
         mean = first / n
         y = y - mean[:, None, None]
         var = total(y.square().sum((0, 2, 3))) / n
         with torch.no_grad():
             self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum); self.running_var.lerp_(var * n / (n - 1), self.momentum)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(var * n / (n - 1), self.momentum)
         return (y * (self.weight * torch.rsqrt(var + self.eps))[:, None, None] + self.bias[:, None, None]).to(x.dtype)

@@ -10,34 +10,46 @@ import numpy as np
 import torch
 
 # %% ../nbs/10_patches.ipynb #5e0ba94a
-def check_fits(height:int, width:int, patch_size:int):
+def check_fits(height: int, width: int, patch_size: int):
     "Raise `ValueError` unless an image of `height` × `width` pixels has a pixel that may be the centre of a patch."
-    if patch_size < 3 or patch_size % 2 == 0: raise ValueError(
-        f"patch_size: {patch_size}, expected an odd number of pixels ≥ 3, so that a patch has a centre and something around it")
-    if min(height, width) < patch_size: raise ValueError(
-        f"image of {height}×{width} pixels, smaller than one patch: the smallest size allowed is {patch_size}×{patch_size}. "
-        "Enlarge the image or choose a smaller patch_size")
+    if patch_size < 3 or patch_size % 2 == 0:
+        raise ValueError(
+            f"patch_size: {patch_size}, expected an odd number of pixels ≥ 3, so that a patch has a centre and something around it"
+        )
+    if min(height, width) < patch_size:
+        raise ValueError(
+            f"image of {height}×{width} pixels, smaller than one patch: the smallest size allowed is {patch_size}×{patch_size}. "
+            "Enlarge the image or choose a smaller patch_size"
+        )
 
 # %% ../nbs/10_patches.ipynb #73e1410c
-def extract_patches(images:torch.Tensor,  # [B,C,H,W]
-                    centres:torch.Tensor, # [B,...,2] integer (row, col) of the patches' centres
-                    patch_size:int=5,     # P, odd
-                   ) -> torch.Tensor:     # patches [B,...,C,P,P]
+def extract_patches(
+    images: torch.Tensor,  # [B,C,H,W]
+    centres: torch.Tensor,  # [B,...,2] integer (row, col) of the patches' centres
+    patch_size: int = 5,  # P, odd
+) -> torch.Tensor:  # patches [B,...,C,P,P]
     "The patches centred at `centres`, all gathered at once."
     check_fits(*images.shape[-2:], patch_size)
-    beyond = ((centres < patch_size // 2) | (centres >= torch.tensor(images.shape[-2:], device=centres.device) - patch_size // 2)).any(-1)
-    if beyond.any(): raise ValueError(f"centres: {tuple(centres[beyond][0].tolist())}, whose patch of {patch_size}×{patch_size} leaves the image of {list(images.shape[-2:])}. Draw them with sample_anchors")
+    beyond = (
+        (centres < patch_size // 2)
+        | (centres >= torch.tensor(images.shape[-2:], device=centres.device) - patch_size // 2)
+    ).any(-1)
+    if beyond.any():
+        raise ValueError(
+            f"centres: {tuple(centres[beyond][0].tolist())}, whose patch of {patch_size}×{patch_size} leaves the image of {list(images.shape[-2:])}. Draw them with sample_anchors"
+        )
     views = images.unfold(2, patch_size, 1).unfold(3, patch_size, 1).permute(0, 2, 3, 1, 4, 5)  # [B,H-P+1,W-P+1,C,P,P]
     corner = centres - patch_size // 2
     batch = torch.arange(len(images), device=images.device).view(-1, *[1] * (centres.ndim - 2))
     return views[batch, corner[..., 0], corner[..., 1]]
 
 # %% ../nbs/10_patches.ipynb #52e56e01
-def window(x:np.ndarray,  # [..., H, W]
-           rows:slice,
-           cols:slice,
-           margin:int,    # pixels added on all sides
-          ) -> np.ndarray: # [..., rows + 2·margin, cols + 2·margin], a view where no border is in the way
+def window(
+    x: np.ndarray,  # [..., H, W]
+    rows: slice,
+    cols: slice,
+    margin: int,  # pixels added on all sides
+) -> np.ndarray:  # [..., rows + 2·margin, cols + 2·margin], a view where no border is in the way
     "A piece of an image that is continued beyond its border by its outermost pixels."
     ends = [(s.start - margin, s.stop + margin, n) for s, n in zip((rows, cols), x.shape[-2:])]
     beyond = [(max(-a, 0), max(b - n, 0)) for a, b, n in ends]
@@ -45,33 +57,38 @@ def window(x:np.ndarray,  # [..., H, W]
     return np.pad(x, [(0, 0)] * (x.ndim - 2) + beyond, mode="edge") if any(map(any, beyond)) else x
 
 # %% ../nbs/10_patches.ipynb #7a3729ed
-def sample_anchors(n_images:int,     # B
-                   height:int,       # H
-                   width:int,        # W
-                   n_anchors:int=8,  # S, anchors per image
-                   patch_size:int=5, # P
-                   generator:torch.Generator|None=None, # source of randomness; its stream goes on
-                  ) -> torch.Tensor: # [B,S,2] int64 (row, col)
+def sample_anchors(
+    n_images: int,  # B
+    height: int,  # H
+    width: int,  # W
+    n_anchors: int = 8,  # S, anchors per image
+    patch_size: int = 5,  # P
+    generator: torch.Generator | None = None,  # source of randomness; its stream goes on
+) -> torch.Tensor:  # [B,S,2] int64 (row, col)
     "Draw anchors uniformly over the pixels whose patch lies inside the image."
     check_fits(height, width, patch_size)
     half = patch_size // 2
-    def draw(n): return torch.randint(half, n - half, (n_images, n_anchors), generator=generator)
+
+    def draw(n):
+        return torch.randint(half, n - half, (n_images, n_anchors), generator=generator)
+
     return torch.stack([draw(height), draw(width)], -1)
 
 # %% ../nbs/10_patches.ipynb #11667f93
-def ssim(a:torch.Tensor,  # patches [..., C, P, P]
-         b:torch.Tensor,  # patches to compare with; the leading dimensions broadcast against those of `a`
-         data_range:torch.Tensor|float|None=None, # [...]; None: max − min of each patch of `a`, 1 where that is 0
-         k1:float=0.01,   # stabiliser of the luminance term
-         k2:float=0.03,   # stabiliser of the contrast term
-        ) -> torch.Tensor: # mean structural similarity [...], in [-1, 1]
+def ssim(
+    a: torch.Tensor,  # patches [..., C, P, P]
+    b: torch.Tensor,  # patches to compare with; the leading dimensions broadcast against those of `a`
+    data_range: torch.Tensor | float | None = None,  # [...]; None: max − min of each patch of `a`, 1 where that is 0
+    k1: float = 0.01,  # stabiliser of the luminance term
+    k2: float = 0.03,  # stabiliser of the contrast term
+) -> torch.Tensor:  # mean structural similarity [...], in [-1, 1]
     "Structural similarity of whole patches, one window each (@eq-ssim; Wang et al. 2004)."
     if data_range is None:
         data_range = a.amax((-3, -2, -1)) - a.amin((-3, -2, -1))
         data_range = torch.where(data_range > 0, data_range, torch.ones_like(data_range))
     L = torch.as_tensor(data_range, dtype=a.dtype, device=a.device)[..., None]
-    c1, c2 = (k1 * L)**2, (k2 * L)**2
-    a, b = a.flatten(-2), b.flatten(-2)                              # [..., C, P²]
+    c1, c2 = (k1 * L) ** 2, (k2 * L) ** 2
+    a, b = a.flatten(-2), b.flatten(-2)  # [..., C, P²]
     mean_a, mean_b = a.mean(-1), b.mean(-1)
     da, db = a - mean_a[..., None], b - mean_b[..., None]
     n = a.shape[-1] - 1
@@ -81,19 +98,22 @@ def ssim(a:torch.Tensor,  # patches [..., C, P, P]
     return score.mean(-1)
 
 # %% ../nbs/10_patches.ipynb #8851d1d8
-def sample_positives(images:torch.Tensor,   # [B,C,H,W]
-                     anchors:torch.Tensor,  # [B,S,2] int64 (row, col)
-                     patch_size:int=5,      # P; displacements reach from −P to P − 1
-                     threshold:float=0.5,   # a candidate is accepted if its SSIM with the anchor exceeds this
-                     max_tries:int=20,      # candidates drawn for each anchor
-                     generator:torch.Generator|None=None, # source of randomness; its stream goes on
-                    ) -> torch.Tensor:      # positives [B,S,2] int64 (row, col)
+def sample_positives(
+    images: torch.Tensor,  # [B,C,H,W]
+    anchors: torch.Tensor,  # [B,S,2] int64 (row, col)
+    patch_size: int = 5,  # P; displacements reach from −P to P − 1
+    threshold: float = 0.5,  # a candidate is accepted if its SSIM with the anchor exceeds this
+    max_tries: int = 20,  # candidates drawn for each anchor
+    generator: torch.Generator | None = None,  # source of randomness; its stream goes on
+) -> torch.Tensor:  # positives [B,S,2] int64 (row, col)
     "For each anchor the first of `max_tries` random neighbours that looks alike, else its diagonal neighbour towards the centre."
     size, half = torch.tensor(images.shape[-2:]), patch_size // 2
     steps = torch.randint(-patch_size, patch_size, (*anchors.shape[:2], max_tries, 2), generator=generator)
-    places = (anchors[:, :, None] + steps).clamp(min=torch.full((2,), half), max=size - half - 1)    # [B,S,tries,2]
-    alike = ssim(extract_patches(images, anchors[:, :, None], patch_size),
-                 extract_patches(images, places, patch_size)) > threshold                             # [B,S,tries]
+    places = (anchors[:, :, None] + steps).clamp(min=torch.full((2,), half), max=size - half - 1)  # [B,S,tries,2]
+    alike = (
+        ssim(extract_patches(images, anchors[:, :, None], patch_size), extract_patches(images, places, patch_size))
+        > threshold
+    )  # [B,S,tries]
     first = places.gather(2, alike.int().argmax(2)[..., None, None].expand(-1, -1, 1, 2))[:, :, 0]
     inward = anchors + torch.where(2 * anchors < size, 1, -1)
     # an image of exactly one patch has no neighbour to go to

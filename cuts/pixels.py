@@ -20,8 +20,10 @@ _log = logging.getLogger(__name__)
 # %% ../nbs/05_pixels.ipynb #b2fff92f
 MAX_PIXELS = 2**28  # the most pixels an image may have unless told otherwise: 1 GiB a channel
 
+
 class ImageError(ValueError):
     "A file or an array that cannot be used; the message says what was found and what to do."
+
 
 class ImageTypeError(TypeError):
     "Values that are no intensities: truth values, complex numbers, Python objects, text."
@@ -30,24 +32,33 @@ class ImageTypeError(TypeError):
 @contextmanager
 def reading(path, what):
     "Turn whatever a decoder raises into one error that names the file."
-    try: yield
-    except (ImageError, ImageTypeError, ImportError, FileNotFoundError, PermissionError, IsADirectoryError): raise
-    except MemoryError as e: raise ImageError(f"{path}: not enough memory to read it. Crop it, or read it on a larger machine.") from e
+    try:
+        yield
+    except (ImageError, ImageTypeError, ImportError, FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except MemoryError as e:
+        raise ImageError(f"{path}: not enough memory to read it. Crop it, or read it on a larger machine.") from e
     except Exception as e:
-        raise ImageError(f"{path}: cannot be read as {what} ({type(e).__name__}: {str(e)[:200]}). "
-                         "The file is cut short or damaged: copy or export it anew.") from e
+        raise ImageError(
+            f"{path}: cannot be read as {what} ({type(e).__name__}: {str(e)[:200]}). "
+            "The file is cut short or damaged: copy or export it anew."
+        ) from e
 
 # %% ../nbs/05_pixels.ipynb #634026be
 class BoundedFile(io.BufferedReader):
     "A file that is never asked for more than it has: a damaged header may claim gigabytes."
+
     def __init__(self, path):
         super().__init__(io.FileIO(path))
         self.end = os.fstat(self.fileno()).st_size
-    def read(self, n=-1): return super().read(n if n is None or n < 0 else max(0, min(n, self.end - self.tell())))
+
+    def read(self, n=-1):
+        return super().read(n if n is None or n < 0 else max(0, min(n, self.end - self.tell())))
 
 # %% ../nbs/05_pixels.ipynb #11844bc4
-def suffix(path,  # a path or a name
-          ) -> str: # ".png", ".nii.gz", …
+def suffix(
+    path,  # a path or a name
+) -> str:  # ".png", ".nii.gz", …
     "The ending that decides the format, in lower case."
     name = Path(path).name.lower()
     return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
@@ -55,59 +66,85 @@ def suffix(path,  # a path or a name
 # %% ../nbs/05_pixels.ipynb #7e4b8c24
 MAX_CHANNELS = 4  # a longer axis is taken for channels only when one says so
 
+
 def check_size(shape, max_pixels, source):
     "Refuse what is empty or larger than the cap; `shape` may have channels at either end."
     shape = tuple(int(n) for n in shape)
     n = math.prod(shape)
     if n <= 0:
-        raise ImageError(f"{source}: no pixels, shape {list(shape)}. An image has at least one pixel a side, "
-                         "and to be trained on at least as many as the patch is wide.")
-    if len(shape) > 2: n //= max([s for s in (shape[0], shape[-1]) if s <= MAX_CHANNELS], default=1)
+        raise ImageError(
+            f"{source}: no pixels, shape {list(shape)}. An image has at least one pixel a side, "
+            "and to be trained on at least as many as the patch is wide."
+        )
+    if len(shape) > 2:
+        n //= max([s for s in (shape[0], shape[-1]) if s <= MAX_CHANNELS], default=1)
     if n > max_pixels:
-        raise ImageError(f"{source}: {' × '.join(map(str, shape))} is {n:,} pixels, more than the cap of {max_pixels:,}. "
-                         f"Pass max_pixels={n} if it is meant to be that large, or crop it.")
+        raise ImageError(
+            f"{source}: {' × '.join(map(str, shape))} is {n:,} pixels, more than the cap of {max_pixels:,}. "
+            f"Pass max_pixels={n} if it is meant to be that large, or crop it."
+        )
+
 
 def check_type(x, source):
     "Only real numbers are intensities."
-    remedy = {"b": "A mask is no image: pass it as labels, or x.astype(np.float32).", "c": "Take the magnitude: np.abs(x).",
-              "O": "Objects are never unpickled; give an array of numbers, all images of one shape."}
+    remedy = {
+        "b": "A mask is no image: pass it as labels, or x.astype(np.float32).",
+        "c": "Take the magnitude: np.abs(x).",
+        "O": "Objects are never unpickled; give an array of numbers, all images of one shape.",
+    }
     if x.dtype.kind not in "iuf":
-        raise ImageTypeError(f"{source}: values of type {x.dtype}, expected integers or floats. {remedy.get(x.dtype.kind, 'Convert them to numbers.')}")
+        raise ImageTypeError(
+            f"{source}: values of type {x.dtype}, expected integers or floats. {remedy.get(x.dtype.kind, 'Convert them to numbers.')}"
+        )
 
 # %% ../nbs/05_pixels.ipynb #8a9b3d0a
 def check_finite(x, source):
     "Refuse NaN and infinity, telling how many and where the first is."
-    if x.dtype.kind != "f": return
+    if x.dtype.kind != "f":
+        return
     bad = ~np.isfinite(x)
-    if not bad.any(): return
+    if not bad.any():
+        return
     first = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
-    raise ImageError(f"{source}: {int(bad.sum())} of {x.size} values are NaN or infinite, the first at {first} (channel first). "
-                     "Replace them, for instance with np.nan_to_num, or crop.")
+    raise ImageError(
+        f"{source}: {int(bad.sum())} of {x.size} values are NaN or infinite, the first at {first} (channel first). "
+        "Replace them, for instance with np.nan_to_num, or crop."
+    )
 
 # %% ../nbs/05_pixels.ipynb #0f02da8f
 @dataclass
 class Pixels:
     "What a reader found in a file, before it is checked and scaled."
+
     data: np.ndarray  # as stored
     channel_axis: int | str | None = None  # an axis, "none" if there is none, None if the file does not tell
     alpha: bool | None = None  # is the last channel transparency? None: yes if it is the fourth, and channels are last
     spacing: tuple[float, ...] = ()  # for each spatial axis; (): not known
     unit: str = "px"  # of the spacing
     affine: np.ndarray | None = None  # [4,4] index → RAS+ mm
-    file_axes: str | None = None  # the axes of the file, such as "RAS", if they were exchanged; labels are written back that way
+    file_axes: str | None = (
+        None  # the axes of the file, such as "RAS", if they were exchanged; labels are written back that way
+    )
     window: tuple[float, float] | None = None  # values that the file itself says to show, if it does
-    files: tuple[str, ...] = ()  # the files that its planes came from, if they are many or are needed to write beside them
+    files: tuple[
+        str, ...
+    ] = ()  # the files that its planes came from, if they are many or are needed to write beside them
 
 # %% ../nbs/05_pixels.ipynb #f7fe5e8b
 VOLUME_AXES = ("S", "P", "L")  # what increases along planes, rows and columns
 
+
 def reorient(data, affine, axes):
     "Exchange and turn the first three axes so that they increase towards `axes`; also the affine, and the axes before."
     from nibabel import orientations
+
     before = orientations.io_orientation(affine)
     change = orientations.ornt_transform(before, orientations.axcodes2ornt(axes))
-    return (orientations.apply_orientation(data, change), affine @ orientations.inv_ornt_aff(change, data.shape[:3]),
-            "".join(orientations.ornt2axcodes(before)))
+    return (
+        orientations.apply_orientation(data, change),
+        affine @ orientations.inv_ornt_aff(change, data.shape[:3]),
+        "".join(orientations.ornt2axcodes(before)),
+    )
 
 # %% ../nbs/05_pixels.ipynb #0039979d
 def plane_affine(affine, axis, i):
@@ -118,47 +155,79 @@ def plane_affine(affine, axis, i):
     return moved[:, order + [3]]
 
 # %% ../nbs/05_pixels.ipynb #d59d347f
-def read_ahead(names:Sequence[str],
-               read:Callable[[str], object], # reads an item; what it raises is no concern here
-               seconds:float=600.,           # that one item may take
-              ) -> Iterator[tuple[str, str|None]]: # name, and what reading it does to a process, None if it survives
+def read_ahead(
+    names: Sequence[str],
+    read: Callable[[str], object],  # reads an item; what it raises is no concern here
+    seconds: float = 600.0,  # that one item may take
+) -> Iterator[tuple[str, str | None]]:  # name, and what reading it does to a process, None if it survives
     "Read items in a forked process, in order, to find out which of them would kill this one. Only where a process can safely be forked, on Linux."
     names = list(names)
     while names:
-        if not sys.platform.startswith("linux"): yield from ((n, None) for n in names); return
-        try: child, pipe = _fork_reader(names, read)
-        except OSError as e:                                     # no room for another process: then without this protection
-            _log.warning("files are read without a trial: no process can be forked (%s)", e); yield from ((n, None) for n in names); return
+        if not sys.platform.startswith("linux"):
+            yield from ((n, None) for n in names)
+            return
         try:
-            listening = select.poll(); listening.register(pipe, select.POLLIN | select.POLLHUP)
+            child, pipe = _fork_reader(names, read)
+        except OSError as e:  # no room for another process: then without this protection
+            _log.warning("files are read without a trial: no process can be forked (%s)", e)
+            yield from ((n, None) for n in names)
+            return
+        try:
+            listening = select.poll()
+            listening.register(pipe, select.POLLIN | select.POLLHUP)
             for i, name in enumerate(names):
                 ready = listening.poll(1000 * seconds)
-                if ready and os.read(pipe, 1): yield name, None; continue
-                if not ready: os.kill(child, signal.SIGKILL)
-                status = os.waitpid(child, 0)[1]; child = None
-                yield name, f"reading it takes longer than {seconds:g} s. Leave it out, or convert it to another format" if not ready else (
-                    f"reading it {f'kills a process by {signal.Signals(os.WTERMSIG(status)).name}' if os.WIFSIGNALED(status) else 'ends a process'}. The file is damaged, or made to do harm: leave it out")
+                if ready and os.read(pipe, 1):
+                    yield name, None
+                    continue
+                if not ready:
+                    os.kill(child, signal.SIGKILL)
+                status = os.waitpid(child, 0)[1]
+                child = None
+                yield (
+                    name,
+                    f"reading it takes longer than {seconds:g} s. Leave it out, or convert it to another format"
+                    if not ready
+                    else (
+                        f"reading it {f'kills a process by {signal.Signals(os.WTERMSIG(status)).name}' if os.WIFSIGNALED(status) else 'ends a process'}. The file is damaged, or made to do harm: leave it out"
+                    ),
+                )
                 break
-            names = names[i + 1:]
+            names = names[i + 1 :]
         finally:
             os.close(pipe)
             if child:
-                os.kill(child, signal.SIGKILL); os.waitpid(child, 0)
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+
 
 def _fork_reader(names, read):
     "A process that reads items and writes a byte after each; its number, and where to listen."
     listen, speak = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)      # of forking beside threads: the child only decodes, and ends without cleaning up
-        try: child = os.fork()
-        except OSError: os.close(listen); os.close(speak); raise
-    if child: os.close(speak); return child, listen
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of forking beside threads: the child only decodes, and ends without cleaning up
+        try:
+            child = os.fork()
+        except OSError:
+            os.close(listen)
+            os.close(speak)
+            raise
+    if child:
+        os.close(speak)
+        return child, listen
     try:
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)               # it does not outlive who asked
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)             # this process says it again
-        warnings.simplefilter("ignore"); logging.disable(logging.CRITICAL); faulthandler.disable()
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # it does not outlive who asked
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # this process says it again
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        faulthandler.disable()
         for name in names:
-            try: read(name)
-            except BaseException: pass
+            try:
+                read(name)
+            except BaseException:
+                pass
             os.write(speak, b".")
-    finally: os._exit(0)
+    finally:
+        os._exit(0)

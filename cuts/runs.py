@@ -17,30 +17,43 @@ from .config import Config
 
 _log = logging.getLogger(__name__)
 
+
 class RunError(OSError):
     "A file that cannot be written or a run folder that cannot be used; `errno` is the system's, the text is for people."
-    def __str__(self): return self.strerror or super().__str__()
+
+    def __str__(self):
+        return self.strerror or super().__str__()
 
 # %% ../nbs/03_runs.ipynb #f6c46de4
 _MARK = ".writing-"
 _HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 _writing: set[str] = set()  # what this process is writing now
 
-def _temporary(path:Path) -> Path:
+
+def _temporary(path: Path) -> Path:
     "A hidden name beside `path` with the same ending; short, so that a long name finds room."
     ending = re.search(r"((\.[^.]{1,8})?\.(gz|bz2|xz)|\.[^.]{1,12})?$", path.name)[0]
     return path.parent / f"{_MARK}{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:12]}{ending}"
 
-def _abandoned(path:Path) -> bool:
+
+def _abandoned(path: Path) -> bool:
     "Was this temporary file left by a process that is no more?"
-    found = re.match(re.escape(_MARK) + r"(\w{8})-(\d+)-|\.[0-9a-f]{32}\.tmp$", path.name)  # the second kind names no process
-    if not found or str(path) in _writing: return False
+    found = re.match(
+        re.escape(_MARK) + r"(\w{8})-(\d+)-|\.[0-9a-f]{32}\.tmp$", path.name
+    )  # the second kind names no process
+    if not found or str(path) in _writing:
+        return False
     if found[1] == _HOST and os.name == "posix":
-        if int(found[2]) == os.getpid(): return True
-        try: os.kill(int(found[2]), 0)              # signal 0 only asks
-        except ProcessLookupError: return True
-        except (PermissionError, OverflowError): pass
-    with suppress(FileNotFoundError): return time.time() - path.stat().st_mtime > 86400  # of whom we cannot ask: after a day
+        if int(found[2]) == os.getpid():
+            return True
+        try:
+            os.kill(int(found[2]), 0)  # signal 0 only asks
+        except ProcessLookupError:
+            return True
+        except (PermissionError, OverflowError):
+            pass
+    with suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime > 86400  # of whom we cannot ask: after a day
     return False
 
 # %% ../nbs/03_runs.ipynb #90119ed9
@@ -56,203 +69,286 @@ _REASONS = {  # code → what is wrong, what to do
     errno.EISDIR: "there is a folder of this name. Remove it, or choose another name",
     errno.ENAMETOOLONG: "the name is too long for this disk. Choose a shorter one",
     errno.EFBIG: "larger than this disk or this account's limit allows. Choose a folder elsewhere",
-    errno.EIO: "the disk reports a fault. Choose a folder elsewhere"}
+    errno.EIO: "the disk reports a fault. Choose a folder elsewhere",
+}
+
 
 @contextmanager
-def _explained(path:Path, *ours):
+def _explained(path: Path, *ours):
     "Turn the system's errors about these files into RunError; errors about other files pass."
-    try: yield
-    except RunError: raise
+    try:
+        yield
+    except RunError:
+        raise
     except OSError as e:
-        if e.errno not in _REASONS or e.filename not in (None, *map(str, (path, *ours)), *(path, *ours)): raise
+        if e.errno not in _REASONS or e.filename not in (None, *map(str, (path, *ours)), *(path, *ours)):
+            raise
         raise RunError(e.errno, f"{path}: not written: {_REASONS[e.errno]}. Earlier results are as they were.") from e
 
 # %% ../nbs/03_runs.ipynb #1d3d0342
-def write_atomic(path:str|os.PathLike,              # the file; its folder must exist
-                 data:bytes|str|Callable[[Path], object], # the content; or a function that writes to the path it is given
-                ) -> None:
+def write_atomic(
+    path: str | os.PathLike,  # the file; its folder must exist
+    data: bytes | str | Callable[[Path], object],  # the content; or a function that writes to the path it is given
+) -> None:
     "Write a file whole or not at all, whatever happens. A link of that name is replaced, not followed. Raises RunError."
     path = Path(path)
     temporary = _temporary(path)
     _writing.add(str(temporary))
     try:
         with _explained(path, temporary, path.parent):
-            if callable(data): data(temporary)
-            else: _write(temporary, data.encode() if isinstance(data, str) else data)
-            if not temporary.is_file(): raise RunError(f"{path}: not written: the function made no file at the path it was given.")
+            if callable(data):
+                data(temporary)
+            else:
+                _write(temporary, data.encode() if isinstance(data, str) else data)
+            if not temporary.is_file():
+                raise RunError(f"{path}: not written: the function made no file at the path it was given.")
             _sync(temporary)
             os.replace(temporary, path)
-            if os.name == "posix": _sync(path.parent)  # the new name, too, outlives a power cut
+            if os.name == "posix":
+                _sync(path.parent)  # the new name, too, outlives a power cut
     finally:
-        with suppress(OSError): os.unlink(temporary)
+        with suppress(OSError):
+            os.unlink(temporary)
         _writing.discard(str(temporary))
 
+
 def _write(path, data):
-    with open(path, "xb") as f: f.write(data)
+    with open(path, "xb") as f:
+        f.write(data)
+
 
 def _sync(path):
     "Wait until the disk has it. Some network disks cannot say so for a folder; the file itself is safe then."
     fd = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try: os.fsync(fd)
+    try:
+        os.fsync(fd)
     except OSError:
-        if not os.path.isdir(path): raise
-    finally: os.close(fd)
+        if not os.path.isdir(path):
+            raise
+    finally:
+        os.close(fd)
 
 # %% ../nbs/03_runs.ipynb #eddcc9d2
 def _plain(x):
     "What JSON does not know, as what it knows."
-    if is_dataclass(x) and not isinstance(x, type): return asdict(x)
-    if isinstance(x, os.PathLike): return os.fspath(x)
-    if isinstance(x, bytes): return {"bytes": hashlib.sha256(x).hexdigest()}
-    if isinstance(x, (set, frozenset)): return {"set": sorted(json.dumps(v, default=_plain, sort_keys=True) for v in x)}
+    if is_dataclass(x) and not isinstance(x, type):
+        return asdict(x)
+    if isinstance(x, os.PathLike):
+        return os.fspath(x)
+    if isinstance(x, bytes):
+        return {"bytes": hashlib.sha256(x).hexdigest()}
+    if isinstance(x, (set, frozenset)):
+        return {"set": sorted(json.dumps(v, default=_plain, sort_keys=True) for v in x)}
     if hasattr(x, "dtype") and hasattr(x, "tobytes") and getattr(x.dtype, "hasobject", True) is False:
-        if x.shape == () and x.dtype.kind in "biuf": return x.item()
+        if x.shape == () and x.dtype.kind in "biuf":
+            return x.item()
         x = x.astype(x.dtype.newbyteorder("<"), order="C", copy=False)
         return {"array": [x.dtype.str, list(x.shape), hashlib.sha256(x.tobytes()).hexdigest()]}
-    raise TypeError(f"a {type(x).__name__} has no digest: pass numbers, texts, lists, dictionaries, dataclasses or NumPy arrays.")
+    raise TypeError(
+        f"a {type(x).__name__} has no digest: pass numbers, texts, lists, dictionaries, dataclasses or NumPy arrays."
+    )
 
-def digest(obj) -> str: # 64 hexadecimal digits
+
+def digest(obj) -> str:  # 64 hexadecimal digits
     "SHA-256 of plain values, arrays and dataclasses. Raises TypeError for what has no fixed text."
     return hashlib.sha256(_canonical(obj).encode()).hexdigest()
 
-def _canonical(obj) -> str: return json.dumps(_text_keys(obj), sort_keys=True, separators=(",", ":"), default=_plain)
+
+def _canonical(obj) -> str:
+    return json.dumps(_text_keys(obj), sort_keys=True, separators=(",", ":"), default=_plain)
+
 
 def _text_keys(x):
     "JSON would take the keys 1 and '1' for the same: only texts are keys."
     if isinstance(x, dict):
-        if bad := [k for k in x if not isinstance(k, str)]: raise TypeError(f"{bad[0]!r} is a key of a dictionary without being a text; such a dictionary has no digest.")
+        if bad := [k for k in x if not isinstance(k, str)]:
+            raise TypeError(
+                f"{bad[0]!r} is a key of a dictionary without being a text; such a dictionary has no digest."
+            )
         return {k: _text_keys(v) for k, v in x.items()}
     return [_text_keys(v) for v in x] if isinstance(x, (list, tuple)) else x
 
-def file_digest(path:str|os.PathLike) -> str: # 64 hexadecimal digits
+
+def file_digest(path: str | os.PathLike) -> str:  # 64 hexadecimal digits
     "SHA-256 of a file's bytes, read in pieces."
-    with open(path, "rb") as f: return hashlib.file_digest(f, "sha256").hexdigest()
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
 
 # %% ../nbs/03_runs.ipynb #11c054d9
 _ROOM = 200  # bytes of a name; disks take 255, and others may want to add something
 
-def _short(name:str, room:int) -> str:
+
+def _short(name: str, room: int) -> str:
     "The name, or its beginning, a digest and its ending if it is longer than `room` bytes."
     raw = os.fsencode(name)
-    if len(raw) <= room: return name
+    if len(raw) <= room:
+        return name
     ending = Path(name).suffix if len(os.fsencode(Path(name).suffix)) <= 16 else ""
     tail = f"~{hashlib.sha256(raw).hexdigest()[:16]}{ending}"
-    while len(os.fsencode(name)) + len(os.fsencode(tail)) > room: name = name[:-1]
+    while len(os.fsencode(name)) + len(os.fsencode(tail)) > room:
+        name = name[:-1]
     return name + tail
 
-def output_name(name:str,    # an image's name: a relative path with "/"
-                suffix:str,  # what the result adds, such as ".npz"
-               ) -> str:     # the result's relative path
+
+def output_name(
+    name: str,  # an image's name: a relative path with "/"
+    suffix: str,  # what the result adds, such as ".npz"
+) -> str:  # the result's relative path
     "Where the result of an image goes: no two names share a place. Raises ValueError for a path that leads elsewhere."
     parts = (name if os.sep == "/" else name.replace(os.sep, "/")).split("/")
-    if any(p in ("", ".", "..") for p in parts) or "\0" in name or os.path.splitdrive(name)[0]: raise ValueError(
-        f"{name!r}: not the name of an image: expected a relative path such as 'a/01.png', without '..' and empty parts.")
-    if not suffix.strip(".") or {"/", os.sep, "\0"} & set(suffix): raise ValueError(f"suffix={suffix!r}: expected an ending such as '.npz'.")
+    if any(p in ("", ".", "..") for p in parts) or "\0" in name or os.path.splitdrive(name)[0]:
+        raise ValueError(
+            f"{name!r}: not the name of an image: expected a relative path such as 'a/01.png', without '..' and empty parts."
+        )
+    if not suffix.strip(".") or {"/", os.sep, "\0"} & set(suffix):
+        raise ValueError(f"suffix={suffix!r}: expected an ending such as '.npz'.")
     folders = [_short(p + "~" * p.rstrip("~").lower().endswith(suffix.lower()), _ROOM) for p in parts[:-1]]
     return "/".join([*folders, _short(parts[-1], _ROOM - len(os.fsencode(suffix))) + suffix])
 
 # %% ../nbs/03_runs.ipynb #306b494a
 def is_results(folder) -> bool:
     "Whether a folder holds results, those of one run or of several seeds. Scores alone may lie in a folder of anything."
-    return any(path.name != Run._entry("scores")[1] for pattern in ("manifest/*.json", "seed-*/manifest/*.json") for path in Path(folder).glob(pattern))
+    return any(
+        path.name != Run._entry("scores")[1]
+        for pattern in ("manifest/*.json", "seed-*/manifest/*.json")
+        for path in Path(folder).glob(pattern)
+    )
+
 
 def score_files(folder) -> set[str]:
     "Names of the files in a folder that hold scores, and pictures of them."
     entry = Run(folder, create=False)._read(Path(folder).joinpath(*Run._entry("scores")))
     return set(entry["files"]) if entry else set()
 
+
 class Run:
     "A folder for one run: its files, the manifest of what is whole, its configuration and a lock."
-    def __init__(self,
-                 path:str|os.PathLike,  # the folder
-                 create:bool=True,      # make it if it is not there; False: RunError
-                ):
+
+    def __init__(
+        self,
+        path: str | os.PathLike,  # the folder
+        create: bool = True,  # make it if it is not there; False: RunError
+    ):
         self.path, self._lock = Path(path).expanduser(), None
-        if self.path.exists() and not self.path.is_dir(): raise RunError(errno.ENOTDIR, f"{self.path}: a file, where a run folder was expected. Choose another name.")
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(errno.ENOTDIR, f"{self.path}: a file, where a run folder was expected. Choose another name.")
         if create:
-            with _explained(self.path, *self.path.parents): self.path.mkdir(parents=True, exist_ok=True)
-        elif not self.path.is_dir(): raise RunError(errno.ENOENT, f"{self.path}: no such run folder. Make one by training into it, or check the name.")
+            with _explained(self.path, *self.path.parents):
+                self.path.mkdir(parents=True, exist_ok=True)
+        elif not self.path.is_dir():
+            raise RunError(
+                errno.ENOENT, f"{self.path}: no such run folder. Make one by training into it, or check the name."
+            )
 
-    def __repr__(self): return f"Run({str(self.path)!r})"
+    def __repr__(self):
+        return f"Run({str(self.path)!r})"
 
-    def __reduce__(self): return type(self), (self.path, False)  # what a worker gets: the place, not the lock
+    def __reduce__(self):
+        return type(self), (self.path, False)  # what a worker gets: the place, not the lock
 
-    def file(self, *parts:str) -> Path:
+    def file(self, *parts: str) -> Path:
         "A path inside the run folder; its own folder is made. Raises ValueError for a path that leads outside, also by a link."
         relative = PurePath(*parts)
-        if relative.anchor or not relative.parts or ".." in relative.parts or "\0" in str(relative): raise ValueError(
-            f"{str(relative)!r}: not a path inside the run folder {self.path}. Expected a relative one without '..'.")
+        if relative.anchor or not relative.parts or ".." in relative.parts or "\0" in str(relative):
+            raise ValueError(
+                f"{str(relative)!r}: not a path inside the run folder {self.path}. Expected a relative one without '..'."
+            )
         path = self.path / relative
-        if not self.path.is_dir(): raise RunError(errno.ENOENT, f"{self.path}: the run folder is gone. Was it moved or removed?")
-        if not path.resolve().is_relative_to(self.path.resolve()): raise ValueError(
-            f"{path}: a link that leads out of the run folder, to {path.resolve()}. Remove the link.")
-        with _explained(path, *path.parents): path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.is_dir():
+            raise RunError(errno.ENOENT, f"{self.path}: the run folder is gone. Was it moved or removed?")
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise ValueError(f"{path}: a link that leads out of the run folder, to {path.resolve()}. Remove the link.")
+        with _explained(path, *path.parents):
+            path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def record(self,
-               key:str,       # what the work is known by, such as "segment/a/01.png"
-               inputs:str,    # digest of everything it was made from
-               files=(),      # what it made, inside the run folder
-               **facts,       # more to remember: plain values
-              ) -> None:
+    def record(
+        self,
+        key: str,  # what the work is known by, such as "segment/a/01.png"
+        inputs: str,  # digest of everything it was made from
+        files=(),  # what it made, inside the run folder
+        **facts,  # more to remember: plain values
+    ) -> None:
         "Enter a finished piece of work into the manifest, after its files were written."
         made = {self._relative(f): dict(size=os.path.getsize(f), sha256=file_digest(f)) for f in files}
         entry = dict(key=key, inputs=inputs, files=made, facts=facts)
-        write_atomic(self.file(*self._entry(key)), json.dumps(entry, indent=1, default=lambda x: x.tolist() if hasattr(x, "tolist") else _plain(x)) + "\n")
+        write_atomic(
+            self.file(*self._entry(key)),
+            json.dumps(entry, indent=1, default=lambda x: x.tolist() if hasattr(x, "tolist") else _plain(x)) + "\n",
+        )
 
-    def why_not(self, key:str, inputs:str) -> str|None:
+    def why_not(self, key: str, inputs: str) -> str | None:
         "Why this piece of work has to be done (again); None: it need not."
         entry = self._read(self.path.joinpath(*self._entry(key)))
-        if entry is None or entry["key"] != key: return "not done yet"
-        if entry["inputs"] != inputs: return "made from other inputs or settings"
-        return next((f"{name}: {fault}" for name, facts in entry["files"].items() if (fault := self._fault(name, facts))), None)
+        if entry is None or entry["key"] != key:
+            return "not done yet"
+        if entry["inputs"] != inputs:
+            return "made from other inputs or settings"
+        return next(
+            (f"{name}: {fault}" for name, facts in entry["files"].items() if (fault := self._fault(name, facts))), None
+        )
 
-    def done(self, key:str, inputs:str) -> bool:
+    def done(self, key: str, inputs: str) -> bool:
         "Is this piece of work there, whole, and made from these inputs?"
         reason = self.why_not(key, inputs)
-        if reason not in (None, "not done yet"): _log.info("%s is done again: %s", key, reason)
+        if reason not in (None, "not done yet"):
+            _log.info("%s is done again: %s", key, reason)
         return reason is None
 
-    def forget(self, key:str) -> None:
+    def forget(self, key: str) -> None:
         "Take a piece of work out of the manifest; its files stay."
         self.path.joinpath(*self._entry(key)).unlink(missing_ok=True)
 
     def items(self) -> dict[str, dict]:
         "Key → entry (key, inputs, files, facts) of everything in the manifest, by key."
-        entries = [e for p in (self.path/"manifest").glob("*.json") if (e := self._read(p)) is not None]
+        entries = [e for p in (self.path / "manifest").glob("*.json") if (e := self._read(p)) is not None]
         return {e["key"]: e for e in sorted(entries, key=lambda e: e["key"])}
 
-    def save_config(self, config:Config) -> None:
+    def save_config(self, config: Config) -> None:
         "Write `config.yaml`."
         write_atomic(self.file("config.yaml"), config.to_yaml(comments=True))
 
     def load_config(self) -> Config:
         "Read `config.yaml`."
-        if not (self.path/"config.yaml").is_file(): raise RunError(errno.ENOENT, f"{self.path}: no config.yaml, so this is no run folder, or its run has not begun.")
-        return Config.from_yaml(self.path/"config.yaml")
+        if not (self.path / "config.yaml").is_file():
+            raise RunError(
+                errno.ENOENT, f"{self.path}: no config.yaml, so this is no run folder, or its run has not begun."
+            )
+        return Config.from_yaml(self.path / "config.yaml")
 
     @contextmanager
-    def lock(self,
-             timeout:float=0,  # seconds to wait for another process; negative: for ever
-            ) -> Iterator["Run"]:
+    def lock(
+        self,
+        timeout: float = 0,  # seconds to wait for another process; negative: for ever
+    ) -> Iterator["Run"]:
         "Keep others out while working: `with run.lock():`. May be nested. Raises RunError that names the holder."
-        if self._lock is None: self._lock = filelock.FileLock(self.file(".lock"))
+        if self._lock is None:
+            self._lock = filelock.FileLock(self.file(".lock"))
         nested = self._lock.is_locked
         try:
-            with _explained(self.path/".lock"): self._lock.acquire(timeout=timeout)
-        except filelock.Timeout: raise RunError(errno.EAGAIN, f"{self.path}: this run folder is in use{_holder(self.path/'.lock')}. "
-                                                 "Wait until that has ended, or choose another folder.") from None
+            with _explained(self.path / ".lock"):
+                self._lock.acquire(timeout=timeout)
+        except filelock.Timeout:
+            raise RunError(
+                errno.EAGAIN,
+                f"{self.path}: this run folder is in use{_holder(self.path / '.lock')}. "
+                "Wait until that has ended, or choose another folder.",
+            ) from None
         try:
-            if not nested: self._take_over()
+            if not nested:
+                self._take_over()
             yield self
-        finally: self._lock.release()
+        finally:
+            self._lock.release()
 
     def _take_over(self):
         "Say who holds the lock, and sweep up what killed processes left half-written."
-        with suppress(OSError): (self.path/".lock").write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        with suppress(OSError):
+            (self.path / ".lock").write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         for folder, _, names in os.walk(self.path):
             for name in names:
-                if name.startswith(".") and _abandoned(path := Path(folder, name)): path.unlink(missing_ok=True)
+                if name.startswith(".") and _abandoned(path := Path(folder, name)):
+                    path.unlink(missing_ok=True)
 
     @staticmethod
     def _entry(key):
@@ -262,28 +358,45 @@ class Run:
 
     def _read(self, path):
         "A manifest entry; None where there is none that can be used."
-        try: entry = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError: return None
-        except (ValueError, RecursionError) as e: _log.warning("%s: no manifest entry (%s); its work is done again.", path, e); return None
-        if isinstance(entry, dict) and all(isinstance(entry.get(k), t) for k, t in dict(key=str, inputs=str, files=dict, facts=dict).items()): return entry
-        _log.warning("%s: not a manifest entry; its work is done again.", path); return None
+        try:
+            entry = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (ValueError, RecursionError) as e:
+            _log.warning("%s: no manifest entry (%s); its work is done again.", path, e)
+            return None
+        if isinstance(entry, dict) and all(
+            isinstance(entry.get(k), t) for k, t in dict(key=str, inputs=str, files=dict, facts=dict).items()
+        ):
+            return entry
+        _log.warning("%s: not a manifest entry; its work is done again.", path)
+        return None
 
     def _relative(self, file) -> str:
         "A file's path from the run folder, with '/'."
-        for root, path in [(os.path.abspath(self.path), os.path.abspath(file)), (os.path.realpath(self.path), os.path.realpath(file))]:
-            with suppress(ValueError): return Path(path).relative_to(root).as_posix()
+        for root, path in [
+            (os.path.abspath(self.path), os.path.abspath(file)),
+            (os.path.realpath(self.path), os.path.realpath(file)),
+        ]:
+            with suppress(ValueError):
+                return Path(path).relative_to(root).as_posix()
         raise ValueError(f"{file}: not inside the run folder {self.path}. Write it to run.file(…) first.")
 
-    def _fault(self, name, facts) -> str|None:
+    def _fault(self, name, facts) -> str | None:
         "What is wrong with a recorded file."
         path = self.path / name
-        if PurePath(name).anchor or ".." in PurePath(name).parts or not isinstance(facts, dict): return "the manifest's entry is damaged"
-        if not path.is_file(): return "is not there"
-        if path.stat().st_size != facts.get("size"): return f"has {path.stat().st_size} bytes, had {facts.get('size')}"
+        if PurePath(name).anchor or ".." in PurePath(name).parts or not isinstance(facts, dict):
+            return "the manifest's entry is damaged"
+        if not path.is_file():
+            return "is not there"
+        if path.stat().st_size != facts.get("size"):
+            return f"has {path.stat().st_size} bytes, had {facts.get('size')}"
         return None if file_digest(path) == facts.get("sha256") else "has changed"
+
 
 def _holder(path) -> str:
     "Who holds a lock, as far as is known."
     with suppress(OSError, UnicodeDecodeError):
-        if text := path.read_text(encoding="utf-8")[:200].strip(): return f" by {text}"
+        if text := path.read_text(encoding="utf-8")[:200].strip():
+            return f" by {text}"
     return ""

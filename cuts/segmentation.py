@@ -27,7 +27,16 @@ from .pixels import MAX_PIXELS, suffix
 from .runs import write_atomic
 from .spectral import SpectralKMeans
 from .viewers import napari_layers
-from .tree import CondensationTree, fit_marks, fit_outline, lasting_regions, owner, persistent_regions, salient_levels, structures
+from cuts.tree import (
+    CondensationTree,
+    fit_marks,
+    fit_outline,
+    lasting_regions,
+    owner,
+    persistent_regions,
+    salient_levels,
+    structures,
+)
 
 # %% ../nbs/23_segmentation.ipynb #62a07c8c
 @dataclass(eq=False)
@@ -37,107 +46,160 @@ class Segmentation:
     Attributes: `levels`, numbers of regions of the salient partitions from fine to coarse; `persistent` [*spatial] int32, the
     structures that live longest, 0 where there is none; `kmeans` [*spatial] int32, spectral k-means if it was asked for, or the regions of another method.
     """
-    tree: CondensationTree | None         # of the landmarks; None if only k-means was asked for
-    landmark_map: np.ndarray | None       # [*spatial] uint16 (or uint32), the leaf of each pixel
-    image: Image | None = None            # what was segmented
-    name: str = ""                        # of the image in its data set
-    kmeans: np.ndarray | None = None      # [*spatial] int32, regions from 1
-    truth: np.ndarray | None = None       # [*spatial] integers, if a label is known
+
+    tree: CondensationTree | None  # of the landmarks; None if only k-means was asked for
+    landmark_map: np.ndarray | None  # [*spatial] uint16 (or uint32), the leaf of each pixel
+    image: Image | None = None  # what was segmented
+    name: str = ""  # of the image in its data set
+    kmeans: np.ndarray | None = None  # [*spatial] int32, regions from 1
+    truth: np.ndarray | None = None  # [*spatial] integers, if a label is known
     levels: list[int] = field(default=None)  # None: `salient_levels` of the tree
-    persistence: str = "lifetime"         # rule of the persistent structures: "lifetime" or "published"
-    coordinates: np.ndarray | None = None # [n, ≤ 8] float32, principal coordinates of the tree's leaves, for a view of the embedding
+    persistence: str = "lifetime"  # rule of the persistent structures: "lifetime" or "published"
+    coordinates: np.ndarray | None = (
+        None  # [n, ≤ 8] float32, principal coordinates of the tree's leaves, for a view of the embedding
+    )
 
     def __post_init__(self):
         if self.tree is None:
-            if self.kmeans is None: raise ValueError("a segmentation needs a tree with its landmark map, or k-means regions")
-            self.levels = []; return
-        if not isinstance(self.persistence, str) or self.persistence not in PERSISTENCE: raise ValueError(f"persistence: {self.persistence!r}, expected one of {', '.join(PERSISTENCE)}")
-        if int(self.landmark_map.max(initial=0)) >= len(self.tree): raise ValueError(f"landmark_map: its largest leaf is {self.landmark_map.max()}, but the tree has only {len(self.tree)} leaves")
-        if self.levels is None: self.levels = salient_levels(self.tree)
-        if not all(isinstance(k, (int, np.integer)) and k >= 1 for k in self.levels) or not self.levels: raise ValueError(f"levels: {self.levels}, expected numbers of regions, at least one")
-        if (x := self.coordinates) is not None and (x.ndim != 2 or len(x) != len(self.tree) or not x.shape[1] or not np.isfinite(x).all()):
-            raise ValueError(f"coordinates: an array of shape {x.shape}, expected finite numbers [{len(self.tree)}, 1 or more], one row for each leaf")
+            if self.kmeans is None:
+                raise ValueError("a segmentation needs a tree with its landmark map, or k-means regions")
+            self.levels = []
+            return
+        if not isinstance(self.persistence, str) or self.persistence not in PERSISTENCE:
+            raise ValueError(f"persistence: {self.persistence!r}, expected one of {', '.join(PERSISTENCE)}")
+        if int(self.landmark_map.max(initial=0)) >= len(self.tree):
+            raise ValueError(
+                f"landmark_map: its largest leaf is {self.landmark_map.max()}, but the tree has only {len(self.tree)} leaves"
+            )
+        if self.levels is None:
+            self.levels = salient_levels(self.tree)
+        if not all(isinstance(k, (int, np.integer)) and k >= 1 for k in self.levels) or not self.levels:
+            raise ValueError(f"levels: {self.levels}, expected numbers of regions, at least one")
+        if (x := self.coordinates) is not None and (
+            x.ndim != 2 or len(x) != len(self.tree) or not x.shape[1] or not np.isfinite(x).all()
+        ):
+            raise ValueError(
+                f"coordinates: an array of shape {x.shape}, expected finite numbers [{len(self.tree)}, 1 or more], one row for each leaf"
+            )
 
     @property
-    def spatial(self) -> tuple[int, ...]: return (self.kmeans if self.tree is None else self.landmark_map).shape
+    def spatial(self) -> tuple[int, ...]:
+        return (self.kmeans if self.tree is None else self.landmark_map).shape
+
     def __repr__(self):
         what = "k-means only" if self.tree is None else f"{len(self.tree)} landmarks, levels {self.levels}"
         return f"Segmentation({self.name or 'image'}, {'×'.join(map(str, self.spatial))}, {what})"
 
-    def labels(self,
-        n_regions:int, # how many at most
-    ) -> np.ndarray:   # [*spatial] int32, 1 … n_regions
+    def labels(
+        self,
+        n_regions: int,  # how many at most
+    ) -> np.ndarray:  # [*spatial] int32, 1 … n_regions
         "The finest partition of at most `n_regions` regions."
         return self._paint(self._tree().labels(n_regions) + 1)
 
     @cached_property
-    def persistent(self) -> np.ndarray: return self._paint(PERSISTENCE[self.persistence](self._tree(), self.levels) + 1)
+    def persistent(self) -> np.ndarray:
+        return self._paint(PERSISTENCE[self.persistence](self._tree(), self.levels) + 1)
 
-    def cuts(self,
-        max_regions:int=60, # finest partition
-    ) -> Iterator[tuple[int, np.ndarray]]: # number of regions, labels
+    def cuts(
+        self,
+        max_regions: int = 60,  # finest partition
+    ) -> Iterator[tuple[int, np.ndarray]]:  # number of regions, labels
         "Every partition of 2, 3, … `max_regions` regions; of one region where there is but one."
-        for k in range(min(2, len(self._tree())), min(max_regions, len(self.tree)) + 1): yield k, self.labels(k)
+        for k in range(min(2, len(self._tree())), min(max_regions, len(self.tree)) + 1):
+            yield k, self.labels(k)
 
-    def spread_levels(self,
-        n:int, # how many at most
-    ) -> list[int]: # numbers of regions, from fine to coarse
+    def spread_levels(
+        self,
+        n: int,  # how many at most
+    ) -> list[int]:  # numbers of regions, from fine to coarse
         "Some of the salient levels, evenly spread over them, the finest and the coarsest among them."
-        return [self.levels[i] for i in sorted({round(i) for i in np.linspace(0, len(self.levels) - 1, n)})] if self.levels else []
+        return (
+            [self.levels[i] for i in sorted({round(i) for i in np.linspace(0, len(self.levels) - 1, n)})]
+            if self.levels
+            else []
+        )
 
     def _tree(self):
-        if self.tree is None: raise ValueError(f'{self.name or "this image"}: only k-means was computed. Segment with method="both" for levels, persistent structures and masks')
+        if self.tree is None:
+            raise ValueError(
+                f'{self.name or "this image"}: only k-means was computed. Segment with method="both" for levels, persistent structures and masks'
+            )
         return self.tree
 
-    def _paint(self, leaf_labels): return leaf_labels.astype(np.int32)[self.landmark_map]
+    def _paint(self, leaf_labels):
+        return leaf_labels.astype(np.int32)[self.landmark_map]
 
-    def leaves(self, hint, negative=None, **options) -> np.ndarray: # bool, one for each leaf of the tree
+    def leaves(self, hint, negative=None, **options) -> np.ndarray:  # bool, one for each leaf of the tree
         "The structure that a hint means, as leaves; see `find_structure`. Segmentations with one tree understand each other's."
         return find_structure(self, hint, negative, **options)
 
-    def mask(self, hint, negative=None, connected:bool=False, **options) -> np.ndarray: # [*spatial] bool
+    def mask(self, hint, negative=None, connected: bool = False, **options) -> np.ndarray:  # [*spatial] bool
         "The structure that a hint means: points, a box, a mask, a scribble, or leaves; see `find_structure`. `connected`: only what hangs together with the hint."
         mask = self.leaves(hint, negative, **options)[self.landmark_map]
         return touched(mask, marked(hint, self.spatial)) if connected else mask
 
-    def regions(self, n_regions:int|str|None=None):
-        "A table of the regions of one level, of the persistent structures (None), or of all structures of the tree (\"tree\"); see `region_table`."
+    def regions(self, n_regions: int | str | None = None):
+        'A table of the regions of one level, of the persistent structures (None), or of all structures of the tree ("tree"); see `region_table`.'
         return region_table(self, n_regions)
 
-    def show(self, reconstruction=None, n_levels:int=4, **options):
+    def show(self, reconstruction=None, n_levels: int = 4, **options):
         "Draw image, granularities, persistent structures and what else is known; options go to `cuts.figures.trajectory_figure`."
         from cuts.figures import trajectory_figure
+
         return trajectory_figure(**pictures(self, n_levels), reconstruction=reconstruction, **options)
 
     def explore(self, **options):
         "The image with its levels as an element to click on; options go to `cuts.explorer.Explorer`."
         from cuts.explorer import Explorer
+
         return Explorer(self, **options)
 
-    def to_napari(self, **maps) -> list[tuple]: # (data, keywords, "image" or "labels"), see `cuts.viewers.napari_layers`
+    def to_napari(
+        self, **maps
+    ) -> list[tuple]:  # (data, keywords, "image" or "labels"), see `cuts.viewers.napari_layers`
         "Layers for napari: the image, and label maps by their title; without any, the persistent structures and the salient levels."
-        if self.image is None: raise ValueError(f"{self.name or 'this segmentation'}: the image was not kept, so there is nothing to lay labels over")
-        if not maps: maps = {f"{k} regions": k for k in self.spread_levels(4)} | ({"persistent": "persistent"} if self.tree else {"k-means": "kmeans"})
+        if self.image is None:
+            raise ValueError(
+                f"{self.name or 'this segmentation'}: the image was not kept, so there is nothing to lay labels over"
+            )
+        if not maps:
+            maps = {f"{k} regions": k for k in self.spread_levels(4)} | (
+                {"persistent": "persistent"} if self.tree else {"k-means": "kmeans"}
+            )
         return napari_layers(self.image, {title: self.map(what) for title, what in maps.items()})
 
     def save(self, path, what=None):
-        "Write everything (`.npz`, `what` not given), a page to look at it (`.html`), or one label map in a format of `cuts.images.WRITERS`: \"persistent\" (what else is meant), \"kmeans\", a number of regions, or an array such as a mask [*spatial]."
-        if what is None and suffix(path) == ".npz": return write_atomic(path, to_bytes(self))
-        if what is None and suffix(path) == ".html": return self.explore().save(path)
-        if suffix(path) not in WRITERS: raise ValueError(f"{path}: unknown ending {suffix(path)!r}, expected .npz for everything, .html for a page to look at, or for one label map {', '.join(WRITERS)}")
+        'Write everything (`.npz`, `what` not given), a page to look at it (`.html`), or one label map in a format of `cuts.images.WRITERS`: "persistent" (what else is meant), "kmeans", a number of regions, or an array such as a mask [*spatial].'
+        if what is None and suffix(path) == ".npz":
+            return write_atomic(path, to_bytes(self))
+        if what is None and suffix(path) == ".html":
+            return self.explore().save(path)
+        if suffix(path) not in WRITERS:
+            raise ValueError(
+                f"{path}: unknown ending {suffix(path)!r}, expected .npz for everything, .html for a page to look at, or for one label map {', '.join(WRITERS)}"
+            )
         write_labels(path, self.map("persistent" if what is None else what), self.image)
 
-    def map(self,
-        what="persistent", # "persistent", "kmeans", a number of regions, or an array [*spatial] that is one already
-    ) -> np.ndarray:       # [*spatial] integers
+    def map(
+        self,
+        what="persistent",  # "persistent", "kmeans", a number of regions, or an array [*spatial] that is one already
+    ) -> np.ndarray:  # [*spatial] integers
         "A label map by its name."
-        if isinstance(what, (int, np.integer)): return self.labels(int(what))
+        if isinstance(what, (int, np.integer)):
+            return self.labels(int(what))
         if isinstance(what, np.ndarray):
-            if what.shape != self.spatial: raise ValueError(f"what: an array {list(what.shape)}, but the image is {list(self.spatial)}")
+            if what.shape != self.spatial:
+                raise ValueError(f"what: an array {list(what.shape)}, but the image is {list(self.spatial)}")
             return what.astype(np.uint8) if what.dtype == bool else what
-        if what not in ("persistent", "kmeans"): raise ValueError(f'what: {what!r}, expected "persistent", "kmeans", a number of regions or an array')
-        if what == "persistent": self._tree()
-        if (labels := getattr(self, what)) is None: raise ValueError(f'what: "kmeans" was not computed for {self.name or "this image"}. Segment with method="both"')
+        if what not in ("persistent", "kmeans"):
+            raise ValueError(f'what: {what!r}, expected "persistent", "kmeans", a number of regions or an array')
+        if what == "persistent":
+            self._tree()
+        if (labels := getattr(self, what)) is None:
+            raise ValueError(
+                f'what: "kmeans" was not computed for {self.name or "this image"}. Segment with method="both"'
+            )
         return labels
 
     @classmethod
@@ -145,114 +207,160 @@ class Segmentation:
         "Read what `save` wrote as `.npz`."
         return from_file(path)
 
-PERSISTENCE = {"lifetime": lambda tree, levels: lasting_regions(tree), "published": persistent_regions} # rules of persistent structures, see `cuts.tree`
+
+PERSISTENCE = {
+    "lifetime": lambda tree, levels: lasting_regions(tree),
+    "published": persistent_regions,
+}  # rules of persistent structures, see `cuts.tree`
 
 # %% ../nbs/23_segmentation.ipynb #1f8fe3fc
-Tiles = Callable[[], Iterable[tuple[tuple[slice, ...], np.ndarray]]]   # each call yields (where, vectors [*tile, D], or [*tile, D + C] with what they draw) over the whole image
+Tiles = Callable[
+    [], Iterable[tuple[tuple[slice, ...], np.ndarray]]
+]  # each call yields (where, vectors [*tile, D], or [*tile, D + C] with what they draw) over the whole image
 
-def sample_vectors(tiles:Tiles,
-                   spatial:tuple[int, ...], # shape of the image
-                   n:int=2**16,             # pixels at most
-                   seed:int=0,
-                  ) -> tuple[np.ndarray, np.ndarray]: # vectors [min(n, pixels), D] float32, and which pixels they are, int64
+
+def sample_vectors(
+    tiles: Tiles,
+    spatial: tuple[int, ...],  # shape of the image
+    n: int = 2**16,  # pixels at most
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:  # vectors [min(n, pixels), D] float32, and which pixels they are, int64
     "The vectors of a uniform sample of an image's pixels, gathered tile by tile, in the order of the pixels; all if there are no more than `n`."
     total = int(np.prod(spatial))
     index = np.arange(total) if total <= n else np.sort(np.random.default_rng(seed).choice(total, n, replace=False))
     rank, sample = np.full(total, -1), None
-    rank[index] = np.arange(len(index)); rank = rank.reshape(spatial)
+    rank[index] = np.arange(len(index))
+    rank = rank.reshape(spatial)
     for where, Z in tiles():
-        if sample is None: sample = np.full((len(index), Z.shape[-1]), np.nan, np.float32)
-        at = rank[where]; sample[at[at >= 0]] = Z[at >= 0]
-    if sample is None or not np.isfinite(sample).all(): raise ValueError(f"tiles: vectors that are not finite, or missing for some pixels of an image of {list(spatial)}. Expected one for every pixel")
+        if sample is None:
+            sample = np.full((len(index), Z.shape[-1]), np.nan, np.float32)
+        at = rank[where]
+        sample[at[at >= 0]] = Z[at >= 0]
+    if sample is None or not np.isfinite(sample).all():
+        raise ValueError(
+            f"tiles: vectors that are not finite, or missing for some pixels of an image of {list(spatial)}. Expected one for every pixel"
+        )
     return sample, index
 
-def unit(Z:np.ndarray) -> np.ndarray:  # [..., D] float32
+
+def unit(Z: np.ndarray) -> np.ndarray:  # [..., D] float32
     "Vectors scaled to length one; a vector of zeros stays."
     return Z / np.maximum(np.linalg.norm(Z, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
 
-def pixels(where:tuple[slice, ...], spatial:tuple[int, ...]) -> np.ndarray: # [n] int64
+
+def pixels(where: tuple[slice, ...], spatial: tuple[int, ...]) -> np.ndarray:  # [n] int64
     "The pixels of a tile, as positions in the flattened image."
     return np.ravel_multi_index(np.ogrid[tuple(slice(*w.indices(n)) for w, n in zip(where, spatial))], spatial).ravel()
 
-def places(index:np.ndarray,      # [n] pixels, as positions in the flattened image
-           spatial:tuple[int, ...],
-           spacing:Sequence[float]|None=None, # size of a pixel along every axis
-          ) -> np.ndarray:        # [n, axes] float32; over the whole image of mean 0 and total variance 1
+
+def places(
+    index: np.ndarray,  # [n] pixels, as positions in the flattened image
+    spatial: tuple[int, ...],
+    spacing: Sequence[float] | None = None,  # size of a pixel along every axis
+) -> np.ndarray:  # [n, axes] float32; over the whole image of mean 0 and total variance 1
     "Where pixels are."
     size = np.ones(len(spatial)) if spacing is None else np.asarray(spacing, float)
     r = np.stack(np.unravel_index(index, spatial), -1) - (np.array(spatial) - 1) / 2
-    return (r * size / max(np.sqrt(((np.array(spatial)**2 - 1) / 12 * size**2).sum()), 1e-30)).astype(np.float32)
+    return (r * size / max(np.sqrt(((np.array(spatial) ** 2 - 1) / 12 * size**2).sum()), 1e-30)).astype(np.float32)
 
 # %% ../nbs/23_segmentation.ipynb #6865fefa
 def _variance(X):
     "Total variance; 0 where numbers differ by rounding alone."
-    variance, square = (float(f(X.astype(np.float64), 0).sum()) for f in (np.var, lambda X, axis: np.square(X).mean(axis)))
-    return variance if variance > 1e-10 * square else 0.
+    variance, square = (
+        float(f(X.astype(np.float64), 0).sum()) for f in (np.var, lambda X, axis: np.square(X).mean(axis))
+    )
+    return variance if variance > 1e-10 * square else 0.0
 
-def principal_coordinates(X:np.ndarray,    # points [n, d]
-                          mass:np.ndarray, # [n]
-                          dim:int=8,       # how many at most
-                         ) -> np.ndarray:  # [n, ≤ dim] float32
+
+def principal_coordinates(
+    X: np.ndarray,  # points [n, d]
+    mass: np.ndarray,  # [n]
+    dim: int = 8,  # how many at most
+) -> np.ndarray:  # [n, ≤ dim] float32
     "Points in the directions in which most of their mass spreads; the largest number of every direction is positive."
     X = X.astype(np.float64) - np.average(X, 0, mass)
     axes = np.linalg.svd(X * np.sqrt(mass)[:, None], full_matrices=False)[2][:dim]
     Y = X @ axes.T
     return (Y * np.where(Y[np.abs(Y).argmax(0), np.arange(Y.shape[1])] < 0, -1, 1)).astype(np.float32)
 
-def share_factor(weight:float, whole:float, part:float) -> np.float32:
+
+def share_factor(weight: float, whole: float, part: float) -> np.float32:
     "The factor that gives numbers of total variance `part` the variance `weight` · `whole`; 0 if they do not vary."
     return np.float32(np.sqrt(weight * whole / part)) if part > 0 else np.float32(0)
+
 
 def _beside(X, more, factor):
     "Numbers beside others, times a factor; nothing is added for a factor of 0."
     return np.concatenate([X, more * factor], -1) if factor else X
 
+
 class Segmenter:
     "Stage 2, fitted to the vectors of one image, or of many for one tree over all of them."
-    def __init__(self, config:SegmentationConfig=SegmentationConfig(), n_drawn:int=0): # n_drawn: how many of the last numbers of a vector are the pixel that it draws
+
+    def __init__(
+        self, config: SegmentationConfig = SegmentationConfig(), n_drawn: int = 0
+    ):  # n_drawn: how many of the last numbers of a vector are the pixel that it draws
         self.config, self.n_drawn, self.tree, self.spectral, self.walk = config, n_drawn, None, None, None
 
-    def fit(self, parts:list[tuple[np.ndarray, np.ndarray]]) -> "Segmenter": # of each image: vectors [n, D (+ C drawn)], places [n, axes]
+    def fit(
+        self, parts: list[tuple[np.ndarray, np.ndarray]]
+    ) -> "Segmenter":  # of each image: vectors [n, D (+ C drawn)], places [n, axes]
         "Learn landmarks and tree, and k-means if asked for. `leaf` and `spectral.labels_` hold the answer for the points of `parts`."
         c = self.config
         Z, r = (np.concatenate(x).astype(np.float32, copy=False) for x in zip(*parts))
-        if not 0 <= self.n_drawn < Z.shape[-1]: raise ValueError(f"n_drawn: {self.n_drawn}, expected fewer than the {Z.shape[-1]} numbers of a vector")
-        new_walk = lambda: SpectralKMeans(c.n_clusters, n_landmarks=c.spectral_landmarks, knn=c.spectral_knn, t=c.diffusion_time, random_state=c.segmentation_seed)
+        if not 0 <= self.n_drawn < Z.shape[-1]:
+            raise ValueError(f"n_drawn: {self.n_drawn}, expected fewer than the {Z.shape[-1]} numbers of a vector")
+        new_walk = lambda: SpectralKMeans(
+            c.n_clusters,
+            n_landmarks=c.spectral_landmarks,
+            knn=c.spectral_knn,
+            t=c.diffusion_time,
+            random_state=c.segmentation_seed,
+        )
         with fixed_threads(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)        # fewer distinct places than clusters: a flat image is no mishap
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # fewer distinct places than clusters: a flat image is no mishap
             V, drawn = self._split(Z)
             self.centre = V.mean(0, dtype=np.float64).astype(np.float32) if c.normalize == "centred" else np.float32(0)
             self.smallest = 1e-5 * np.sqrt(np.square(V, dtype=np.float64).sum(-1).mean())
-            if c.form == "potential": self.walk = new_walk().fit(self.directions(V))
+            if c.form == "potential":
+                self.walk = new_walk().fit(self.directions(V))
             X = self.meaning(V)
             self.drawn_scale = share_factor(c.drawn_weight, _variance(X), _variance(drawn))
             X = _beside(X, drawn, self.drawn_scale)
-            self.place_scale = share_factor(c.spatial_weight, _variance(X), 1.)
+            self.place_scale = share_factor(c.spatial_weight, _variance(X), 1.0)
             X = _beside(X, r, self.place_scale)
-            if c.method in ("kmeans", "both"): self.spectral = new_walk().fit(X if c.spectral_input == "condensed" else V)
-            if c.method != "kmeans": (self._fit_peer if c.method in PEERS else self._fit_tree)(X)
+            if c.method in ("kmeans", "both"):
+                self.spectral = new_walk().fit(X if c.spectral_input == "condensed" else V)
+            if c.method != "kmeans":
+                (self._fit_peer if c.method in PEERS else self._fit_tree)(X)
         return self
 
-    def _split(self, Z): return np.split(Z, [Z.shape[-1] - self.n_drawn], -1)
+    def _split(self, Z):
+        return np.split(Z, [Z.shape[-1] - self.n_drawn], -1)
 
-    def directions(self, V) -> np.ndarray: # [n, D] float32
+    def directions(self, V) -> np.ndarray:  # [n, D] float32
         "Vectors relative to their mean and of length one, or what is configured instead; zero where only rounding is left of them."
-        if self.config.normalize == "raw": return V
+        if self.config.normalize == "raw":
+            return V
         V = V - self.centre
         return np.where(np.linalg.norm(V, axis=-1, keepdims=True) > self.smallest, unit(V), np.float32(0))
 
-    def meaning(self, V) -> np.ndarray: # [n, D] float32
+    def meaning(self, V) -> np.ndarray:  # [n, D] float32
         "The directions of vectors, or the potential of these; D is then the number of its landmarks."
         return self.walk.potential(self.directions(V)) if self.walk else self.directions(V)
 
-    def view(self, Z, r) -> np.ndarray: # [n, D + C + axes] float32
+    def view(self, Z, r) -> np.ndarray:  # [n, D + C + axes] float32
         "What is condensed: what vectors say and what they draw (@eq-content), beside the places of the pixels (@eq-place)."
         V, drawn = self._split(Z)
         return _beside(_beside(self.meaning(V), drawn, self.drawn_scale), r, self.place_scale)
 
     def _fit_tree(self, X):
         c = self.config
-        self.condensation = DiffusionCondensation(n_landmarks=c.n_landmarks, random_state=c.segmentation_seed, device="cpu").fit(X)
+        self.condensation = DiffusionCondensation(
+            n_landmarks=c.n_landmarks, random_state=c.segmentation_seed, device="cpu"
+        ).fit(X)
         self.tree, self.leaf = self.condensation.tree_, self.condensation.landmark_labels_
         self.coordinates = principal_coordinates(self.condensation.landmarks_, self.tree.mass)
         self.levels = salient_levels(self.tree, max_regions=c.max_regions)
@@ -260,39 +368,69 @@ class Segmenter:
     def _fit_peer(self, X):
         self.points = X
         self.tree, self.leaf, self.levels = peer_tree(X, self.config.method, self.config.segmentation_seed)
-        sums = np.zeros((len(self.tree), X.shape[1])); np.add.at(sums, self.leaf, X)
+        sums = np.zeros((len(self.tree), X.shape[1]))
+        np.add.at(sums, self.leaf, X)
         self.coordinates = principal_coordinates(sums / self.tree.mass[:, None], self.tree.mass)
 
-    def leaves(self, X) -> np.ndarray: # [n] int64
+    def leaves(self, X) -> np.ndarray:  # [n] int64
         "The leaf of each point of `view`: that of the nearest landmark, or of the nearest point that a peer was given."
-        if self.config.method not in PEERS: return self.condensation.nearest_landmarks(X)
+        if self.config.method not in PEERS:
+            return self.condensation.nearest_landmarks(X)
         return self.leaf[nearest(torch.from_numpy(X), torch.from_numpy(self.points), chunk=1024)[0].numpy()]
 
-    def segment(self, tiles:Tiles, spatial, spacing=None, fitted:bool=False, **facts) -> Segmentation: # fitted: `fit` had every pixel of this image, in order, and nothing else; facts: image, name, truth
+    def segment(
+        self, tiles: Tiles, spatial, spacing=None, fitted: bool = False, **facts
+    ) -> (
+        Segmentation
+    ):  # fitted: `fit` had every pixel of this image, in order, and nothing else; facts: image, name, truth
         "An image at every granularity, tile by tile."
         leaf = None if self.tree is None else np.empty(spatial, np.uint16 if len(self.tree) <= 2**16 else np.uint32)
         kmeans = np.empty(spatial, np.int32) if self.spectral else None
-        if fitted and leaf is not None: leaf[...] = self.leaf.reshape(spatial)
-        if fitted and kmeans is not None: kmeans[...] = self.spectral.labels_.reshape(spatial) + 1
+        if fitted and leaf is not None:
+            leaf[...] = self.leaf.reshape(spatial)
+        if fitted and kmeans is not None:
+            kmeans[...] = self.spectral.labels_.reshape(spatial) + 1
         viewed = leaf is not None or self.config.spectral_input == "condensed"
         with fixed_threads():
             for where, Z in tiles() if not fitted else ():
                 flat, shape = Z.reshape(-1, Z.shape[-1]), Z.shape[:-1]
-                if viewed: X = self.view(flat, places(pixels(where, spatial), spatial, spacing))
-                if leaf is not None: leaf[where] = self.leaves(X).reshape(shape)
-                if kmeans is not None: kmeans[where] = self.spectral.predict(X if self.config.spectral_input == "condensed" else self._split(flat)[0]).reshape(shape) + 1
-        if leaf is None: return Segmentation(None, None, kmeans=kmeans, **facts)
-        return Segmentation(self.tree, leaf, kmeans=kmeans, levels=list(self.levels), persistence=self.config.persistence, coordinates=self.coordinates, **facts)
+                if viewed:
+                    X = self.view(flat, places(pixels(where, spatial), spatial, spacing))
+                if leaf is not None:
+                    leaf[where] = self.leaves(X).reshape(shape)
+                if kmeans is not None:
+                    kmeans[where] = (
+                        self.spectral.predict(
+                            X if self.config.spectral_input == "condensed" else self._split(flat)[0]
+                        ).reshape(shape)
+                        + 1
+                    )
+        if leaf is None:
+            return Segmentation(None, None, kmeans=kmeans, **facts)
+        return Segmentation(
+            self.tree,
+            leaf,
+            kmeans=kmeans,
+            levels=list(self.levels),
+            persistence=self.config.persistence,
+            coordinates=self.coordinates,
+            **facts,
+        )
 
-def segment_vectors(tiles:Tiles,
-                    spatial:tuple[int, ...], # shape of the image
-                    config:SegmentationConfig=SegmentationConfig(),
-                    spacing:Sequence[float]|None=None, # size of a pixel along every axis
-                    n_drawn:int=0,           # how many of the last numbers of a vector are the pixel that it draws; 0: none, and `drawn_weight` is without effect
-                    **facts,                 # image, name, truth of the `Segmentation`
-                   ) -> Segmentation:
+
+def segment_vectors(
+    tiles: Tiles,
+    spatial: tuple[int, ...],  # shape of the image
+    config: SegmentationConfig = SegmentationConfig(),
+    spacing: Sequence[float] | None = None,  # size of a pixel along every axis
+    n_drawn: int = 0,  # how many of the last numbers of a vector are the pixel that it draws; 0: none, and `drawn_weight` is without effect
+    **facts,  # image, name, truth of the `Segmentation`
+) -> Segmentation:
     "Stage 2 of one image: condensation and, if asked for, spectral k-means of its vectors."
-    with fixed_threads(): Z, index = sample_vectors(tiles, spatial, 2**14 if config.method in PEERS else 2**16, config.segmentation_seed)   # peers hold N × N
+    with fixed_threads():
+        Z, index = sample_vectors(
+            tiles, spatial, 2**14 if config.method in PEERS else 2**16, config.segmentation_seed
+        )  # peers hold N × N
     fitted = Segmenter(config, n_drawn).fit([(Z, places(index, spatial, spacing))])
     return fitted.segment(tiles, spatial, spacing, len(index) == int(np.prod(spatial)), **facts)
 
@@ -301,86 +439,136 @@ def _n_drawn(model, config):
     "How many numbers follow a vector: none if a decoder that was not trained (λ = 1) would draw them."
     return model.n_channels if config.drawn_weight and model.config.training.lambda_contrastive < 1 else 0
 
+
 def _tiles_of(image, model, config, tile, keep):
     "The tiles of an image's vectors, and what they draw if it is asked for; made once if they fit into `keep` bytes, else anew in every pass."
     n_drawn = _n_drawn(model, config)
     tiles = lambda: model.tiles(image, tile, config.smoothing, drawn=n_drawn > 0)
-    if 4 * (model.dim + n_drawn) * int(np.prod(image.spatial)) > keep: return tiles
-    with fixed_threads(): kept = list(tiles())
+    if 4 * (model.dim + n_drawn) * int(np.prod(image.spatial)) > keep:
+        return tiles
+    with fixed_threads():
+        kept = list(tiles())
     return lambda: kept
 
-def segment_image(image:Image,
-                  model:Model,
-                  config:SegmentationConfig|None=None, # None: the model's own
-                  name:str="",                # of the image
-                  truth:np.ndarray|None=None, # [*spatial] integers, only kept for scores and pictures
-                  tile:int=256,               # side of a tile
-                  keep:int=2**29,             # bytes of vectors that may be kept between the passes; more are computed twice
-                 ) -> Segmentation:
+
+def segment_image(
+    image: Image,
+    model: Model,
+    config: SegmentationConfig | None = None,  # None: the model's own
+    name: str = "",  # of the image
+    truth: np.ndarray | None = None,  # [*spatial] integers, only kept for scores and pictures
+    tile: int = 256,  # side of a tile
+    keep: int = 2**29,  # bytes of vectors that may be kept between the passes; more are computed twice
+) -> Segmentation:
     "Embed an image and segment it; a volume has one tree over all its planes."
-    if truth is not None: check_labels_match(truth, image, f"truth of {name or image.source}")
+    if truth is not None:
+        check_labels_match(truth, image, f"truth of {name or image.source}")
     config = config or model.config.segmentation
     tiles = _tiles_of(image, model, config, tile, keep)
-    return segment_vectors(tiles, image.spatial, config, image.spacing, _n_drawn(model, config), image=image, name=name, truth=truth)
+    return segment_vectors(
+        tiles, image.spatial, config, image.spacing, _n_drawn(model, config), image=image, name=name, truth=truth
+    )
 
 # %% ../nbs/23_segmentation.ipynb #26d71fb5
-def pictures(seg:Segmentation, n_levels:int=4) -> dict:
+def pictures(seg: Segmentation, n_levels: int = 4) -> dict:
     "What a figure of a segmentation shows, as keyword arguments of `cuts.figures.trajectory_figure`; of a volume the middle plane."
     middle = (seg.spatial[0] // 2,) if len(seg.spatial) == 3 else ()
     at = lambda x: None if x is None else x[middle]
     image = np.zeros((*seg.spatial[-2:], 3)) if seg.image is None else seg.image.plane(*middle or (0,)).display()
     scale = dict(spacing=seg.image.spacing[-2:], unit="mm") if seg.image is not None and seg.image.unit == "mm" else {}
-    return dict(image=image, levels=[(f"{k} regions", at(seg.labels(k))) for k in seg.spread_levels(n_levels)], persistent=at(seg.persistent) if seg.tree else None,
-                kmeans=at(seg.kmeans), true=at(seg.truth), **scale)
+    return dict(
+        image=image,
+        levels=[(f"{k} regions", at(seg.labels(k))) for k in seg.spread_levels(n_levels)],
+        persistent=at(seg.persistent) if seg.tree else None,
+        kmeans=at(seg.kmeans),
+        true=at(seg.truth),
+        **scale,
+    )
 
 # %% ../nbs/23_segmentation.ipynb #466fc42d
-def marked(hint,                   # point(s), box, mask, or leaves
-           spatial:tuple[int, ...],
-           what:str="hint",        # its name in messages
-          ) -> np.ndarray|None:    # [*spatial] bool; None for leaves, which mark no pixel
+def marked(
+    hint,  # point(s), box, mask, or leaves
+    spatial: tuple[int, ...],
+    what: str = "hint",  # its name in messages
+) -> np.ndarray | None:  # [*spatial] bool; None for leaves, which mark no pixel
     "The pixels that a hint marks; `ValueError` if it marks none."
-    try: hint, n = np.asarray(hint), len(spatial)
-    except ValueError: raise ValueError(f"{what}: points of different length, expected {len(spatial)} numbers each") from None
-    if hint.dtype.kind == "f" and np.isnan(hint).any(): raise ValueError(f"{what}: NaN in it, expected numbers of pixels")
-    if hint.shape == tuple(spatial): mask = hint != 0
-    elif isinstance(hint, np.ndarray) and hint.ndim == 1 and hint.dtype == bool: return None
-    elif hint.shape == (2 * n,) and hint.dtype.kind in "iuf": mask = _box_mask(hint, spatial, what)
+    try:
+        hint, n = np.asarray(hint), len(spatial)
+    except ValueError:
+        raise ValueError(f"{what}: points of different length, expected {len(spatial)} numbers each") from None
+    if hint.dtype.kind == "f" and np.isnan(hint).any():
+        raise ValueError(f"{what}: NaN in it, expected numbers of pixels")
+    if hint.shape == tuple(spatial):
+        mask = hint != 0
+    elif isinstance(hint, np.ndarray) and hint.ndim == 1 and hint.dtype == bool:
+        return None
+    elif hint.shape == (2 * n,) and hint.dtype.kind in "iuf":
+        mask = _box_mask(hint, spatial, what)
     elif hint.ndim in (1, 2) and hint.shape[-1] == n and hint.dtype.kind in "iuf":
         points = np.atleast_2d(hint)
         inside = (points >= 0) & (points <= np.array(spatial) - 1)
-        if not inside.all(): raise ValueError(f"{what}: the point {tuple(points[~inside.all(1)][0].tolist())} lies outside the image of {spatial}")
-        mask = np.zeros(spatial, bool); mask[tuple(np.rint(points).astype(int).T)] = True
-    else: raise ValueError(f"{what}: an array of shape {hint.shape} of {hint.dtype}, expected a point ({n} numbers), points [m, {n}], a box ({2 * n} numbers) or a mask of shape {spatial}")
-    if not mask.any(): raise ValueError(f"{what}: the mask is empty, it points at nothing. Mark at least one pixel")
+        if not inside.all():
+            raise ValueError(
+                f"{what}: the point {tuple(points[~inside.all(1)][0].tolist())} lies outside the image of {spatial}"
+            )
+        mask = np.zeros(spatial, bool)
+        mask[tuple(np.rint(points).astype(int).T)] = True
+    else:
+        raise ValueError(
+            f"{what}: an array of shape {hint.shape} of {hint.dtype}, expected a point ({n} numbers), points [m, {n}], a box ({2 * n} numbers) or a mask of shape {spatial}"
+        )
+    if not mask.any():
+        raise ValueError(f"{what}: the mask is empty, it points at nothing. Mark at least one pixel")
     return mask
+
 
 def _box_mask(box, spatial, what):
     "A box as a mask."
-    n = len(spatial); low, high = box[:n], box[n:]
-    if (low < 0).any() or (high > spatial).any() or (low >= high).any(): raise ValueError(f"{what}: the box {tuple(box.tolist())} is empty or leaves the image of {spatial}; give (r0, c0, r1, c1) with r0 < r1 ≤ {spatial[-2]}, c0 < c1 ≤ {spatial[-1]}")
-    mask = np.zeros(spatial, bool); mask[tuple(slice(int(a), int(b)) for a, b in zip(low, high))] = True
+    n = len(spatial)
+    low, high = box[:n], box[n:]
+    if (low < 0).any() or (high > spatial).any() or (low >= high).any():
+        raise ValueError(
+            f"{what}: the box {tuple(box.tolist())} is empty or leaves the image of {spatial}; give (r0, c0, r1, c1) with r0 < r1 ≤ {spatial[-2]}, c0 < c1 ≤ {spatial[-1]}"
+        )
+    mask = np.zeros(spatial, bool)
+    mask[tuple(slice(int(a), int(b)) for a, b in zip(low, high))] = True
     return mask
 
-def find_structure(seg:Segmentation,
-                   hint,                  # point, points [m, 2], box, mask [*spatial], or leaves [n] of a segmentation with the same tree
-                   negative=None,         # pixels that do not belong to it, as points or as a mask
-                   sparse:bool|None=None, # whether the hint marks only a part of it; None: True for points and wherever there are negative marks
-                   cost:float=0.02,       # what a further node must bring, as a part of the hint
-                  ) -> np.ndarray:        # bool, one for each leaf
+
+def find_structure(
+    seg: Segmentation,
+    hint,  # point, points [m, 2], box, mask [*spatial], or leaves [n] of a segmentation with the same tree
+    negative=None,  # pixels that do not belong to it, as points or as a mask
+    sparse: bool
+    | None = None,  # whether the hint marks only a part of it; None: True for points and wherever there are negative marks
+    cost: float = 0.02,  # what a further node must bring, as a part of the hint
+) -> np.ndarray:  # bool, one for each leaf
     "The structure that a hint means."
     tree, mask = seg._tree(), marked(hint, seg.spatial)
-    if mask is None and negative is not None: raise ValueError("hint: leaves are an answer already, negative marks change nothing. Give both to the segmentation that the leaves come from")
-    if mask is None: return _own_leaves(hint, tree, "hint")
+    if mask is None and negative is not None:
+        raise ValueError(
+            "hint: leaves are an answer already, negative marks change nothing. Give both to the segmentation that the leaves come from"
+        )
+    if mask is None:
+        return _own_leaves(hint, tree, "hint")
     count = lambda where: np.bincount(seg.landmark_map[where].ravel(), minlength=len(tree)).astype(float)
-    if sparse is None: sparse = negative is not None or np.shape(hint) != seg.spatial and np.shape(hint) != (2 * len(seg.spatial),)
-    if sparse: nodes = fit_marks(tree, count(mask), None if negative is None else _negative_marks(negative, seg, count), cost)
-    else: nodes = fit_outline(tree, count(mask), count(...), cost)
+    if sparse is None:
+        sparse = negative is not None or np.shape(hint) != seg.spatial and np.shape(hint) != (2 * len(seg.spatial),)
+    if sparse:
+        nodes = fit_marks(tree, count(mask), None if negative is None else _negative_marks(negative, seg, count), cost)
+    else:
+        nodes = fit_outline(tree, count(mask), count(...), cost)
     return owner(tree.nodes, nodes) >= 0
+
 
 def _own_leaves(leaves, tree, what):
     "Leaves, checked to be as many as the tree has. That it is the same tree only the caller can know."
-    if np.shape(leaves) != (len(tree),): raise ValueError(f"{what}: {len(leaves)} leaves, but the tree has {len(tree)}. Leaves can be handed on only between segmentations with one tree (together=True)")
+    if np.shape(leaves) != (len(tree),):
+        raise ValueError(
+            f"{what}: {len(leaves)} leaves, but the tree has {len(tree)}. Leaves can be handed on only between segmentations with one tree (together=True)"
+        )
     return np.asarray(leaves)
+
 
 def _negative_marks(negative, seg, count):
     "Negative marks of each leaf."
@@ -388,28 +576,36 @@ def _negative_marks(negative, seg, count):
     return count(...) * _own_leaves(negative, seg.tree, "negative") if mask is None else count(mask)
 
 # %% ../nbs/23_segmentation.ipynb #67f7150a
-def components(labels:np.ndarray,   # [*spatial] integers, 0 for nothing
-               min_size:int=1,      # pixels; smaller pieces become 0
-              ) -> np.ndarray:      # [*spatial] int32, pieces from 1 in the order of their size, the largest first
+def components(
+    labels: np.ndarray,  # [*spatial] integers, 0 for nothing
+    min_size: int = 1,  # pixels; smaller pieces become 0
+) -> np.ndarray:  # [*spatial] int32, pieces from 1 in the order of their size, the largest first
     "The connected pieces of the regions of a label map; pixels that share a side are connected."
     from skimage.measure import label
+
     pieces = label(labels, background=0, connectivity=1)
-    size = np.bincount(pieces.ravel()); size[0] = 0
-    order = np.argsort(-size, kind="stable"); rank = np.zeros(len(size), np.int32)
-    kept = order[size[order] >= max(min_size, 1)]; rank[kept] = np.arange(1, len(kept) + 1)
+    size = np.bincount(pieces.ravel())
+    size[0] = 0
+    order = np.argsort(-size, kind="stable")
+    rank = np.zeros(len(size), np.int32)
+    kept = order[size[order] >= max(min_size, 1)]
+    rank[kept] = np.arange(1, len(kept) + 1)
     return rank[pieces]
 
-def touched(mask:np.ndarray,      # [*spatial] bool
-            marks:np.ndarray|None, # [*spatial] bool; None: all is touched
-           ) -> np.ndarray:       # [*spatial] bool
+
+def touched(
+    mask: np.ndarray,  # [*spatial] bool
+    marks: np.ndarray | None,  # [*spatial] bool; None: all is touched
+) -> np.ndarray:  # [*spatial] bool
     "The connected pieces of a mask that some marks touch; the largest piece if they touch none."
     pieces = components(mask.astype(np.uint8))
-    if marks is None or not pieces.any(): return mask
+    if marks is None or not pieces.any():
+        return mask
     hit = np.unique(pieces[marks & mask])
     return np.isin(pieces, hit) if len(hit) else pieces == 1
 
 # %% ../nbs/23_segmentation.ipynb #f6154e8c
-def leaf_statistics(seg:Segmentation) -> dict: # of arrays, the leaves along the first axis
+def leaf_statistics(seg: Segmentation) -> dict:  # of arrays, the leaves along the first axis
     "Area, sums and squares of the intensities, sums and extremes of the coordinates of each leaf's pixels."
     leaf, n = seg.landmark_map.ravel(), len(seg.tree)
     count = lambda w=None: np.bincount(leaf, w, n).astype(float)
@@ -417,126 +613,266 @@ def leaf_statistics(seg:Segmentation) -> dict: # of arrays, the leaves along the
     stack = lambda columns: np.stack(columns, 1) if columns else np.zeros((n, 0))
     low, high, sums = np.full((n, leaf_axes := len(seg.spatial)), np.inf), np.full((n, leaf_axes), -np.inf), []
     for i in range(leaf_axes):
-        x = np.broadcast_to(np.arange(seg.spatial[i]).reshape([-1 if j == i else 1 for j in range(leaf_axes)]), seg.spatial).ravel()
-        np.minimum.at(low[:, i], leaf, x); np.maximum.at(high[:, i], leaf, x); sums.append(count(x))
-    return dict(area=count()[:, None], value=stack([count(v) for v in values]), square=stack([count(v**2) for v in values]), place=stack(sums), low=low, high=high)
+        x = np.broadcast_to(
+            np.arange(seg.spatial[i]).reshape([-1 if j == i else 1 for j in range(leaf_axes)]), seg.spatial
+        ).ravel()
+        np.minimum.at(low[:, i], leaf, x)
+        np.maximum.at(high[:, i], leaf, x)
+        sums.append(count(x))
+    return dict(
+        area=count()[:, None],
+        value=stack([count(v) for v in values]),
+        square=stack([count(v**2) for v in values]),
+        place=stack(sums),
+        low=low,
+        high=high,
+    )
+
 
 def _rows_of(seg, n_regions):
     "The row of each leaf (−1: none), the row that takes each row up (−1: none is to be counted into another), and the first columns."
     tree, nodes = seg._tree(), seg.tree.nodes
     them = structures(tree)
     if n_regions == "tree":
-        row = np.full(len(nodes.parent), -1); row[them.node] = np.arange(len(them.node))
+        row = np.full(len(nodes.parent), -1)
+        row[them.node] = np.arange(len(them.node))
         inner = owner(nodes, them.node)
-        return np.where(inner < 0, -1, row[inner]), them.parent, dict(structure=np.arange(1, len(them.node) + 1), parent=them.parent + 1, region=nodes.region[them.node] + 1, born=them.born, ended=them.ended)
+        return (
+            np.where(inner < 0, -1, row[inner]),
+            them.parent,
+            dict(
+                structure=np.arange(1, len(them.node) + 1),
+                parent=them.parent + 1,
+                region=nodes.region[them.node] + 1,
+                born=them.born,
+                ended=them.ended,
+            ),
+        )
     if n_regions is None or n_regions == "persistent":
-        label = PERSISTENCE[seg.persistence](tree, seg.levels); numbers = np.unique(label[label >= 0])
+        label = PERSISTENCE[seg.persistence](tree, seg.levels)
+        numbers = np.unique(label[label >= 0])
         share = np.bincount(label + 1, tree.mass, len(tree) + 1)[1:] / tree.mass.sum()
-        at = [min(np.flatnonzero(nodes.region[them.node] == r), key=lambda s: abs(them.share[s] - share[r]), default=len(them.node) - 1) for r in numbers]
+        at = [
+            min(
+                np.flatnonzero(nodes.region[them.node] == r),
+                key=lambda s: abs(them.share[s] - share[r]),
+                default=len(them.node) - 1,
+            )
+            for r in numbers
+        ]
         born, ended = them.born[at], them.ended[at]
     else:
-        if not isinstance(n_regions, (int, np.integer)): raise ValueError(f'n_regions: {n_regions!r}, expected a number of regions, None or "persistent", or "tree"')
-        label = tree.labels(n_regions); numbers = np.unique(label)
-        formed = np.where(np.arange(len(nodes.parent)) < len(tree), len(tree), len(nodes.parent) - np.arange(len(nodes.parent)))
-        alive = np.flatnonzero((nodes.level <= len(numbers)) & (len(numbers) <= formed)); at = alive[np.argsort(nodes.region[alive])]
+        if not isinstance(n_regions, (int, np.integer)):
+            raise ValueError(f'n_regions: {n_regions!r}, expected a number of regions, None or "persistent", or "tree"')
+        label = tree.labels(n_regions)
+        numbers = np.unique(label)
+        formed = np.where(
+            np.arange(len(nodes.parent)) < len(tree), len(tree), len(nodes.parent) - np.arange(len(nodes.parent))
+        )
+        alive = np.flatnonzero((nodes.level <= len(numbers)) & (len(numbers) <= formed))
+        at = alive[np.argsort(nodes.region[alive])]
         born, ended = nodes.born[at], nodes.ended[at]
-    return np.where(label < 0, -1, np.searchsorted(numbers, label)), np.full(len(numbers), -1), dict(region=numbers + 1, parent=np.where(numbers == 0, 0, tree.parent[numbers] + 1), born=born, ended=ended)
+    return (
+        np.where(label < 0, -1, np.searchsorted(numbers, label)),
+        np.full(len(numbers), -1),
+        dict(region=numbers + 1, parent=np.where(numbers == 0, 0, tree.parent[numbers] + 1), born=born, ended=ended),
+    )
 
-def region_table(seg:Segmentation,
-                 n_regions:int|str|None=None, # level; None or "persistent": the persistent structures; "tree": all structures of the tree
-                ):                        # pandas.DataFrame, a row a region, the largest first; regions that this image has not are left out
+
+def region_table(
+    seg: Segmentation,
+    n_regions: int
+    | str
+    | None = None,  # level; None or "persistent": the persistent structures; "tree": all structures of the tree
+):  # pandas.DataFrame, a row a region, the largest first; regions that this image has not are left out
     "Number, parent, life, area, intensity, centroid and box of regions."
     import pandas as pd
+
     row, up, columns = _rows_of(seg, n_regions)
-    stat, m, axes = leaf_statistics(seg), len(up), ("plane", "row", "col")[-len(seg.spatial):]
-    def total(k, join=np.add, start=0.):
-        out = np.full((m, stat[k].shape[1]), start); join.at(out, row[row >= 0], stat[k][row >= 0])
+    stat, m, axes = leaf_statistics(seg), len(up), ("plane", "row", "col")[-len(seg.spatial) :]
+
+    def total(k, join=np.add, start=0.0):
+        out = np.full((m, stat[k].shape[1]), start)
+        join.at(out, row[row >= 0], stat[k][row >= 0])
         for v in range(m):
-            if up[v] >= 0: out[up[v]] = join(out[up[v]], out[v])
+            if up[v] >= 0:
+                out[up[v]] = join(out[up[v]], out[v])
         return out
-    area = total("area"); per_pixel = np.maximum(area, 1)
+
+    area = total("area")
+    per_pixel = np.maximum(area, 1)
     table = pd.DataFrame(columns | dict(persistence=columns["ended"] - columns["born"], area=area[:, 0].astype(int)))
-    if seg.image is not None and seg.image.unit == "mm": table["area_mm2" if len(axes) == 2 else "volume_mm3"] = area[:, 0] * np.prod(seg.image.spacing)
+    if seg.image is not None and seg.image.unit == "mm":
+        table["area_mm2" if len(axes) == 2 else "volume_mm3"] = area[:, 0] * np.prod(seg.image.spacing)
     mean = total("value") / per_pixel
     spread = np.sqrt(np.maximum(total("square") / per_pixel - mean**2, 0))
-    for c in range(mean.shape[1]): end = f"_{c}" if mean.shape[1] > 1 else ""; table[f"intensity{end}"], table[f"intensity_std{end}"] = mean[:, c], spread[:, c]
+    for c in range(mean.shape[1]):
+        end = f"_{c}" if mean.shape[1] > 1 else ""
+        table[f"intensity{end}"], table[f"intensity_std{end}"] = mean[:, c], spread[:, c]
     centre, low, high = total("place") / per_pixel, total("low", np.minimum, np.inf), total("high", np.maximum, -np.inf)
-    table = table.assign(**{k: v for i, name in enumerate(axes) for k, v in ((name, centre[:, i]), (f"{name}_from", low[:, i]), (f"{name}_to", high[:, i] + 1))})[table.area > 0]
+    table = table.assign(
+        **{
+            k: v
+            for i, name in enumerate(axes)
+            for k, v in ((name, centre[:, i]), (f"{name}_from", low[:, i]), (f"{name}_to", high[:, i] + 1))
+        }
+    )[table.area > 0]
     table = table.astype({f"{name}_{end}": int for name in axes for end in ("from", "to")})
     return table.sort_values(["area", "region"], ascending=[False, True], ignore_index=True)
 
 # %% ../nbs/23_segmentation.ipynb #c4a9adf8
-def to_bytes(seg:Segmentation) -> bytes: # of an .npz file
+def to_bytes(seg: Segmentation) -> bytes:  # of an .npz file
     "A segmentation as a compressed NumPy archive."
     arrays = dict(kmeans=seg.kmeans, truth=seg.truth)
-    if seg.tree is not None: arrays |= dict(landmark_map=seg.landmark_map, parent=seg.tree.parent, death=seg.tree.death, mass=seg.tree.mass, coordinates=seg.coordinates)
+    if seg.tree is not None:
+        arrays |= dict(
+            landmark_map=seg.landmark_map,
+            parent=seg.tree.parent,
+            death=seg.tree.death,
+            mass=seg.tree.mass,
+            coordinates=seg.coordinates,
+        )
     about = dict(format="cuts segmentation 1", name=seg.name, levels=seg.levels, persistence=seg.persistence)
     if (x := seg.image) is not None:
         arrays |= dict(image=x.data, affine=x.affine)
         about |= {k: getattr(x, k) for k in ("spacing", "unit", "source", "window", "scaling", "file_axes", "files")}
-    np.savez_compressed(file := io.BytesIO(), about=np.frombuffer(json.dumps(about, default=float).encode(), np.uint8), **{k: v for k, v in arrays.items() if v is not None})
+    np.savez_compressed(
+        file := io.BytesIO(),
+        about=np.frombuffer(json.dumps(about, default=float).encode(), np.uint8),
+        **{k: v for k, v in arrays.items() if v is not None},
+    )
     return file.getvalue()
+
 
 def stored_name(path) -> str:
     "The name of the image in a file that `save` wrote; the file's own where it cannot be told."
-    try: name = json.loads(read_array(path, "about").tobytes()).get("name")
-    except (ValueError, OSError, KeyError, AttributeError): name = None
+    try:
+        name = json.loads(read_array(path, "about").tobytes()).get("name")
+    except (ValueError, OSError, KeyError, AttributeError):
+        name = None
     return name if isinstance(name, str) and name else os.path.basename(path).removesuffix(".npz")
+
 
 def from_file(path) -> Segmentation:
     "Read and check a segmentation; `ValueError` for any other file."
     names = array_names(path)
-    if not {"about"} < set(names): raise ValueError(f"{path}: no segmentation; it holds {', '.join(names) or 'nothing'}. Expected a file written by Segmentation.save")
-    most = max(MAX_PIXELS, 1100 * os.path.getsize(path))              # what a file of this size can hold: deflate packs a thousand to one
+    if not {"about"} < set(names):
+        raise ValueError(
+            f"{path}: no segmentation; it holds {', '.join(names) or 'nothing'}. Expected a file written by Segmentation.save"
+        )
+    most = max(
+        MAX_PIXELS, 1100 * os.path.getsize(path)
+    )  # what a file of this size can hold: deflate packs a thousand to one
     get = lambda k: read_array(path, k, max_pixels=most) if k in names else None
     try:
         about = json.loads(get("about").tobytes())
-        if not isinstance(about, dict): raise ValueError(f"it is a {type(about).__name__}")
-    except ValueError as e: raise ValueError(f"{path}: its description is damaged ({e}). Segment the image anew") from None
-    if about.get("format") != "cuts segmentation 1": raise ValueError(f"{path}: format {about.get('format')!r}, expected 'cuts segmentation 1'")
-    try: return _from_arrays(about, names, get)
-    except (ValueError, TypeError, KeyError, AttributeError) as e: raise ValueError(f"{path}: {e if str(path) in str(e) else f'it does not fit together ({type(e).__name__}: {e})'}. Segment the image anew") from None
+        if not isinstance(about, dict):
+            raise ValueError(f"it is a {type(about).__name__}")
+    except ValueError as e:
+        raise ValueError(f"{path}: its description is damaged ({e}). Segment the image anew") from None
+    if about.get("format") != "cuts segmentation 1":
+        raise ValueError(f"{path}: format {about.get('format')!r}, expected 'cuts segmentation 1'")
+    try:
+        return _from_arrays(about, names, get)
+    except (ValueError, TypeError, KeyError, AttributeError) as e:
+        raise ValueError(
+            f"{path}: {e if str(path) in str(e) else f'it does not fit together ({type(e).__name__}: {e})'}. Segment the image anew"
+        ) from None
+
 
 def _from_arrays(about, names, get):
     "A segmentation from its description and its arrays."
-    image = None if "image" not in names else Image(get("image"), tuple(about["spacing"]), about["unit"], get("affine"), about["source"], tuple(about["window"]), about["scaling"], about["file_axes"], tuple(about.get("files", ())))
-    tree = CondensationTree(get("parent"), get("death"), get("mass")) if {"landmark_map", "parent", "death", "mass"} <= set(names) else None
+    image = (
+        None
+        if "image" not in names
+        else Image(
+            get("image"),
+            tuple(about["spacing"]),
+            about["unit"],
+            get("affine"),
+            about["source"],
+            tuple(about["window"]),
+            about["scaling"],
+            about["file_axes"],
+            tuple(about.get("files", ())),
+        )
+    )
+    tree = (
+        CondensationTree(get("parent"), get("death"), get("mass"))
+        if {"landmark_map", "parent", "death", "mass"} <= set(names)
+        else None
+    )
     maps = {k: get(k) for k in ("landmark_map", "kmeans", "truth")}
     for k, x in maps.items():
-        if x is not None and (x.dtype.kind not in "iu" or x.min(initial=0) < 0 and k == "landmark_map"): raise ValueError(f"{k}: numbers of type {x.dtype} from {x.min()}, expected whole numbers" + " from 0" * (k == "landmark_map"))
-    if len(shapes := {x.shape for x in maps.values() if x is not None} | ({image.spatial} if image else set())) > 1: raise ValueError(f"maps and image of different shapes: {', '.join(str(list(s)) for s in sorted(shapes))}")
-    return Segmentation(tree, maps["landmark_map"], image, about["name"], maps["kmeans"], maps["truth"], about["levels"], about.get("persistence", "published"), get("coordinates") if tree else None)
+        if x is not None and (x.dtype.kind not in "iu" or x.min(initial=0) < 0 and k == "landmark_map"):
+            raise ValueError(
+                f"{k}: numbers of type {x.dtype} from {x.min()}, expected whole numbers"
+                + " from 0" * (k == "landmark_map")
+            )
+    if len(shapes := {x.shape for x in maps.values() if x is not None} | ({image.spatial} if image else set())) > 1:
+        raise ValueError(f"maps and image of different shapes: {', '.join(str(list(s)) for s in sorted(shapes))}")
+    return Segmentation(
+        tree,
+        maps["landmark_map"],
+        image,
+        about["name"],
+        maps["kmeans"],
+        maps["truth"],
+        about["levels"],
+        about.get("persistence", "published"),
+        get("coordinates") if tree else None,
+    )
 
 # %% ../nbs/23_segmentation.ipynb #aadd8331
-def segment_together(images:Sequence[Image],
-                     model:Model,
-                     config:SegmentationConfig|None=None, # None: the model's own
-                     names:Sequence[str]|None=None,       # of the images
-                     truths:Sequence[np.ndarray|None]|None=None, # [*spatial] each, only kept for scores and pictures
-                     tile:int=256,             # side of a tile
-                     keep:int=2**29,           # bytes of vectors, of all images, that may be kept between the passes
-                    ) -> Iterator[Segmentation]:
+def segment_together(
+    images: Sequence[Image],
+    model: Model,
+    config: SegmentationConfig | None = None,  # None: the model's own
+    names: Sequence[str] | None = None,  # of the images
+    truths: Sequence[np.ndarray | None] | None = None,  # [*spatial] each, only kept for scores and pictures
+    tile: int = 256,  # side of a tile
+    keep: int = 2**29,  # bytes of vectors, of all images, that may be kept between the passes
+) -> Iterator[Segmentation]:
     "Segment images with one tree over all of them, so that a number means the same structure everywhere."
     images, config = list(images), config or model.config.segmentation
     names, truths = ([default] * len(images) if x is None else list(x) for x, default in ((names, ""), (truths, None)))
-    if not images: raise ValueError("images: none given, expected at least one")
-    if not len(images) == len(names) == len(truths): raise ValueError(f"images, names and truths must be of one length, found {len(images)}, {len(names)} and {len(truths)}")
-    if config.method in PEERS: raise ValueError(f'method="{config.method}" has no tree over many images, expected "condensation", "kmeans" or "both"')
-    if len({len(x.spatial) for x in images}) > 1: raise ValueError("images: pictures and volumes together, expected only one of them")
+    if not images:
+        raise ValueError("images: none given, expected at least one")
+    if not len(images) == len(names) == len(truths):
+        raise ValueError(
+            f"images, names and truths must be of one length, found {len(images)}, {len(names)} and {len(truths)}"
+        )
+    if config.method in PEERS:
+        raise ValueError(
+            f'method="{config.method}" has no tree over many images, expected "condensation", "kmeans" or "both"'
+        )
+    if len({len(x.spatial) for x in images}) > 1:
+        raise ValueError("images: pictures and volumes together, expected only one of them")
     for x, name, truth in zip(images, names, truths):
         model.check_image(x)
-        if truth is not None: check_labels_match(truth, x, f"truth of {name or x.source}")
+        if truth is not None:
+            check_labels_match(truth, x, f"truth of {name or x.source}")
     return _segment_together(images, model, config, names, truths, tile, keep)
 
-def same_tree(a:Segmentation, b:Segmentation) -> bool:
+
+def same_tree(a: Segmentation, b: Segmentation) -> bool:
     "Whether two segmentations were made with one tree."
-    return a.tree is not None and b.tree is not None and (a.tree is b.tree or all(np.array_equal(getattr(a.tree, k), getattr(b.tree, k)) for k in ("parent", "death")))
+    return (
+        a.tree is not None
+        and b.tree is not None
+        and (
+            a.tree is b.tree or all(np.array_equal(getattr(a.tree, k), getattr(b.tree, k)) for k in ("parent", "death"))
+        )
+    )
+
 
 def _segment_together(images, model, config, names, truths, tile, keep):
     "Fit on a sample of all images, then go through them."
     tiles, parts = [_tiles_of(x, model, config, tile, keep // len(images)) for x in images], []
     for t, x in zip(tiles, images):
-        with fixed_threads(): Z, index = sample_vectors(t, x.spatial, max(2**16 // len(images), 256), config.segmentation_seed)
+        with fixed_threads():
+            Z, index = sample_vectors(t, x.spatial, max(2**16 // len(images), 256), config.segmentation_seed)
         parts.append((Z, places(index, x.spatial, x.spacing)))
     fitted = Segmenter(config, _n_drawn(model, config)).fit(parts)
-    for t, x, name, truth in zip(tiles, images, names, truths): yield fitted.segment(t, x.spatial, x.spacing, image=x, name=name, truth=truth)
+    for t, x, name, truth in zip(tiles, images, names, truths):
+        yield fitted.segment(t, x.spatial, x.spacing, image=x, name=name, truth=truth)

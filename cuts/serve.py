@@ -15,55 +15,79 @@ from pathlib import Path
 from .config import Config
 
 # %% ../nbs/55_serve.ipynb #577388b1
-def check_installed(*names:str, # of modules; none: those that the explorer in a browser needs
-                   ) -> None:
+def check_installed(
+    *names: str,  # of modules; none: those that the explorer in a browser needs
+) -> None:
     "`ImportError`, with the extra to install, where one of these modules is not there."
     missing = [name for name in names or ("voila", "ipykernel", "ipywidgets", "anywidget") if find_spec(name) is None]
-    if missing: raise ImportError(f"the explorer in a browser needs {', '.join(missing)}, not installed here: pip install -e \".[explore]\"")
+    if missing:
+        raise ImportError(
+            f'the explorer in a browser needs {", ".join(missing)}, not installed here: pip install -e ".[explore]"'
+        )
 
 # %% ../nbs/55_serve.ipynb #0bcc73b4
-def _run_folder(run) -> Path: # a run folder, the folder of a run of one seed, or a model file
+def _run_folder(run) -> Path:  # a run folder, the folder of a run of one seed, or a model file
     "The folder in which a model lies; what is not there stays as it is, and loading it says so."
     path = Path(run).expanduser()
-    if path.is_file(): return path.parent
-    models = [path] if (path / "model.safetensors").is_file() else [m.parent for m in path.glob("seed-*/model.safetensors")]
+    if path.is_file():
+        return path.parent
+    models = (
+        [path] if (path / "model.safetensors").is_file() else [m.parent for m in path.glob("seed-*/model.safetensors")]
+    )
     return models[0] if len(models) == 1 else path
+
 
 def _link(source, target):
     "A second name of a file, or a copy where there cannot be one."
-    try: os.link(source, target)
-    except OSError: shutil.copyfile(source, target)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
-def _borrow(run, folder:Path):
+
+def _borrow(run, folder: Path):
     "Begin a folder of segmentations with those of a run."
     stored = _run_folder(run) / "segmentations"
-    if stored.is_dir() and not folder.exists(): shutil.copytree(stored, folder, copy_function=_link, ignore=shutil.ignore_patterns(".*"))
+    if stored.is_dir() and not folder.exists():
+        shutil.copytree(stored, folder, copy_function=_link, ignore=shutil.ignore_patterns(".*"))
 
 # %% ../nbs/55_serve.ipynb #60b11818
-def prepare(source,             # see `cuts.datasets.open_dataset`
-            out,                # folder to work in; what is whole in it is not made again
-            run=None,           # run folder of the model; None: train on these images, into `out`
-            config:Config|None=None, # None: the run's, else the default
-            *,
-            root=None, labels=None, channels=None, # see `cuts.datasets.open_dataset`
-            together:bool=False, # one tree over all images, so that a region is the same structure in each
-            n_jobs:int=1,       # processes of stage 2
-            progress:bool=True,
-            tell:Callable[[int], None]|None=None, # told, before a first training, on how many images
-           ):                   # (files of segmentations in the order of the images, `Report`)
+def prepare(
+    source,  # see `cuts.datasets.open_dataset`
+    out,  # folder to work in; what is whole in it is not made again
+    run=None,  # run folder of the model; None: train on these images, into `out`
+    config: Config | None = None,  # None: the run's, else the default
+    *,
+    root=None,
+    labels=None,
+    channels=None,  # see `cuts.datasets.open_dataset`
+    together: bool = False,  # one tree over all images, so that a region is the same structure in each
+    n_jobs: int = 1,  # processes of stage 2
+    progress: bool = True,
+    tell: Callable[[int], None] | None = None,  # told, before a first training, on how many images
+):  # (files of segmentations in the order of the images, `Report`)
     "Segmentations of all images, one file each. Nothing is written into the run. `ValueError` where no image could be segmented."
     from cuts.experiment import ONE_IMAGE, find_segmentations, load, make_config, open_checked, segment_run, train_run
-    out = Path(out).expanduser(); folder = out / "segmentations"
+
+    out = Path(out).expanduser()
+    folder = out / "segmentations"
     config = config or (load(run).config if run is not None else None)
     dataset, report = open_checked(source, config or Config(), progress, root=root, labels=labels, channels=channels)
-    if run is not None: _borrow(run, folder)
+    if run is not None:
+        _borrow(run, folder)
     else:
         config, run = config or make_config(**(ONE_IMAGE if len(dataset) == 1 else {})), out
-        if tell and not (out / "model.safetensors").exists(): tell(len(dataset))
+        if tell and not (out / "model.safetensors").exists():
+            tell(len(dataset))
         report += train_run(dataset, out, config, resume=True, replace=True, progress=progress)[1]
     report += segment_run(dataset, folder, run=run, config=config, together=together, n_jobs=n_jobs, progress=progress)
-    files = {facts["name"]: path for path, facts in find_segmentations(folder, set(dataset.names) - set(report.failures))}
-    if not files: raise ValueError("no image could be segmented: " + "; ".join(f"{name}: {why}" for name, why in report.failures.items()))
+    files = {
+        facts["name"]: path for path, facts in find_segmentations(folder, set(dataset.names) - set(report.failures))
+    }
+    if not files:
+        raise ValueError(
+            "no image could be segmented: " + "; ".join(f"{name}: {why}" for name, why in report.failures.items())
+        )
     return [files[name] for name in dataset.names if name in files], report
 
 # %% ../nbs/55_serve.ipynb #d6e5b7f1
@@ -72,24 +96,33 @@ _FAULT = """<div role="alert" style="max-width:46em;margin:2em auto;padding:0 1e
 <p>The images and their segmentations are untouched. When this is mended, load the page again.</p>
 <details><summary>Where it happened</summary><pre style="overflow-x:auto">{trace}</pre></details></div>"""
 
-def fault_page(e:Exception) -> str: # HTML
+
+def fault_page(e: Exception) -> str:  # HTML
     "What a page says instead of what it should show."
     import traceback
     from cuts import __version__
-    trace = f"cuts {__version__}, Python {sys.version.split()[0]}\n" + "".join(traceback.format_exception(e))
-    return _FAULT.format(kind=html.escape(type(e).__name__), message=html.escape(str(e)) or "no message", trace=html.escape(trace))
 
-def show_files(listed, # JSON file of `write_page`
-              ) -> None:
+    trace = f"cuts {__version__}, Python {sys.version.split()[0]}\n" + "".join(traceback.format_exception(e))
+    return _FAULT.format(
+        kind=html.escape(type(e).__name__), message=html.escape(str(e)) or "no message", trace=html.escape(trace)
+    )
+
+
+def show_files(
+    listed,  # JSON file of `write_page`
+) -> None:
     "In the kernel of a page: show the explorer of all segmentations that a file lists, or what is wrong."
     from IPython.display import HTML, display
+
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")             # they would stand on the page
+            warnings.simplefilter("ignore")  # they would stand on the page
             from cuts.explorer import Explorer
+
             facts = json.loads(Path(listed).read_text(encoding="utf-8"))
             display(Explorer(facts["files"], folder=facts["exports"]).widget)
-    except Exception as e: display(HTML(fault_page(e)))
+    except Exception as e:
+        display(HTML(fault_page(e)))
 
 # %% ../nbs/55_serve.ipynb #7bdaff55
 _TEMPLATE = """\
@@ -115,98 +148,177 @@ _TEMPLATE = """\
 """
 
 # %% ../nbs/55_serve.ipynb #330b0575
-def _write_json(path:Path, what):
+def _write_json(path: Path, what):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(what), encoding="utf-8")
 
-def write_page(folder:Path,          # empty
-               files:Iterable[Path], # segmentations
-               exports:Path,         # where files go that are written from the page
-              ) -> Path:             # a notebook
+
+def write_page(
+    folder: Path,  # empty
+    files: Iterable[Path],  # segmentations
+    exports: Path,  # where files go that are written from the page
+) -> Path:  # a notebook
     "What Voilà needs to show an explorer: a notebook, a template, and a kernel that is this very Python."
     listed, page, data = folder / "files.json", folder / "page/explorer.ipynb", folder / "data"
-    _write_json(listed, dict(files=[str(Path(f).resolve()) for f in files], exports=str(Path(exports).expanduser().resolve())))
-    cell = dict(cell_type="code", id="explorer", metadata={}, execution_count=None, outputs=[], source=f"from cuts.serve import show_files\nshow_files({str(listed)!r})")
+    _write_json(
+        listed, dict(files=[str(Path(f).resolve()) for f in files], exports=str(Path(exports).expanduser().resolve()))
+    )
+    cell = dict(
+        cell_type="code",
+        id="explorer",
+        metadata={},
+        execution_count=None,
+        outputs=[],
+        source=f"from cuts.serve import show_files\nshow_files({str(listed)!r})",
+    )
     kernel = dict(name="cuts", display_name="CUTS", language="python")
-    _write_json(page, dict(cells=[cell], metadata=dict(kernelspec=kernel, title="CUTS explorer"), nbformat=4, nbformat_minor=5))
-    _write_json(data / "kernels/cuts/kernel.json", dict(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"], display_name="CUTS", language="python"))
+    _write_json(
+        page, dict(cells=[cell], metadata=dict(kernelspec=kernel, title="CUTS explorer"), nbformat=4, nbformat_minor=5)
+    )
+    _write_json(
+        data / "kernels/cuts/kernel.json",
+        dict(
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"],
+            display_name="CUTS",
+            language="python",
+        ),
+    )
     _write_json(data / "nbconvert/templates/cuts/conf.json", dict(base_template="lab"))
     (data / "nbconvert/templates/cuts/index.html.j2").write_text(_TEMPLATE, encoding="utf-8")
     return page
 
 # %% ../nbs/55_serve.ipynb #ebed80f0
 _HOST = "127.0.0.1"
-_EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget"]   # and none that happens to be installed beside them
+_EXTENSIONS = [
+    "@jupyter-widgets/jupyterlab-manager",
+    "@voila-dashboards/widgets-manager8",
+    "anywidget",
+]  # and none that happens to be installed beside them
 _POLICY = "default-src 'self' 'unsafe-inline' data: blob:; connect-src 'self' ws://{0}:{1} data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-def _listen(port:int|None):
+
+def _listen(port: int | None):
     "Sockets on a port, or on a free one."
     from tornado.netutil import bind_sockets
-    if port and not 0 < port < 65536: raise ValueError(f"port {port}: expected 1 to 65535, or none for a free one")
-    try: return bind_sockets(port or 0, _HOST)
+
+    if port and not 0 < port < 65536:
+        raise ValueError(f"port {port}: expected 1 to 65535, or none for a free one")
+    try:
+        return bind_sockets(port or 0, _HOST)
     except OSError as e:
-        why = {errno.EADDRINUSE: "is in use", errno.EACCES: "is not open to ordinary users"}.get(e.errno, f"cannot be used ({e.strerror})")
+        why = {errno.EADDRINUSE: "is in use", errno.EACCES: "is not open to ordinary users"}.get(
+            e.errno, f"cannot be used ({e.strerror})"
+        )
         raise OSError(f"port {port} {why}. Name another, or none for a free one") from None
 
-def _settings(tmp:Path, port:int, token:str):
+
+def _settings(tmp: Path, port: int, token: str):
     "How Voilà is set."
     from traitlets.config import Config as Settings
-    headers = {"Content-Security-Policy": _POLICY.format(_HOST, port), "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+    headers = {
+        "Content-Security-Policy": _POLICY.format(_HOST, port),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
     return Settings(
-        Voila=dict(token=token, ip=_HOST, port=port, open_browser=False, config_file_paths=[], connection_dir_root=str(tmp), log_level=logging.ERROR, tornado_settings=dict(headers=headers)),
-        VoilaConfiguration=dict(template="cuts", theme="light", allow_template_override="NO", allow_theme_override="NO", file_allowlist=[], extension_allowlist=_EXTENSIONS,
-                                prelaunch_hook=lambda handler, notebook, cwd: handler.xsrf_token and None),       # the page needs this cookie to end its kernel
-        VoilaExecutor=dict(cell_error_instruction="The explorer could not be started; the terminal in which cuts explore runs says why."),
-        MappingKernelManager=dict(cull_idle_timeout=300, cull_interval=60, cull_connected=False))       # of pages that were closed without a word
+        Voila=dict(
+            token=token,
+            ip=_HOST,
+            port=port,
+            open_browser=False,
+            config_file_paths=[],
+            connection_dir_root=str(tmp),
+            log_level=logging.ERROR,
+            tornado_settings=dict(headers=headers),
+        ),
+        VoilaConfiguration=dict(
+            template="cuts",
+            theme="light",
+            allow_template_override="NO",
+            allow_theme_override="NO",
+            file_allowlist=[],
+            extension_allowlist=_EXTENSIONS,
+            prelaunch_hook=lambda handler, notebook, cwd: handler.xsrf_token and None,
+        ),  # the page needs this cookie to end its kernel
+        VoilaExecutor=dict(
+            cell_error_instruction="The explorer could not be started; the terminal in which cuts explore runs says why."
+        ),
+        MappingKernelManager=dict(cull_idle_timeout=300, cull_interval=60, cull_connected=False),
+    )  # of pages that were closed without a word
 
 # %% ../nbs/55_serve.ipynb #a2aeece6
 _ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+
 @contextmanager
-def _signals(handler:Callable) -> Iterator[None]: # handler: of a signal's number and a frame
+def _signals(handler: Callable) -> Iterator[None]:  # handler: of a signal's number and a frame
     "While this lasts, what would end the process calls a function instead."
     before = {n: signal.signal(n, handler) for n in _ENDS}
-    try: yield
+    try:
+        yield
     finally:
-        for n, old in before.items(): signal.signal(n, old)
+        for n, old in before.items():
+            signal.signal(n, old)
+
 
 @contextmanager
 def _leaving() -> Iterator[None]:
     "While this lasts, what would end the process raises `SystemExit`; once a second, until that is heard."
-    again:list[threading.Timer] = []
+    again: list[threading.Timer] = []
+
     def leave(number, frame):
-        again.append(timer := threading.Timer(1, signal.raise_signal, [number])); timer.daemon = True; timer.start()
+        again.append(timer := threading.Timer(1, signal.raise_signal, [number]))
+        timer.daemon = True
+        timer.start()
         raise SystemExit(128 + number)
+
     with _signals(leave):
-        try: yield
+        try:
+            yield
         finally:
-            for timer in again: timer.cancel()
+            for timer in again:
+                timer.cancel()
 
 # %% ../nbs/55_serve.ipynb #27b505ad
 @contextmanager
-def work_folder(out=None, # None: a temporary one
-               ) -> Iterator[Path]:
+def work_folder(
+    out=None,  # None: a temporary one
+) -> Iterator[Path]:
     "A folder to work in. A temporary one is gone at the end, also when a signal ends the process by `SystemExit`."
-    if out is not None: yield Path(out).expanduser(); return
-    with tempfile.TemporaryDirectory(prefix="cuts-explore-", ignore_cleanup_errors=True) as tmp, _leaving(): yield Path(tmp)
+    if out is not None:
+        yield Path(out).expanduser()
+        return
+    with tempfile.TemporaryDirectory(prefix="cuts-explore-", ignore_cleanup_errors=True) as tmp, _leaving():
+        yield Path(tmp)
 
 # %% ../nbs/55_serve.ipynb #05ca2197
 @contextmanager
-def _environment(tmp:Path) -> Iterator[None]:
+def _environment(tmp: Path) -> Iterator[None]:
     "Jupyter and its kernels see no settings but ours, and import this package from where this process has it."
     import cuts
-    ours = {f"JUPYTER_{name.upper()}_DIR": str(tmp / name) for name in ("config", "data", "runtime")} | {"IPYTHONDIR": str(tmp / "ipython")}
-    ours["PYTHONPATH"] = os.pathsep.join([str(Path(cuts.__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+    ours = {f"JUPYTER_{name.upper()}_DIR": str(tmp / name) for name in ("config", "data", "runtime")} | {
+        "IPYTHONDIR": str(tmp / "ipython")
+    }
+    ours["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(cuts.__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
     before = {k: os.environ.get(k) for k in ours}
     os.environ.update(ours)
-    try: yield
+    try:
+        yield
     finally:
         for k, old in before.items():
-            if old is None: del os.environ[k]
-            else: os.environ[k] = old
+            if old is None:
+                del os.environ[k]
+            else:
+                os.environ[k] = old
 
 # %% ../nbs/55_serve.ipynb #0d37d481
-def _server(page:Path, settings, sockets, started:Callable): # started: called without arguments as soon as it answers
+def _server(
+    page: Path, settings, sockets, started: Callable
+):  # started: called without arguments as soon as it answers
     "A Voilà that serves one page on sockets that are open already, until a signal comes."
     from tornado.httpserver import HTTPServer
     from tornado.ioloop import IOLoop
@@ -218,40 +330,54 @@ def _server(page:Path, settings, sockets, started:Callable): # started: called w
             self.ioloop = IOLoop.current()
             with _signals(lambda number, frame: self.ioloop.add_callback_from_signal(self.ioloop.stop)):
                 self.ioloop.add_callback(started)
-                try: self.ioloop.start()
-                finally: self.stop()
+                try:
+                    self.ioloop.start()
+                finally:
+                    self.stop()
 
-    logging.getLogger("tornado").setLevel(logging.ERROR)            # what is refused is no news
+    logging.getLogger("tornado").setLevel(logging.ERROR)  # what is refused is no news
     server, before = Server(config=settings, notebook_path=str(page)), signal.getsignal(signal.SIGTERM)
     server.initialize([])
-    signal.signal(signal.SIGTERM, before)                           # Voilà's handler knows no loop yet
+    signal.signal(signal.SIGTERM, before)  # Voilà's handler knows no loop yet
     return server
 
 # %% ../nbs/55_serve.ipynb #636a2010
-def _open_browser(tmp:Path, url:str):
+def _open_browser(tmp: Path, url: str):
     "Show a page in the user's browser, if there is a screen; the address, with its token, is passed on in a file."
     import webbrowser
-    if sys.platform.startswith("linux") and not any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))): return
+
+    if sys.platform.startswith("linux") and not any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))):
+        return
     door = tmp / "open.html"
-    door.write_text(f'<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={url}"><a href="{url}">CUTS explorer</a>', encoding="utf-8")
+    door.write_text(
+        f'<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={url}"><a href="{url}">CUTS explorer</a>',
+        encoding="utf-8",
+    )
     threading.Thread(target=webbrowser.open, args=[door.as_uri()], daemon=True).start()
 
 # %% ../nbs/55_serve.ipynb #ec89c8b4
-def serve(files:Iterable[Path],     # segmentations, see `prepare`
-          port:int|None=None,       # None: a free one
-          ready:Callable[[str], None]|None=None, # told the address as soon as it answers
-          browser:bool=True,        # show it in the user's browser
-          exports=".",              # folder for what is exported from the page
-         ) -> None:
+def serve(
+    files: Iterable[Path],  # segmentations, see `prepare`
+    port: int | None = None,  # None: a free one
+    ready: Callable[[str], None] | None = None,  # told the address as soon as it answers
+    browser: bool = True,  # show it in the user's browser
+    exports=".",  # folder for what is exported from the page
+) -> None:
     "Serve an explorer of all these to this machine until Ctrl-C, SIGTERM or SIGHUP; nothing of it is left then. Of the main thread of a process."
     check_installed()
     sockets, token = _listen(port), secrets.token_urlsafe(24)
     url = f"http://{_HOST}:{sockets[0].getsockname()[1]}/?token={token}"
     with work_folder() as tmp, _environment(tmp):
+
         def started():
-            if ready: ready(url)
-            if browser: _open_browser(tmp, url)
+            if ready:
+                ready(url)
+            if browser:
+                _open_browser(tmp, url)
+
         settings = _settings(tmp, sockets[0].getsockname()[1], token)
-        try: _server(write_page(tmp, files, exports), settings, sockets, started).start()
+        try:
+            _server(write_page(tmp, files, exports), settings, sockets, started).start()
         finally:
-            for s in sockets: s.close()
+            for s in sockets:
+                s.close()

@@ -13,16 +13,16 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from .diffusion import (decay, diffusion_potential, fixed_threads, landmarks,
-                            neighbour_distance, squared_distances)
+from .diffusion import decay, diffusion_potential, fixed_threads, landmarks, neighbour_distance, squared_distances
 
 # %% ../nbs/22_spectral.ipynb #4ae82219
-def landmark_bandwidth(C:torch.Tensor, # landmarks [m, d]
-                       X:torch.Tensor, # the points they stand for [N, d]
-                       knn:int=100, # the point whose distance is a landmark's bandwidth
-                       near:int=5, # a bandwidth reaches at least that many other landmarks
-                       tile:int=2048, # points at a time
-                      ) -> torch.Tensor: # σ² [m], never 0
+def landmark_bandwidth(
+    C: torch.Tensor,  # landmarks [m, d]
+    X: torch.Tensor,  # the points they stand for [N, d]
+    knn: int = 100,  # the point whose distance is a landmark's bandwidth
+    near: int = 5,  # a bandwidth reaches at least that many other landmarks
+    tile: int = 2048,  # points at a time
+) -> torch.Tensor:  # σ² [m], never 0
     "Squared bandwidth of every landmark: to its `knn`-th point other than itself, and to its `near`-th other landmark."
     best = C.new_empty(len(C), 0)
     for x in X.split(tile):
@@ -32,38 +32,49 @@ def landmark_bandwidth(C:torch.Tensor, # landmarks [m, d]
     return torch.maximum(points, neighbour_distance(squared_distances(C), near + 1))
 
 # %% ../nbs/22_spectral.ipynb #7ec7e098
-def landmark_affinity(X:torch.Tensor, # points [n, d], one tile
-                      C:torch.Tensor, # landmarks [m, d]
-                      bandwidth2:torch.Tensor, # σ² of the landmarks [m]
-                      alpha:float=40., # how steeply the kernel falls
-                     ) -> csr_array: # affinities [n, m]; no row is empty
+def landmark_affinity(
+    X: torch.Tensor,  # points [n, d], one tile
+    C: torch.Tensor,  # landmarks [m, d]
+    bandwidth2: torch.Tensor,  # σ² of the landmarks [m]
+    alpha: float = 40.0,  # how steeply the kernel falls
+) -> csr_array:  # affinities [n, m]; no row is empty
     "α-decay kernel from points to landmarks; a point has the bandwidth of its nearest landmark and stays tied to it."
     D, sigma2, n = squared_distances(X, C).numpy(), bandwidth2.numpy(), np.arange(len(X))
-    own, reach = D.argmin(1), np.float32(80**min(2/alpha, 15))                     # beyond it the kernel is 0, see `decay`
-    near = (D < reach*sigma2) | (D < reach*sigma2[own][:, None])
+    own, reach = D.argmin(1), np.float32(80 ** min(2 / alpha, 15))  # beyond it the kernel is 0, see `decay`
+    near = (D < reach * sigma2) | (D < reach * sigma2[own][:, None])
     near[n, own] = True
     row, col = near.nonzero()
     d = torch.from_numpy(D[row, col])
-    k = (decay(d, torch.from_numpy(sigma2[own[row]]), alpha) + decay(d, torch.from_numpy(sigma2[col]), alpha)).numpy()/2
+    k = (
+        decay(d, torch.from_numpy(sigma2[own[row]]), alpha) + decay(d, torch.from_numpy(sigma2[col]), alpha)
+    ).numpy() / 2
     k = np.where(col == own[row], np.maximum(k, 1e-6), k).astype(D.dtype)
     return csr_array((k, col, np.append(0, near.sum(1).cumsum())), shape=near.shape)
 
-def landmark_step(K:csr_array, # affinities [n, m], no row empty
-                  mass:np.ndarray, # [m] > 0
-                 ) -> csr_array: # R [n, m], every row sums to 1
+
+def landmark_step(
+    K: csr_array,  # affinities [n, m], no row empty
+    mass: np.ndarray,  # [m] > 0
+) -> csr_array:  # R [n, m], every row sums to 1
     "The step from points to landmarks, with probability ∝ affinity × mass."
-    weight = K.data*mass[K.indices]
-    return csr_array((weight/np.repeat(np.add.reduceat(weight, K.indptr[:-1]), np.diff(K.indptr)), K.indices, K.indptr), shape=K.shape)
+    weight = K.data * mass[K.indices]
+    return csr_array(
+        (weight / np.repeat(np.add.reduceat(weight, K.indptr[:-1]), np.diff(K.indptr)), K.indices, K.indptr),
+        shape=K.shape,
+    )
 
 # %% ../nbs/22_spectral.ipynb #d034d52f
-def landmark_walk(X:torch.Tensor, # all points [N, d]
-                  C:torch.Tensor, # landmarks [m, d]
-                  assignment:torch.Tensor, # nearest landmark of each point [N]
-                  mass:torch.Tensor, # how many points each landmark stands for [m]
-                  bandwidth2:torch.Tensor, # σ² of the landmarks [m]
-                  alpha:float=40., # how steeply the kernel falls
-                  tile:int=2048, # points at a time
-                 ) -> tuple[torch.Tensor, torch.Tensor, list]: # P [m, m]; the mean row of R over each landmark's points [m, m]; R of every tile if they are small, else none
+def landmark_walk(
+    X: torch.Tensor,  # all points [N, d]
+    C: torch.Tensor,  # landmarks [m, d]
+    assignment: torch.Tensor,  # nearest landmark of each point [N]
+    mass: torch.Tensor,  # how many points each landmark stands for [m]
+    bandwidth2: torch.Tensor,  # σ² of the landmarks [m]
+    alpha: float = 40.0,  # how steeply the kernel falls
+    tile: int = 2048,  # points at a time
+) -> tuple[
+    torch.Tensor, torch.Tensor, list
+]:  # P [m, m]; the mean row of R over each landmark's points [m, m]; R of every tile if they are small, else none
     "The walk landmark → point → landmark, summed tile by tile."
     m, mass_, steps, size = len(C), mass.numpy(), [], 0
     back, total, mean = np.zeros((m, m)), np.zeros(m), np.zeros((m, m))
@@ -71,54 +82,68 @@ def landmark_walk(X:torch.Tensor, # all points [N, d]
         K = landmark_affinity(x, C, bandwidth2, alpha)
         R = landmark_step(K, mass_)
         own = csr_array((np.ones(len(a), K.dtype), a.numpy(), np.arange(len(a) + 1)), shape=K.shape)
-        back += (K.T @ R).toarray() if K.nnz < .1*len(x)*m else K.toarray().T @ R.toarray() # a flat image has everybody near everybody
-        total += K.sum(0); mean += (own.T @ R).toarray()
-        size += R.nnz; steps = [*steps, R] if size < 2**22 else []                # 50 MB at most
-    whole = steps if len(steps) == -(-len(X)//tile) else []
-    return *(torch.from_numpy(x).to(X.dtype) for x in (back/np.maximum(total, 1e-30)[:, None], mean/mass_[:, None])), whole
+        back += (
+            (K.T @ R).toarray() if K.nnz < 0.1 * len(x) * m else K.toarray().T @ R.toarray()
+        )  # a flat image has everybody near everybody
+        total += K.sum(0)
+        mean += (own.T @ R).toarray()
+        size += R.nnz
+        steps = [*steps, R] if size < 2**22 else []  # 50 MB at most
+    whole = steps if len(steps) == -(-len(X) // tile) else []
+    return *(
+        torch.from_numpy(x).to(X.dtype) for x in (back / np.maximum(total, 1e-30)[:, None], mean / mass_[:, None])
+    ), whole
 
 # %% ../nbs/22_spectral.ipynb #99fd4467
-def _nearest_potential(R:csr_array, # step from each point to the landmarks [n, m]
-                       U:np.ndarray, # potential of the landmarks [m, m]
-                       centres:np.ndarray, # in the potential [k, m]
-                      ) -> np.ndarray: # index [n] of the centre nearest to R U
+def _nearest_potential(
+    R: csr_array,  # step from each point to the landmarks [n, m]
+    U: np.ndarray,  # potential of the landmarks [m, m]
+    centres: np.ndarray,  # in the potential [k, m]
+) -> np.ndarray:  # index [n] of the centre nearest to R U
     "k-means' assignment of the interpolated potential R U, which is not formed."
     mean = U.mean(0)
     c = centres - mean
-    return (np.square(c).sum(1)/2 - R @ ((U - mean) @ c.T)).argmin(1)
+    return (np.square(c).sum(1) / 2 - R @ ((U - mean) @ c.T)).argmin(1)
 
 # %% ../nbs/22_spectral.ipynb #093bff2a
-def _potential_kmeans(V:np.ndarray, # mean potential of each landmark's points [m, m]
-                      mass:np.ndarray, # [m]
-                      k:int, # clusters wanted
-                      seed:int,
-                     ) -> np.ndarray: # centres [≤ k, m]
+def _potential_kmeans(
+    V: np.ndarray,  # mean potential of each landmark's points [m, m]
+    mass: np.ndarray,  # [m]
+    k: int,  # clusters wanted
+    seed: int,
+) -> np.ndarray:  # centres [≤ k, m]
     "Weighted k-means of the landmarks in the potential."
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter('ignore', ConvergenceWarning) # fewer distinct places than k: empty clusters are dropped later
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # fewer distinct places than k: empty clusters are dropped later
         return KMeans(min(k, len(V)), n_init=5, random_state=seed).fit(V, sample_weight=mass).cluster_centers_
 
 # %% ../nbs/22_spectral.ipynb #f28374a7
 class SpectralKMeans(ClusterMixin, BaseEstimator):
     "k-means on the diffusion potential (Moon et al. 2019) of a few hundred landmarks, interpolated to every point."
-    def __init__(self,
-                 n_clusters:int=10, # clusters wanted; fewer where there are fewer distinct places
-                 n_landmarks:int=500, # landmarks that carry the walk
-                 knn:int=100, # the neighbour whose distance is the bandwidth; at most half an average cluster
-                 t:int=2, # steps of the walk; more follow longer shapes
-                 alpha:float=40., # how steeply the kernel falls beyond the bandwidth
-                 random_state:int|np.random.RandomState|None=None, # seed; None is 0
-                ):
+
+    def __init__(
+        self,
+        n_clusters: int = 10,  # clusters wanted; fewer where there are fewer distinct places
+        n_landmarks: int = 500,  # landmarks that carry the walk
+        knn: int = 100,  # the neighbour whose distance is the bandwidth; at most half an average cluster
+        t: int = 2,  # steps of the walk; more follow longer shapes
+        alpha: float = 40.0,  # how steeply the kernel falls beyond the bandwidth
+        random_state: int | np.random.RandomState | None = None,  # seed; None is 0
+    ):
         self.n_clusters, self.n_landmarks, self.knn, self.t = n_clusters, n_landmarks, knn, t
         self.alpha, self.random_state = alpha, random_state
 
-    def fit(self,
-            X, # points [N, d], float32 or float64 (others become float64), finite
-            y=None, # ignored
-           ) -> "SpectralKMeans": # itself, with `labels_` int32 [N], `landmarks_` [m, d], `mass_` [m], `potential_` [m, m], `cluster_centers_` [k, m]
+    def fit(
+        self,
+        X,  # points [N, d], float32 or float64 (others become float64), finite
+        y=None,  # ignored
+    ) -> "SpectralKMeans":  # itself, with `labels_` int32 [N], `landmarks_` [m, d], `mass_` [m], `potential_` [m, m], `cluster_centers_` [k, m]
         "Learn the walk, its potential and the clusters from `X`; memory beside `X` grows with N only by the labels."
         self._check()
         X = validate_data(self, X, dtype=[np.float64, np.float32])
@@ -128,65 +153,81 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
             self.cluster_centers_ = _potential_kmeans(mean_step @ self.potential_, self.mass_, self.n_clusters, seed)
             labels = self._nearest(steps or self._steps(X))
         sizes = np.bincount(labels, minlength=len(self.cluster_centers_))
-        order = np.argsort(-sizes, kind='stable')[:np.count_nonzero(sizes)]
-        rank = np.zeros(len(sizes), np.int32); rank[order] = np.arange(len(order))
+        order = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
+        rank = np.zeros(len(sizes), np.int32)
+        rank[order] = np.arange(len(order))
         self.cluster_centers_, self.labels_ = self.cluster_centers_[order], rank[labels]
-        if len(order) < self.n_clusters: self._warn(len(order))
+        if len(order) < self.n_clusters:
+            self._warn(len(order))
         return self
 
-    def predict(self,
-                X, # points [n, d], for instance one tile of an image
-               ) -> np.ndarray: # labels int32 [n]
+    def predict(
+        self,
+        X,  # points [n, d], for instance one tile of an image
+    ) -> np.ndarray:  # labels int32 [n]
         "The cluster nearest to each point's interpolated potential: that of `fit` for the points of `fit`, in tiles of any size."
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        with fixed_threads(): return self._labels(X)
+        with fixed_threads():
+            return self._labels(X)
 
-    def potential(self,
-                  X, # points [n, d]
-                 ) -> np.ndarray: # [n, m]
+    def potential(
+        self,
+        X,  # points [n, d]
+    ) -> np.ndarray:  # [n, m]
         "The interpolated potential of each point: an average of `potential_`."
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        with fixed_threads(): return np.concatenate([R @ self.potential_ for R in self._steps(X)])
+        with fixed_threads():
+            return np.concatenate([R @ self.potential_ for R in self._steps(X)])
 
     def _check(self):
-        for name in ('n_clusters', 'n_landmarks', 'knn', 't'):
+        for name in ("n_clusters", "n_landmarks", "knn", "t"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < 1:
                 raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
-        if not self.alpha > 0: raise ValueError(f"alpha must be positive, got {self.alpha!r}")
+        if not self.alpha > 0:
+            raise ValueError(f"alpha must be positive, got {self.alpha!r}")
 
     def _warn(self, found):
         from sklearn.exceptions import ConvergenceWarning
-        warnings.warn(f"{found} clusters instead of n_clusters={self.n_clusters}: the points hold no more distinct places", ConvergenceWarning, stacklevel=3)
+
+        warnings.warn(
+            f"{found} clusters instead of n_clusters={self.n_clusters}: the points hold no more distinct places",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
 
     def _fit_walk(self, X, seed):
         "Landmarks, walk and potential; returns what `landmark_walk` does beside P."
         largest = float(max(X.max(), -X.min()))
-        self.unit_ = 2.**round(np.log2(largest)) if largest and not 1e-6 < largest < 1e6 else 1.
+        self.unit_ = 2.0 ** round(np.log2(largest)) if largest and not 1e-6 < largest < 1e6 else 1.0
         points = self._tensor(X, X.dtype)
         C, assignment, mass = landmarks(points, self.n_landmarks, seed=seed)
-        few = lambda wanted, n: max(1, min(int(wanted), n//(2*self.n_clusters)))
+        few = lambda wanted, n: max(1, min(int(wanted), n // (2 * self.n_clusters)))
         self.knn_ = few(self.knn, len(X))
         bandwidth2 = landmark_bandwidth(C, points, self.knn_, few(5, len(C)))
         P, mean_step, steps = landmark_walk(points, C, assignment, mass, bandwidth2, self.alpha)
         self._walk = C, bandwidth2, mass
-        self.landmarks_, self.mass_ = (C*self.unit_).numpy(), mass.numpy()
+        self.landmarks_, self.mass_ = (C * self.unit_).numpy(), mass.numpy()
         self.potential_ = diffusion_potential(P, self.t).numpy()
         return mean_step.numpy(), steps
 
     def _tensor(self, X, dtype):
-        X = torch.from_numpy(np.require(X, dtype, ['C', 'W']))
-        return X if self.unit_ == 1 else X/self.unit_
+        X = torch.from_numpy(np.require(X, dtype, ["C", "W"]))
+        return X if self.unit_ == 1 else X / self.unit_
 
     def _steps(self, X, tile=2048):
         "The step to the landmarks R [≤ tile, m], tile by tile."
         C, bandwidth2, mass = self._walk
         for i in range(0, len(X), tile):
-            yield landmark_step(landmark_affinity(self._tensor(X[i:i+tile], self.landmarks_.dtype), C, bandwidth2, self.alpha), mass.numpy())
+            yield landmark_step(
+                landmark_affinity(self._tensor(X[i : i + tile], self.landmarks_.dtype), C, bandwidth2, self.alpha),
+                mass.numpy(),
+            )
 
-    def _labels(self, X): return self._nearest(self._steps(X))
+    def _labels(self, X):
+        return self._nearest(self._steps(X))
 
     def _nearest(self, steps):
         centres = self.cluster_centers_.astype(self.potential_.dtype)

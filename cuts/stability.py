@@ -16,30 +16,47 @@ from .segmentation import Segmentation, Tiles, segment_vectors
 from .config import SegmentationConfig
 
 # %% ../nbs/25_stability.ipynb #7b048e2f
-def redraw(tiles:Tiles,               # the vectors of an image, see `cuts.segmentation`
-           spatial:tuple[int, ...],   # its shape
-           config:SegmentationConfig=SegmentationConfig(method="condensation"),
-           n:int=5,                   # how often
-           spacing:Sequence[float]|None=None, # size of a pixel along every axis
-           n_drawn:int=0,             # how many of the last numbers of a vector are the pixel that it draws
-          ) -> list[Segmentation]:
+def redraw(
+    tiles: Tiles,  # the vectors of an image, see `cuts.segmentation`
+    spatial: tuple[int, ...],  # its shape
+    config: SegmentationConfig = SegmentationConfig(method="condensation"),
+    n: int = 5,  # how often
+    spacing: Sequence[float] | None = None,  # size of a pixel along every axis
+    n_drawn: int = 0,  # how many of the last numbers of a vector are the pixel that it draws
+) -> list[Segmentation]:
     "The same vectors, segmented with other landmarks each time."
-    if n < 2: raise ValueError(f"n: {n}, expected at least 2: what is drawn once can't be compared")
-    if config.method not in ("condensation", "both"): raise ValueError(f'method: {config.method!r} draws no landmarks anew, expected "condensation"')
-    return [segment_vectors(tiles, spatial, replace(config, method="condensation", segmentation_seed=config.segmentation_seed + i), spacing, n_drawn) for i in range(n)]
+    if n < 2:
+        raise ValueError(f"n: {n}, expected at least 2: what is drawn once can't be compared")
+    if config.method not in ("condensation", "both"):
+        raise ValueError(f'method: {config.method!r} draws no landmarks anew, expected "condensation"')
+    return [
+        segment_vectors(
+            tiles,
+            spatial,
+            replace(config, method="condensation", segmentation_seed=config.segmentation_seed + i),
+            spacing,
+            n_drawn,
+        )
+        for i in range(n)
+    ]
 
 # %% ../nbs/25_stability.ipynb #326af1a5
-def border_stability(draws:Sequence[Segmentation], # of the same image, see `redraw`
-                     n_regions:int,                # level
-                    ) -> np.ndarray:               # [*spatial] float32 in [0, 1]
+def border_stability(
+    draws: Sequence[Segmentation],  # of the same image, see `redraw`
+    n_regions: int,  # level
+) -> np.ndarray:  # [*spatial] float32 in [0, 1]
     "In which part of the draws a border of a level passes each pixel."
-    if not draws: raise ValueError("draws: none given, expected some of the same image, see `redraw`")
+    if not draws:
+        raise ValueError("draws: none given, expected some of the same image, see `redraw`")
     total = np.zeros(draws[0].spatial, np.float32)
-    for s in draws: total += borders(s.labels(n_regions))
+    for s in draws:
+        total += borders(s.labels(n_regions))
     return total / len(draws)
 
-def borders(labels:np.ndarray, # [*spatial] integers
-           ) -> np.ndarray:    # [*spatial] bool
+
+def borders(
+    labels: np.ndarray,  # [*spatial] integers
+) -> np.ndarray:  # [*spatial] bool
     "Pixels whose next neighbour along some axis is of another region."
     out = np.zeros(labels.shape, bool)
     for axis in range(labels.ndim):
@@ -51,21 +68,31 @@ def borders(labels:np.ndarray, # [*spatial] integers
 @dataclass(frozen=True)
 class Stability:
     "How well the draws agree at every level."
-    level: np.ndarray     # [m] int64, numbers of regions 2, 3, …
-    agreement: np.ndarray # [m] float64, mean adjusted Rand index over pairs of draws
 
-    def suggest(self, margin:float=0.05) -> int: # number of regions
+    level: np.ndarray  # [m] int64, numbers of regions 2, 3, …
+    agreement: np.ndarray  # [m] float64, mean adjusted Rand index over pairs of draws
+
+    def suggest(self, margin: float = 0.05) -> int:  # number of regions
         "The finest level that agrees as well as the best, within a margin."
-        return int(self.level[np.flatnonzero(self.agreement >= self.agreement.max() - margin)[-1]]) if len(self.level) else 1
+        return (
+            int(self.level[np.flatnonzero(self.agreement >= self.agreement.max() - margin)[-1]])
+            if len(self.level)
+            else 1
+        )
 
-def level_stability(draws:Sequence[Segmentation], # of the same image, see `redraw`
-                    max_regions:int=30,           # finest level
-                   ) -> Stability:
+
+def level_stability(
+    draws: Sequence[Segmentation],  # of the same image, see `redraw`
+    max_regions: int = 30,  # finest level
+) -> Stability:
     "Agreement of the draws at every level."
-    if len(draws) < 2: raise ValueError(f"draws: {len(draws)}, expected at least 2 to compare with each other, see `redraw`")
+    if len(draws) < 2:
+        raise ValueError(f"draws: {len(draws)}, expected at least 2 to compare with each other, see `redraw`")
     finest = min(max_regions, *(len(s.tree) for s in draws))
     level, agreement = np.arange(2, finest + 1), []
     for k in level:
         labels = [s.labels(int(k)) for s in draws]
-        agreement.append(np.mean([adjusted_rand_score(a.ravel(), b.ravel()) for i, a in enumerate(labels) for b in labels[:i]]))
+        agreement.append(
+            np.mean([adjusted_rand_score(a.ravel(), b.ravel()) for i, a in enumerate(labels) for b in labels[:i]])
+        )
     return Stability(level, np.array(agreement))

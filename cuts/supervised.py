@@ -25,47 +25,79 @@ from .encoder import check_tensors, read_tensors
 from .images import Image
 from .parallel import only_alone
 from .runs import Run, digest, write_atomic
-from .training import Crops, crop_shape, draw_validation_places, draw_places, leave_ctrl_c, learning_rate, mixed_precision, plane_sizes, restore, run_epochs, save_checkpoint
+from cuts.training import (
+    Crops,
+    crop_shape,
+    draw_validation_places,
+    draw_places,
+    leave_ctrl_c,
+    learning_rate,
+    mixed_precision,
+    plane_sizes,
+    restore,
+    run_epochs,
+    save_checkpoint,
+)
 
 _log = logging.getLogger(__name__)
 
 # %% ../nbs/32_supervised.ipynb #fdbb0c29
-NETWORKS = {"unet": "U-Net", "dynunet": "DynUNet"} # name of the setting → title in tables
-_MULTIPLE = {"unet": 16, "dynunet": 1}             # sides of an image that the network takes are multiples of it
+NETWORKS = {"unet": "U-Net", "dynunet": "DynUNet"}  # name of the setting → title in tables
+_MULTIPLE = {"unet": 16, "dynunet": 1}  # sides of an image that the network takes are multiples of it
 
-def make_network(name:str,        # one of NETWORKS
-                 n_channels:int,  # C of the images
-                 n_outputs:int,   # K; 1 for a foreground and a background
-                 features:int=16, # channels of the finest level
-                ) -> nn.Module:   # [B,C,H,W] → scores [B,K,H,W]
+
+def make_network(
+    name: str,  # one of NETWORKS
+    n_channels: int,  # C of the images
+    n_outputs: int,  # K; 1 for a foreground and a background
+    features: int = 16,  # channels of the finest level
+) -> nn.Module:  # [B,C,H,W] → scores [B,K,H,W]
     "A network of MONAI; `ImportError` says how to install it."
-    try: from monai.networks.nets import DynUNet, UNet
-    except ImportError as e: raise ImportError(f'{NETWORKS[name]} comes with MONAI ({e}): pip install -e ".[supervised]"') from None
+    try:
+        from monai.networks.nets import DynUNet, UNet
+    except ImportError as e:
+        raise ImportError(f'{NETWORKS[name]} comes with MONAI ({e}): pip install -e ".[supervised]"') from None
     widths = [features * 2**i for i in range(5)]
-    if name == "unet": return nn.Sequential(UNet(2, n_channels, features, channels=widths, strides=[2] * 4, num_res_units=2), nn.Conv2d(features, n_outputs, 1))
-    return DynUNet(2, n_channels, n_outputs, kernel_size=[5] * 4, strides=[1] * 4, upsample_kernel_size=[1] * 3, filters=widths[:4])
+    if name == "unet":
+        return nn.Sequential(
+            UNet(2, n_channels, features, channels=widths, strides=[2] * 4, num_res_units=2),
+            nn.Conv2d(features, n_outputs, 1),
+        )
+    return DynUNet(
+        2, n_channels, n_outputs, kernel_size=[5] * 4, strides=[1] * 4, upsample_kernel_size=[1] * 3, filters=widths[:4]
+    )
 
-def fitting_side(n:int,        # pixels
-                 name:str,     # one of NETWORKS
-                ) -> int:      # pixels, at least as many
+
+def fitting_side(
+    n: int,  # pixels
+    name: str,  # one of NETWORKS
+) -> int:  # pixels, at least as many
     "The side of an image to which a network needs it enlarged: a multiple of what it halves away, and at least two of them."
     multiple = _MULTIPLE[name]
     return -(-max(n, 2 * multiple) // multiple) * multiple
 
 # %% ../nbs/32_supervised.ipynb #d1d23db9
-def labelled(dataset:ImageDataset) -> ImageDataset:
+def labelled(dataset: ImageDataset) -> ImageDataset:
     "The images whose truth is known."
     return dataset.subset([s.name for s in dataset if s.labels is not None])
 
-def split_three(dataset:ImageDataset,
-                ratio:tuple[int, int, int]=(7, 1, 2), # sizes of the parts, to each other
-                seed:int=1,                           # of the permutation
-               ) -> tuple[ImageDataset, ImageDataset, ImageDataset]: # training, validation, test
+
+def split_three(
+    dataset: ImageDataset,
+    ratio: tuple[int, int, int] = (7, 1, 2),  # sizes of the parts, to each other
+    seed: int = 1,  # of the permutation
+) -> tuple[ImageDataset, ImageDataset, ImageDataset]:  # training, validation, test
     "Divide the labelled images at random into three parts without overlap, none of them empty; `ValueError` if there are fewer than three."
-    if len(ratio) != 3 or not min(ratio) > 0: raise ValueError(f"ratio: {ratio}, expected three numbers larger than 0, such as (7, 1, 2)")
-    known = labelled(dataset); n = len(known)
-    if n < len(dataset): _log.warning("%s: %d of %d images have no truth and are left out", dataset.name, len(dataset) - n, len(dataset))
-    if n < 3: raise ValueError(f"{dataset.name}: {n} image{'s' * (n != 1)} with a truth, expected at least 3, one each for training, validation and test. Give labels for more images")
+    if len(ratio) != 3 or not min(ratio) > 0:
+        raise ValueError(f"ratio: {ratio}, expected three numbers larger than 0, such as (7, 1, 2)")
+    known = labelled(dataset)
+    n = len(known)
+    if n < len(dataset):
+        _log.warning("%s: %d of %d images have no truth and are left out", dataset.name, len(dataset) - n, len(dataset))
+    if n < 3:
+        raise ValueError(
+            f"{dataset.name}: {n} image{'s' * (n != 1)} with a truth, expected at least 3, one each for training, validation and test. Give labels for more images"
+        )
     validation = min(max(round(n * ratio[1] / sum(ratio)), 1), n - 2)
     test = min(max(round(n * ratio[2] / sum(ratio)), 1), n - 1 - validation)
     order = np.random.default_rng(seed).permutation(n)
@@ -78,81 +110,117 @@ def _stack(dataset, classes, name):
     index = labels != 0 if dataset.is_binary else np.searchsorted(classes, labels)
     return Image(np.concatenate([image.data, index[None].astype(np.float32)]), source=name)
 
-def with_classes(dataset:ImageDataset, # of labelled images
-                 classes:np.ndarray,   # [K] sorted, what occurs in its labels
-                ) -> ImageDataset:     # of images [C + 1, *spatial]
-    "The images with one more channel, the numbers 0 … K − 1 of their classes."
-    return ImageDataset([(n, partial(_stack, dataset, classes, n), None) for n in dataset.names], name=dataset.name, cache_bytes=dataset.cache_bytes)
 
-def turned(x:torch.Tensor, # [...,h,w]
-           symmetry:int,   # 0 to 7: mirrored left to right (1), top to bottom (2), at the diagonal (4), or several of them
-          ) -> torch.Tensor:
+def with_classes(
+    dataset: ImageDataset,  # of labelled images
+    classes: np.ndarray,  # [K] sorted, what occurs in its labels
+) -> ImageDataset:  # of images [C + 1, *spatial]
+    "The images with one more channel, the numbers 0 … K − 1 of their classes."
+    return ImageDataset(
+        [(n, partial(_stack, dataset, classes, n), None) for n in dataset.names],
+        name=dataset.name,
+        cache_bytes=dataset.cache_bytes,
+    )
+
+
+def turned(
+    x: torch.Tensor,  # [...,h,w]
+    symmetry: int,  # 0 to 7: mirrored left to right (1), top to bottom (2), at the diagonal (4), or several of them
+) -> torch.Tensor:
     "One of the eight symmetries of the square."
-    if symmetry & 4: x = x.transpose(-1, -2)
+    if symmetry & 4:
+        x = x.transpose(-1, -2)
     return x.flip([axis for axis, bit in ((-1, 1), (-2, 2)) if symmetry & bit])
+
 
 class Examples(Crops):
     "Crops by their place (item, plane, row, col, symmetry), turned."
-    def __getitem__(self, place): return turned(super().__getitem__(place[:4]), place[4])
 
-def draw_examples(planes, # of `cuts.training.plane_sizes`
-                  shape:tuple[int, int], # of the crops
-                  n:int,  # how many
-                  rng,    # NumPy's generator
-                 ) -> list[tuple]: # (item, plane, row, col, symmetry)
+    def __getitem__(self, place):
+        return turned(super().__getitem__(place[:4]), place[4])
+
+
+def draw_examples(
+    planes,  # of `cuts.training.plane_sizes`
+    shape: tuple[int, int],  # of the crops
+    n: int,  # how many
+    rng,  # NumPy's generator
+) -> list[tuple]:  # (item, plane, row, col, symmetry)
     "Places of crops: every plane in random order, each time turned at random."
     symmetries = rng.integers(8 if shape[0] == shape[1] else 4, size=n).tolist()
     return [(*place, symmetry) for place, symmetry in zip(draw_places(planes, shape, n, rng), symmetries)]
 
 # %% ../nbs/32_supervised.ipynb #7dbfc113
-def classes_loss(scores:torch.Tensor,  # [B,K,H,W]; K = 1: of the foreground
-                 classes:torch.Tensor, # [B,H,W], numbers from 0
-                 kind:str="cross_entropy", # or "dice_ce"
-                ) -> torch.Tensor:     # a number
+def classes_loss(
+    scores: torch.Tensor,  # [B,K,H,W]; K = 1: of the foreground
+    classes: torch.Tensor,  # [B,H,W], numbers from 0
+    kind: str = "cross_entropy",  # or "dice_ce"
+) -> torch.Tensor:  # a number
     "Cross-entropy (@eq-cross-entropy), or its sum with the Dice loss (@eq-dice-ce), in float32."
     scores, binary = scores.float(), scores.shape[1] == 1
     if kind == "dice_ce":
         from monai.losses import DiceCELoss
-        return DiceCELoss(sigmoid=binary, softmax=not binary, to_onehot_y=not binary)(scores, classes[:, None].float())
-    return F.binary_cross_entropy_with_logits(scores[:, 0], classes.float()) if binary else F.cross_entropy(scores, classes.long())
 
-def decide(scores:torch.Tensor) -> torch.Tensor: # [B,K,H,W] → [B,H,W]
+        return DiceCELoss(sigmoid=binary, softmax=not binary, to_onehot_y=not binary)(scores, classes[:, None].float())
+    return (
+        F.binary_cross_entropy_with_logits(scores[:, 0], classes.float())
+        if binary
+        else F.cross_entropy(scores, classes.long())
+    )
+
+
+def decide(scores: torch.Tensor) -> torch.Tensor:  # [B,K,H,W] → [B,H,W]
     "The number of the class of highest score; with one output 1 where it is positive."
     return (scores[:, 0] > 0).long() if scores.shape[1] == 1 else scores.argmax(1)
 
 # %% ../nbs/32_supervised.ipynb #a9494ba1
 class SupervisedModel:
     "A network that was trained on labels, with the configuration, the data digest, the division and the history that made it."
-    def __init__(self,
-        network:nn.Module,      # [B,C,H,W] → scores [B,K,H,W], in float32
-        config:Config,          # how it was trained, see `supervised_settings`
-        n_channels:int,         # C
-        classes,                # [2] or [K], the labels that its outputs mean
-        history:list[dict]=(),  # one record an epoch
-        data_digest:str="",     # of the images and labels, see `labelled_digest`
-        split:dict[str, list[str]]|None=None, # names of the "training", "validation" and "test" images
+
+    def __init__(
+        self,
+        network: nn.Module,  # [B,C,H,W] → scores [B,K,H,W], in float32
+        config: Config,  # how it was trained, see `supervised_settings`
+        n_channels: int,  # C
+        classes,  # [2] or [K], the labels that its outputs mean
+        history: list[dict] = (),  # one record an epoch
+        data_digest: str = "",  # of the images and labels, see `labelled_digest`
+        split: dict[str, list[str]] | None = None,  # names of the "training", "validation" and "test" images
     ):
-        self.network, self.config, self.n_channels, self.classes = network.eval(), config, n_channels, np.asarray(classes, np.int32)
+        self.network, self.config, self.n_channels, self.classes = (
+            network.eval(),
+            config,
+            n_channels,
+            np.asarray(classes, np.int32),
+        )
         self.history, self.data_digest, self.split = list(history), data_digest, split or {}
 
     @property
-    def name(self) -> str: return NETWORKS[self.config.supervised.supervised_network]
+    def name(self) -> str:
+        return NETWORKS[self.config.supervised.supervised_network]
+
     @property
-    def device(self) -> torch.device: return next(self.network.parameters()).device
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
 
     def to(self, device) -> "SupervisedModel":
         "Move the weights, in place."
-        self.network.to(device); return self
+        self.network.to(device)
+        return self
 
     def __repr__(self):
         best = min((h["val_loss"] for h in self.history), default=float("nan"))
         return f"SupervisedModel({self.name}: {self.n_channels} channels → {len(self.classes)} classes, {len(self.history)} epochs, best validation loss {best:.5f})"
 
-    def segment(self, image:Image) -> np.ndarray: # int32 [*spatial]
+    def segment(self, image: Image) -> np.ndarray:  # int32 [*spatial]
         "The class of every pixel, as its label says it; `ValueError` for other channels than those of the training."
-        if image.n_channels != self.n_channels: raise ValueError(f"{image.source}: {image.n_channels} channels, but the {self.name} was trained on {self.n_channels}. "
-            "Read the image with the channels of the training (channels=\"gray\" or \"rgb\"), or train on such images")
-        with fixed_threads(): found = [self._plane(image.plane(z).data) for z in range(image.spatial[0] if image.is_volume else 1)]
+        if image.n_channels != self.n_channels:
+            raise ValueError(
+                f"{image.source}: {image.n_channels} channels, but the {self.name} was trained on {self.n_channels}. "
+                'Read the image with the channels of the training (channels="gray" or "rgb"), or train on such images'
+            )
+        with fixed_threads():
+            found = [self._plane(image.plane(z).data) for z in range(image.spatial[0] if image.is_volume else 1)]
         return np.stack(found) if image.is_volume else found[0]
 
     @torch.inference_mode()
@@ -164,31 +232,47 @@ class SupervisedModel:
         x = torch.tensor(x, device=self.device)[None].contiguous(memory_format=torch.channels_last)
         most = fitting_side(s.supervised_crop or max(sides), s.supervised_network)
         scores = self.network(x) if max(sides) <= most else self._windows(x, [min(n, most) for n in sides])
-        return self.classes[decide(scores[..., :spatial[0], :spatial[1]])[0].cpu().numpy()]
+        return self.classes[decide(scores[..., : spatial[0], : spatial[1]])[0].cpu().numpy()]
 
     def _windows(self, x, shape):
         from monai.inferers import sliding_window_inference
-        return sliding_window_inference(x, shape, 1, self.network, overlap=.25, mode="gaussian")
+
+        return sliding_window_inference(x, shape, 1, self.network, overlap=0.25, mode="gaussian")
 
     def save(self, path):
         "Write weights, configuration, classes, digest, division and history to one safetensors file, atomically."
-        about = dict(format="cuts supervised 1", n_channels=self.n_channels, classes=self.classes.tolist(), config=self.config.as_dict(),
-                     history=self.history, data_digest=self.data_digest, split=self.split)
+        about = dict(
+            format="cuts supervised 1",
+            n_channels=self.n_channels,
+            classes=self.classes.tolist(),
+            config=self.config.as_dict(),
+            history=self.history,
+            data_digest=self.data_digest,
+            split=self.split,
+        )
         weights = {k: v.detach().cpu().contiguous() for k, v in _weights(self.network).items()}
         write_atomic(path, save_tensors(weights, {"cuts": json.dumps(about)}))
 
     @classmethod
-    def load(cls, path, device:str|torch.device="cpu") -> "SupervisedModel":
+    def load(cls, path, device: str | torch.device = "cpu") -> "SupervisedModel":
         "Read a model that `save` wrote; `ValueError` for anything else."
         weights, about = read_tensors(path, "cuts supervised 1")
         try:
             config, classes = Config.from_dict(about["config"]), np.array(about["classes"])
-            if classes.dtype.kind != "i" or classes.ndim != 1 or not 2 <= len(classes): raise ValueError(f"classes: {about['classes']!r}, expected two or more whole numbers")
-            if type(about["n_channels"]) is not int or not isinstance(about["split"], dict) or not all(isinstance(h, dict) for h in about["history"]): raise ValueError("n_channels, split or history are not of their type")
+            if classes.dtype.kind != "i" or classes.ndim != 1 or not 2 <= len(classes):
+                raise ValueError(f"classes: {about['classes']!r}, expected two or more whole numbers")
+            if (
+                type(about["n_channels"]) is not int
+                or not isinstance(about["split"], dict)
+                or not all(isinstance(h, dict) for h in about["history"])
+            ):
+                raise ValueError("n_channels, split or history are not of their type")
             facts = about["n_channels"], classes, about["history"], str(about["data_digest"]), about["split"]
             network = _empty_network(config, about["n_channels"], len(classes))
         except (KeyError, TypeError, ValueError, RuntimeError) as e:
-            raise ValueError(f"{path}: its header does not describe a supervised model ({type(e).__name__}: {e}). Train the model anew") from None
+            raise ValueError(
+                f"{path}: its header does not describe a supervised model ({type(e).__name__}: {e}). Train the model anew"
+            ) from None
         check_tensors(path, weights, _weights(network))
         network.load_state_dict(weights, strict=False, assign=True)
         return cls(network, config, *facts).to(device)
@@ -198,22 +282,26 @@ def _weights(network):
     "The weights by name, each once: DynUNet lists most of its layers under a second name."
     return {k: v for k, v in network.state_dict().items() if not k.startswith("skip_layers.")}
 
+
 def _network_of(config, n_channels, n_classes):
     "The network that a configuration describes."
     s = config.supervised
     return make_network(s.supervised_network, n_channels, 1 if n_classes == 2 else n_classes, s.supervised_features)
 
+
 def _empty_network(config, n_channels, n_classes):
     "The same without memory for its weights, and without drawing any."
-    with torch.device("meta"): return _network_of(config, n_channels, n_classes)
+    with torch.device("meta"):
+        return _network_of(config, n_channels, n_classes)
 
 # %% ../nbs/32_supervised.ipynb #87ea4e6d
-def supervised_settings(config:Config) -> Config:
+def supervised_settings(config: Config) -> Config:
     "The configuration with everything at its default that a supervised network does not depend on."
     kept = {k: getattr(config.training, k) for k in ("seed", "precision", "device", "num_workers")}
     return Config(data=config.data, training=TrainingConfig(**kept), supervised=config.supervised)
 
-def labelled_digest(dataset:ImageDataset) -> str: # 64 hexadecimal digits
+
+def labelled_digest(dataset: ImageDataset) -> str:  # 64 hexadecimal digits
     "SHA-256 of the labelled images and their labels: what a supervised model was made from."
     known = labelled(dataset)
     return digest([known.digest(), bool(dataset.is_binary), [[s.name, s.labels] for s in known]])
@@ -221,14 +309,26 @@ def labelled_digest(dataset:ImageDataset) -> str: # 64 hexadecimal digits
 # %% ../nbs/32_supervised.ipynb #4f14522e
 class SupervisedTrainer:
     "The state of one supervised training run."
-    sections = ("supervised", "training")   # of the configuration, on which the weights depend
-    def __init__(self, dataset:ImageDataset, config:Config):
-        self.config = config = supervised_settings(config); s, t = config.supervised, config.training
-        self.device, self.digest, self.n_channels = choose_device(t.device), labelled_digest(dataset), dataset.n_channels
+
+    sections = ("supervised", "training")  # of the configuration, on which the weights depend
+
+    def __init__(self, dataset: ImageDataset, config: Config):
+        self.config = config = supervised_settings(config)
+        s, t = config.supervised, config.training
+        self.device, self.digest, self.n_channels = (
+            choose_device(t.device),
+            labelled_digest(dataset),
+            dataset.n_channels,
+        )
         self.parts = dict(zip(("training", "validation", "test"), split_three(dataset, s.train_val_test_ratio, t.seed)))
         seen = dataset.subset(self.parts["training"].names + self.parts["validation"].names)
-        self.classes = np.array([0, 1]) if dataset.is_binary else np.unique(np.concatenate([np.unique(x.labels) for x in seen]))
-        if len(self.classes) < 2: raise ValueError(f"{dataset.name}: the truth of all training and validation images is {self.classes[0]} everywhere, so there is nothing to tell apart. Check the labels")
+        self.classes = (
+            np.array([0, 1]) if dataset.is_binary else np.unique(np.concatenate([np.unique(x.labels) for x in seen]))
+        )
+        if len(self.classes) < 2:
+            raise ValueError(
+                f"{dataset.name}: the truth of all training and validation images is {self.classes[0]} everywhere, so there is nothing to tell apart. Check the labels"
+            )
         stacked = with_classes(seen, self.classes)
         self.training, self.validation = (stacked.subset(self.parts[k].names) for k in ("training", "validation"))
         self.planes = plane_sizes(self.training)
@@ -237,85 +337,154 @@ class SupervisedTrainer:
             torch.manual_seed(t.seed)
             self.network = _network_of(config, self.n_channels, len(self.classes)).to(self.device)
         self.schedule = TrainingConfig(epochs=s.supervised_epochs, learning_rate=s.supervised_learning_rate)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=s.supervised_learning_rate, weight_decay=s.supervised_weight_decay, fused=self.device.type in ("cpu", "cuda"))
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=s.supervised_learning_rate,
+            weight_decay=s.supervised_weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
         self.epoch, self.history, self.best, self.best_loss, self.asked_to_stop = 0, [], None, math.inf, []
-        self.fixed = [(*place, 0) for place in draw_validation_places(plane_sizes(self.validation), self.shape, 256, np.random.default_rng([t.seed, 0]))]  # not turned
+        self.fixed = [
+            (*place, 0)
+            for place in draw_validation_places(
+                plane_sizes(self.validation), self.shape, 256, np.random.default_rng([t.seed, 0])
+            )
+        ]  # not turned
 
-    def batches(self, n_epochs:int) -> Iterator[torch.Tensor]:
+    def batches(self, n_epochs: int) -> Iterator[torch.Tensor]:
         "The examples [B,C + 1,h,w] of the next `n_epochs` epochs, batch after batch."
         t, size = self.config.training, self.config.supervised.supervised_batch_size
+
         def plan():
             for epoch in range(self.epoch, self.epoch + n_epochs):
-                places = draw_examples(self.planes, self.shape, len(self.planes), np.random.default_rng([t.seed, epoch + 1]))
-                for i in range(0, len(places), size): yield places[i:i + size]
-        return iter(torch.utils.data.DataLoader(Examples(self.training, self.shape), batch_sampler=plan(), num_workers=t.num_workers, worker_init_fn=leave_ctrl_c, generator=torch.Generator()))
+                places = draw_examples(
+                    self.planes, self.shape, len(self.planes), np.random.default_rng([t.seed, epoch + 1])
+                )
+                for i in range(0, len(places), size):
+                    yield places[i : i + size]
+
+        return iter(
+            torch.utils.data.DataLoader(
+                Examples(self.training, self.shape),
+                batch_sampler=plan(),
+                num_workers=t.num_workers,
+                worker_init_fn=leave_ctrl_c,
+                generator=torch.Generator(),
+            )
+        )
 
     def scores(self, batch):
         "Scores [B,K,h,w] in float32 and class numbers [B,h,w] of examples [B,C + 1,h,w]."
-        x, classes = batch[:, :-1].to(self.device).contiguous(memory_format=torch.channels_last), batch[:, -1].to(self.device).long()
-        with mixed_precision(self.device, self.config.training.precision): scores = self.network(x)
+        x, classes = (
+            batch[:, :-1].to(self.device).contiguous(memory_format=torch.channels_last),
+            batch[:, -1].to(self.device).long(),
+        )
+        with mixed_precision(self.device, self.config.training.precision):
+            scores = self.network(x)
         return scores.float(), classes
 
     def check_asked(self):
         "Raise KeyboardInterrupt if somebody asked to stop."
-        if self.asked_to_stop: raise KeyboardInterrupt
+        if self.asked_to_stop:
+            raise KeyboardInterrupt
 
     def run_epoch(self, batches):
         "Train on one epoch's batches, validate, and record both; `FloatingPointError` when the loss is no number."
-        s, rate, total = self.config.supervised, learning_rate(self.epoch, self.schedule), 0.
-        for group in self.optimizer.param_groups: group["lr"] = rate
+        s, rate, total = self.config.supervised, learning_rate(self.epoch, self.schedule), 0.0
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
         self.network.train()
         for _ in range(-(-len(self.planes) // s.supervised_batch_size)):
             self.check_asked()
             batch = next(batches)
             loss = classes_loss(*self.scores(batch), s.supervised_loss)
             self._check_finite("loss", value := loss.item(), rate)
-            self.optimizer.zero_grad(set_to_none=True); loss.backward(); self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
             total += value * len(batch) / len(self.planes)
         record = dict(epoch=self.epoch, learning_rate=rate, loss=total, **self.validate())
         self._check_finite("validation loss", record["val_loss"], rate)
-        self.history.append(record); self.epoch += 1
+        self.history.append(record)
+        self.epoch += 1
         if record["val_loss"] < self.best_loss:
-            self.best_loss, self.best = record["val_loss"], {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+            self.best_loss, self.best = (
+                record["val_loss"],
+                {k: v.detach().clone() for k, v in self.network.state_dict().items()},
+            )
 
     def _check_finite(self, what, value, rate):
-        if not math.isfinite(value): raise FloatingPointError(f"epoch {self.epoch}: the {what} became {value} at a learning rate of {rate:.2g}. "
-            f"Lower supervised_learning_rate (now {self.config.supervised.supervised_learning_rate:g}) or use precision=\"float32\"")
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"epoch {self.epoch}: the {what} became {value} at a learning rate of {rate:.2g}. "
+                f'Lower supervised_learning_rate (now {self.config.supervised.supervised_learning_rate:g}) or use precision="float32"'
+            )
 
     @torch.inference_mode()
-    def validate(self) -> dict[str, float]: # val_loss, val_dice
+    def validate(self) -> dict[str, float]:  # val_loss, val_dice
         "Mean loss over the fixed validation crops, and Dice over all their pixels."
         self.network.eval()
-        s, crops, k, loss, counts = self.config.supervised, Examples(self.validation, self.shape), len(self.classes), 0., 0
+        s, crops, k, loss, counts = (
+            self.config.supervised,
+            Examples(self.validation, self.shape),
+            len(self.classes),
+            0.0,
+            0,
+        )
         for i in range(0, len(self.fixed), s.supervised_batch_size):
-            scores, classes = self.scores(torch.stack([crops[p] for p in self.fixed[i:i + s.supervised_batch_size]]))
+            scores, classes = self.scores(torch.stack([crops[p] for p in self.fixed[i : i + s.supervised_batch_size]]))
             loss += classes_loss(scores, classes, s.supervised_loss).item() * len(scores) / len(self.fixed)
-            counts += torch.bincount((classes * k + decide(scores)).flatten(), minlength=k * k).reshape(k, k)     # true × found
+            counts += torch.bincount((classes * k + decide(scores)).flatten(), minlength=k * k).reshape(
+                k, k
+            )  # true × found
         dice = 2 * counts.diag() / (counts.sum(0) + counts.sum(1)).clamp(min=1)
         return dict(val_loss=loss, val_dice=(dice[1] if k == 2 else dice.mean()).item())
 
     def model(self) -> SupervisedModel:
         "The model with the best weights so far."
         network = _empty_network(self.config, self.n_channels, len(self.classes))
-        network.load_state_dict({k: v.detach().cpu().clone() for k, v in (self.best or self.network.state_dict()).items()}, assign=True)
-        return SupervisedModel(network, self.config, self.n_channels, self.classes, self.history, self.digest, {k: part.names for k, part in self.parts.items()})
+        network.load_state_dict(
+            {k: v.detach().cpu().clone() for k, v in (self.best or self.network.state_dict()).items()}, assign=True
+        )
+        return SupervisedModel(
+            network,
+            self.config,
+            self.n_channels,
+            self.classes,
+            self.history,
+            self.digest,
+            {k: part.names for k, part in self.parts.items()},
+        )
 
 # %% ../nbs/32_supervised.ipynb #c8687ce6
-def fit_supervised(dataset:ImageDataset,   # at least three of its images have labels
-                   config:Config=Config(), # what to do, see `cuts.config`
-                   run:Run|None=None,      # run folder for checkpoint and model; None: nothing is written
-                   resume:bool=False,      # go on from the run folder's checkpoint, if it has one
-                   progress:bool=True,     # show a progress bar
-                   every:float=10.,        # seconds between checkpoints, at least
-                  ) -> SupervisedModel:    # with the weights of the best validation loss
+def fit_supervised(
+    dataset: ImageDataset,  # at least three of its images have labels
+    config: Config = Config(),  # what to do, see `cuts.config`
+    run: Run | None = None,  # run folder for checkpoint and model; None: nothing is written
+    resume: bool = False,  # go on from the run folder's checkpoint, if it has one
+    progress: bool = True,  # show a progress bar
+    every: float = 10.0,  # seconds between checkpoints, at least
+) -> SupervisedModel:  # with the weights of the best validation loss
     "Train a network on a part of the labelled images of a data set."
-    if resume and not run: raise ValueError("resume=True without a run folder: there is no checkpoint to go on from. Pass run=Run(folder)")
+    if resume and not run:
+        raise ValueError("resume=True without a run folder: there is no checkpoint to go on from. Pass run=Run(folder)")
     only_alone("training on labels")
     trainer = SupervisedTrainer(dataset, config)
     s = trainer.config.supervised
     checkpoint = run and run.file(f"{s.supervised_network}_checkpoint.safetensors")
-    if checkpoint and resume and checkpoint.exists(): restore(trainer, checkpoint)
-    run_epochs(trainer, s.supervised_epochs, s.supervised_patience, checkpoint, every, NETWORKS[s.supervised_network], ("loss", "val_loss", "val_dice"), progress)
+    if checkpoint and resume and checkpoint.exists():
+        restore(trainer, checkpoint)
+    run_epochs(
+        trainer,
+        s.supervised_epochs,
+        s.supervised_patience,
+        checkpoint,
+        every,
+        NETWORKS[s.supervised_network],
+        ("loss", "val_loss", "val_dice"),
+        progress,
+    )
     model = trainer.model()
-    if run: model.save(run.file(f"{s.supervised_network}.safetensors"))
+    if run:
+        model.save(run.file(f"{s.supervised_network}.safetensors"))
     return model

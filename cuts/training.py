@@ -28,12 +28,14 @@ from .runs import Run, write_atomic
 _log = logging.getLogger(__name__)
 
 # %% ../nbs/13_training.ipynb #180a3e48
-def learning_rate(epoch:int,  # from 0
-                  t,          # `TrainingConfig`
-                 ) -> float:
+def learning_rate(
+    epoch: int,  # from 0
+    t,  # `TrainingConfig`
+) -> float:
     "Linear warm-up, then a cosine down to zero."
     warmup, lowest = min(t.warmup_epochs, t.epochs // 5), min(t.min_learning_rate, t.learning_rate)
-    if epoch < warmup: return lowest + (t.learning_rate - lowest) * epoch / warmup
+    if epoch < warmup:
+        return lowest + (t.learning_rate - lowest) * epoch / warmup
     return t.learning_rate * (1 + math.cos(math.pi * (epoch - warmup) / (t.epochs - warmup))) / 2
 
 # %% ../nbs/13_training.ipynb #50972ae9
@@ -42,19 +44,31 @@ def _generators(seed, epoch):
     a, b = np.random.SeedSequence([seed, epoch + 1]).spawn(2)
     return np.random.default_rng(a), torch.Generator().manual_seed(int(b.generate_state(1, np.uint64)[0] >> 1))
 
-def plane_sizes(dataset:ImageDataset) -> list[tuple[int, int, int, int]]: # (item, plane, H, W) of every plane
+
+def plane_sizes(dataset: ImageDataset) -> list[tuple[int, int, int, int]]:  # (item, plane, H, W) of every plane
     "All two-dimensional planes of a data set: an image has one, a volume as many as it is deep."
     images = ((i, dataset[i].image) for i in range(len(dataset)))
-    return [(i, z, *image.spatial[-2:]) for i, image in images for z in range(image.spatial[0] if image.is_volume else 1)]
+    return [
+        (i, z, *image.spatial[-2:]) for i, image in images for z in range(image.spatial[0] if image.is_volume else 1)
+    ]
+
 
 def fitting(dataset, planes, patch_size):
     "The planes that are not smaller than a patch; the images of the others are named in a warning, `ValueError` if nothing is left."
     small = {i for i, _, *size in planes if min(size) < patch_size}
-    for i in sorted(small): _log.warning("%s: smaller than one patch of %d×%d pixels, nothing is learned from it", dataset.names[i], patch_size, patch_size)
-    if len(left := [p for p in planes if p[0] not in small]): return left
+    for i in sorted(small):
+        _log.warning(
+            "%s: smaller than one patch of %d×%d pixels, nothing is learned from it",
+            dataset.names[i],
+            patch_size,
+            patch_size,
+        )
+    if len(left := [p for p in planes if p[0] not in small]):
+        return left
     check_fits(*planes[0][2:], patch_size)
 
-def crop_shape(planes, crop:int|None) -> tuple[int, int]: # height and width of every crop
+
+def crop_shape(planes, crop: int | None) -> tuple[int, int]:  # height and width of every crop
     "The crop's side, less where all images are smaller; with `crop=None` the largest size that fits into all of them."
     sizes = np.array([p[2:] for p in planes])
     return tuple(int(n) for n in (sizes.min(0) if crop is None else np.minimum(sizes.max(0), crop)))
@@ -63,52 +77,71 @@ def crop_shape(planes, crop:int|None) -> tuple[int, int]: # height and width of 
 def draw_places(planes, shape, n, rng):
     "Places of `n` crops: every plane in random order, again and again; (item, plane, row, col)."
     order = np.concatenate([rng.permutation(len(planes)) for _ in range(-(-n // len(planes)))])[:n]
-    return [(*planes[k][:2], *(int(rng.integers(max(size - side, 0) + 1)) for size, side in zip(planes[k][2:], shape))) for k in order]
+    return [
+        (*planes[k][:2], *(int(rng.integers(max(size - side, 0) + 1)) for size, side in zip(planes[k][2:], shape)))
+        for k in order
+    ]
+
 
 def draw_validation_places(planes, shape, most, rng):
     "Places of crops that are drawn once: as many as cover a plane on average, up to four of each, `most` in all."
     each = int(np.clip(np.prod([p[2:] for p in planes], axis=1).mean() // np.prod(shape), 1, 4))
     return draw_places(planes, shape, min(each * len(planes), most), rng)
 
+
 class Crops(torch.utils.data.Dataset):
     "Crops of a data set by their place (item, plane, row, col): tensors [C,h,w], larger by a margin on all sides."
-    def __init__(self, dataset:ImageDataset, shape:tuple[int, int], margin:int=0): self.dataset, self.shape, self.margin = dataset, shape, margin
+
+    def __init__(self, dataset: ImageDataset, shape: tuple[int, int], margin: int = 0):
+        self.dataset, self.shape, self.margin = dataset, shape, margin
+
     def __getitem__(self, place):
         item, plane, row, col = place
         x = self.dataset[item].image.plane(plane).data
         missing = [(0, max(side - size, 0)) for side, size in zip(self.shape, x.shape[1:])]
-        if any(map(any, missing)): x = np.pad(x, [(0, 0), *missing], mode="symmetric")
+        if any(map(any, missing)):
+            x = np.pad(x, [(0, 0), *missing], mode="symmetric")
         return torch.tensor(window(x, slice(row, row + self.shape[0]), slice(col, col + self.shape[1]), self.margin))
 
 # %% ../nbs/13_training.ipynb #56e5c68c
 def _has_fast_bfloat16(device):
-    if device.type == "cuda": return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported() and (
-        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return (
+        device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    )
 
-def mixed_precision(device:torch.device, precision:str="auto"):
+
+def mixed_precision(device: torch.device, precision: str = "auto"):
     "The context in which the network is computed: bfloat16 where the processor has it (`auto`) or where it is asked for."
     wanted = precision == "bfloat16" or precision == "auto" and _has_fast_bfloat16(device)
     return torch.autocast(device.type, torch.bfloat16) if wanted else full_precision()
 
 # %% ../nbs/13_training.ipynb #ac9125e3
-def losses(network,              # `Network`
-           crops:torch.Tensor,   # [B,C,h,w] in [-1, 1] and the network's margin around them, on the CPU
-           anchors:torch.Tensor, # [B,S,2]
-           positives:torch.Tensor, # [B,S,2]
-           t,                    # `TrainingConfig`
-           device:torch.device,
-          ) -> torch.Tensor:     # [3]: the mixture, contrast, reconstruction
+def losses(
+    network,  # `Network`
+    crops: torch.Tensor,  # [B,C,h,w] in [-1, 1] and the network's margin around them, on the CPU
+    anchors: torch.Tensor,  # [B,S,2]
+    positives: torch.Tensor,  # [B,S,2]
+    t,  # `TrainingConfig`
+    device: torch.device,
+) -> torch.Tensor:  # [3]: the mixture, contrast, reconstruction
     "Both losses of one batch and their mixture."
     x, anchors = crops.to(device).contiguous(memory_format=torch.channels_last), anchors.to(device)
-    with mixed_precision(device, t.precision): za, zp, drawn = network(x, anchors, positives.to(device))
+    with mixed_precision(device, t.precision):
+        za, zp, drawn = network(x, anchors, positives.to(device))
     contrast = nt_xent(za, zp, t.temperature)
     reconstruction = reconstruction_loss(drawn, extract_patches(inner(x, network.margin), anchors, t.patch_size))
     return torch.stack([mixed_loss(contrast, reconstruction, t.lambda_contrastive), contrast, reconstruction])
 
+
 def inner(x, margin):
     "Images [B,C,H,W] without their margin."
-    return x[..., margin:x.shape[-2] - margin, margin:x.shape[-1] - margin]
+    return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]
+
 
 def draw_pairs(crops, t, generator):
     "Anchors and positives [B,S,2] of a batch of crops without margin."
@@ -118,32 +151,52 @@ def draw_pairs(crops, t, generator):
 # %% ../nbs/13_training.ipynb #28508591
 class _Averaged(torch.nn.parallel.DistributedDataParallel):
     "A network whose gradients are averaged over all processes."
+
     def __init__(self, network):
-        sync = "forward_sync_buffers" if "forward_sync_buffers" in inspect.signature(super().__init__).parameters else "broadcast_buffers"
-        super().__init__(network, **{sync: False})                          # the statistics are those of all processes already
+        sync = (
+            "forward_sync_buffers"
+            if "forward_sync_buffers" in inspect.signature(super().__init__).parameters
+            else "broadcast_buffers"
+        )
+        super().__init__(network, **{sync: False})  # the statistics are those of all processes already
         release_at_end(self)
+
     @property
-    def margin(self): return self.module.margin
+    def margin(self):
+        return self.module.margin
+
 
 class Trainer:
     "The state of one training run."
-    sections = ("training",)        # of the configuration, on which the weights depend
-    def __init__(self, dataset:ImageDataset, config:Config, world:World|None=None): # world: this process among others, see `cuts.parallel`
+
+    sections = ("training",)  # of the configuration, on which the weights depend
+
+    def __init__(
+        self, dataset: ImageDataset, config: Config, world: World | None = None
+    ):  # world: this process among others, see `cuts.parallel`
         self.config, t = config, config.training
         self.world = world or World(device=choose_device(t.device))
         self.device, self.digest, self.n_channels = self.world.device, dataset.digest(), dataset.n_channels
         self.training, self.validation = dataset.split(t.train_val_ratio, t.seed)
         self.world.agree([config.digest("training"), self.digest], "configuration or data")
-        self.world.part(t.batch_size)                                       # not fewer than there are processes
+        self.world.part(t.batch_size)  # not fewer than there are processes
         self.planes = fitting(self.training, plane_sizes(self.training), t.patch_size)
         self.shape = crop_shape(self.planes, t.crop)
-        if t.crop is None and 4 * np.prod(self.shape) < np.median([h * w for _, _, h, w in self.planes]): _log.warning(
-            "crop=None: all images are cut to %d×%d pixels, which the smallest has. Choose a crop or leave the small ones out", *self.shape)
+        if t.crop is None and 4 * np.prod(self.shape) < np.median([h * w for _, _, h, w in self.planes]):
+            _log.warning(
+                "crop=None: all images are cut to %d×%d pixels, which the smallest has. Choose a crop or leave the small ones out",
+                *self.shape,
+            )
         self.n_batches = max(t.min_batches, -(-len(self.planes) // t.batch_size))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(t.seed)
             self.network = Network.of(config, self.n_channels).to(self.device)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=t.learning_rate, weight_decay=t.weight_decay, fused=self.device.type in ("cpu", "cuda"))
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=t.learning_rate,
+            weight_decay=t.weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
         self.epoch, self.history, self.best, self.best_loss, self.asked_to_stop = 0, [], None, math.inf, []
         self.averaged = self.network if self.world.size == 1 else _Averaged(self.network)
         self._fix_validation()
@@ -156,87 +209,145 @@ class Trainer:
         crops, self.fixed = Crops(self.validation, self.shape, self.network.margin), []
         places = draw_validation_places(planes, self.shape, most, rng)
         for i in range(0, len(places), t.batch_size):
-            batch = torch.stack([crops[p] for p in places[i:i + t.batch_size]])
+            batch = torch.stack([crops[p] for p in places[i : i + t.batch_size]])
             self.fixed.append((batch, *draw_pairs(inner(batch, self.network.margin), t, generator)))
 
-    def batches(self, n_epochs:int) -> Iterator[torch.Tensor]:
+    def batches(self, n_epochs: int) -> Iterator[torch.Tensor]:
         "The crops [B,C,h,w] of the next `n_epochs` epochs, batch after batch."
         t = self.config.training
+
         def plan():
             for epoch in range(self.epoch, self.epoch + n_epochs):
-                places = draw_places(self.planes, self.shape, self.n_batches * t.batch_size, _generators(t.seed, epoch)[0])
-                for i in range(0, len(places), t.batch_size): yield places[i:i + t.batch_size]
+                places = draw_places(
+                    self.planes, self.shape, self.n_batches * t.batch_size, _generators(t.seed, epoch)[0]
+                )
+                for i in range(0, len(places), t.batch_size):
+                    yield places[i : i + t.batch_size]
+
         crops = Crops(self.training, self.shape, self.network.margin)
-        return iter(torch.utils.data.DataLoader(crops, batch_sampler=plan(), num_workers=t.num_workers, worker_init_fn=leave_ctrl_c, generator=torch.Generator().manual_seed(t.seed)))
+        return iter(
+            torch.utils.data.DataLoader(
+                crops,
+                batch_sampler=plan(),
+                num_workers=t.num_workers,
+                worker_init_fn=leave_ctrl_c,
+                generator=torch.Generator().manual_seed(t.seed),
+            )
+        )
 
     def check_asked(self):
         "Raise KeyboardInterrupt if any process was asked to stop."
-        if self.world.sum(torch.tensor(len(self.asked_to_stop))): raise KeyboardInterrupt
+        if self.world.sum(torch.tensor(len(self.asked_to_stop))):
+            raise KeyboardInterrupt
 
     def run_epoch(self, batches):
         "Train on one epoch's batches, validate, and record both; `FloatingPointError` when the loss is no number."
         t, rate = self.config.training, learning_rate(self.epoch, self.config.training)
-        for group in self.optimizer.param_groups: group["lr"] = rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
         generator, total = _generators(t.seed, self.epoch)[1], torch.zeros(3)
         self.network.train()
         for _ in range(self.n_batches):
             self.check_asked()
             crops = next(batches)
-            part = self.world.part(len(crops))                              # all draw the whole batch, each computes its part
+            part = self.world.part(len(crops))  # all draw the whole batch, each computes its part
             pairs = draw_pairs(inner(crops, self.network.margin), t, generator)
-            mine = losses(self.averaged, crops[part], *(at[part] for at in pairs), t, self.device) * ((part.stop - part.start) / len(crops))
+            mine = losses(self.averaged, crops[part], *(at[part] for at in pairs), t, self.device) * (
+                (part.stop - part.start) / len(crops)
+            )
             values = self.world.sum(mine)
-            if not values.isfinite().all(): raise FloatingPointError(
-                f"epoch {self.epoch}: the loss became {values[0].item()} at a learning rate of {rate:.2g}. Lower learning_rate (now {t.learning_rate:g}) or use precision=\"float32\"")
-            self.optimizer.zero_grad(set_to_none=True); (mine[0] * self.world.size).backward(); self.optimizer.step()
+            if not values.isfinite().all():
+                raise FloatingPointError(
+                    f'epoch {self.epoch}: the loss became {values[0].item()} at a learning rate of {rate:.2g}. Lower learning_rate (now {t.learning_rate:g}) or use precision="float32"'
+                )
+            self.optimizer.zero_grad(set_to_none=True)
+            (mine[0] * self.world.size).backward()
+            self.optimizer.step()
             total += values / self.n_batches
         names = ("loss", "contrast", "reconstruction")
-        record = dict(epoch=self.epoch, learning_rate=rate, **dict(zip(names, total.tolist())),
-                      **{f"val_{k}": v for k, v in zip(names, self.world.tell(self.validate().tolist()))})
-        if not math.isfinite(record["val_loss"]): raise FloatingPointError(
-            f"epoch {self.epoch}: the validation loss became {record['val_loss']} at a learning rate of {rate:.2g}. Lower learning_rate (now {t.learning_rate:g})")
-        self.history.append(record); self.epoch += 1
+        record = dict(
+            epoch=self.epoch,
+            learning_rate=rate,
+            **dict(zip(names, total.tolist())),
+            **{f"val_{k}": v for k, v in zip(names, self.world.tell(self.validate().tolist()))},
+        )
+        if not math.isfinite(record["val_loss"]):
+            raise FloatingPointError(
+                f"epoch {self.epoch}: the validation loss became {record['val_loss']} at a learning rate of {rate:.2g}. Lower learning_rate (now {t.learning_rate:g})"
+            )
+        self.history.append(record)
+        self.epoch += 1
         if record["val_loss"] < self.best_loss:
-            self.best_loss, self.best = record["val_loss"], {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+            self.best_loss, self.best = (
+                record["val_loss"],
+                {k: v.detach().clone() for k, v in self.network.state_dict().items()},
+            )
 
     @torch.inference_mode()
-    def validate(self) -> torch.Tensor: # [3]: the mixture, contrast, reconstruction
+    def validate(self) -> torch.Tensor:  # [3]: the mixture, contrast, reconstruction
         "Mean losses over the fixed validation crops."
         self.network.eval()
         n = sum(len(batch[0]) for batch in self.fixed)
-        return sum(losses(self.network, *batch, self.config.training, self.device).cpu() * len(batch[0]) / n for batch in self.fixed)
+        return sum(
+            losses(self.network, *batch, self.config.training, self.device).cpu() * len(batch[0]) / n
+            for batch in self.fixed
+        )
 
     def model(self) -> Model:
         "The model with the best weights so far."
-        with torch.device("meta"): network = Network.of(self.config, self.n_channels)       # draws no random weights
-        network.load_state_dict({k: v.detach().cpu().clone() for k, v in (self.best or self.network.state_dict()).items()}, assign=True)
+        with torch.device("meta"):
+            network = Network.of(self.config, self.n_channels)  # draws no random weights
+        network.load_state_dict(
+            {k: v.detach().cpu().clone() for k, v in (self.best or self.network.state_dict()).items()}, assign=True
+        )
         return Model(network, self.config, self.history, self.digest)
+
 
 def leave_ctrl_c(worker):
     "Processes that read images leave Ctrl-C to the one that trains."
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 # %% ../nbs/13_training.ipynb #de1013ba
-def snapshot(trainer:Trainer) -> tuple[dict, dict]: # tensors by name, facts
+def snapshot(trainer: Trainer) -> tuple[dict, dict]:  # tensors by name, facts
     "The state of training after an epoch, as numbers and text."
-    tensors = {f"network.{k}": v for k, v in trainer.network.state_dict().items()} | {f"best.{k}": v for k, v in (trainer.best or {}).items()}
-    for i, state in trainer.optimizer.state_dict()["state"].items(): tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
-    facts = dict(format="cuts checkpoint 1", epoch=trainer.epoch, best_loss=trainer.best_loss, history=list(trainer.history),
-                 config=trainer.config.as_dict(), data_digest=trainer.digest)
+    tensors = {f"network.{k}": v for k, v in trainer.network.state_dict().items()} | {
+        f"best.{k}": v for k, v in (trainer.best or {}).items()
+    }
+    for i, state in trainer.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
+    facts = dict(
+        format="cuts checkpoint 1",
+        epoch=trainer.epoch,
+        best_loss=trainer.best_loss,
+        history=list(trainer.history),
+        config=trainer.config.as_dict(),
+        data_digest=trainer.digest,
+    )
     return {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, facts
 
-def check_checkpoint(path, config:Config, data_digest:str, sections:tuple[str, ...]=Trainer.sections) -> tuple[dict, dict]: # tensors by name, facts
+
+def check_checkpoint(
+    path, config: Config, data_digest: str, sections: tuple[str, ...] = Trainer.sections
+) -> tuple[dict, dict]:  # tensors by name, facts
     "Read a checkpoint; `ValueError` if it belongs to other data or to other settings in these sections of the configuration."
     tensors, facts = read_tensors(path, "cuts checkpoint 1")
-    if lacking := {"epoch", "best_loss", "history", "config", "data_digest"} - set(facts): raise ValueError(f"{path}: its header lacks {', '.join(sorted(lacking))}. The checkpoint is damaged; train anew")
-    if facts["data_digest"] != data_digest: raise ValueError(f"{path}: the checkpoint was made on other images. Train anew or into a new run folder")
+    if lacking := {"epoch", "best_loss", "history", "config", "data_digest"} - set(facts):
+        raise ValueError(
+            f"{path}: its header lacks {', '.join(sorted(lacking))}. The checkpoint is damaged; train anew"
+        )
+    if facts["data_digest"] != data_digest:
+        raise ValueError(f"{path}: the checkpoint was made on other images. Train anew or into a new run folder")
     before, now = Config.from_dict(facts["config"]).flat(), config.flat()
     for k in (k for section in sections for k in vars(getattr(config, section)) if k not in ("num_workers", "device")):
-        if before[k] != now[k]: raise ValueError(f"{path}: the checkpoint was made with {k}={before[k]!r}, asked for now is {now[k]!r}. "
-            "Resume with the same configuration, train anew, or train into a new run folder")
+        if before[k] != now[k]:
+            raise ValueError(
+                f"{path}: the checkpoint was made with {k}={before[k]!r}, asked for now is {now[k]!r}. "
+                "Resume with the same configuration, train anew, or train into a new run folder"
+            )
     return tensors, facts
 
-def restore(trainer:Trainer, path):
+
+def restore(trainer: Trainer, path):
     "Take up the state that a checkpoint file holds; `ValueError` if it belongs to other data or another configuration."
     tensors, facts = check_checkpoint(path, trainer.config, trainer.digest, trainer.sections)
     check_tensors(path, tensors, _state_like(trainer.network))
@@ -244,9 +355,13 @@ def restore(trainer:Trainer, path):
     trainer.network.load_state_dict(part("network"))
     trainer.best = {k: v.to(trainer.device) for k, v in part("best").items()} or None
     moments = {}
-    for k, v in part("optimizer").items(): moments.setdefault(int(k.split(".")[0]), {})[k.split(".")[1]] = v
-    trainer.optimizer.load_state_dict({"state": moments, "param_groups": trainer.optimizer.state_dict()["param_groups"]})
+    for k, v in part("optimizer").items():
+        moments.setdefault(int(k.split(".")[0]), {})[k.split(".")[1]] = v
+    trainer.optimizer.load_state_dict(
+        {"state": moments, "param_groups": trainer.optimizer.state_dict()["param_groups"]}
+    )
     trainer.epoch, trainer.history, trainer.best_loss = facts["epoch"], facts["history"], facts["best_loss"]
+
 
 def _state_like(network):
     "Tensors as a checkpoint of this network holds them."
@@ -260,28 +375,37 @@ def _state_like(network):
 def stoppable():
     "Within it the first Ctrl-C fills the list that is handed out, the second one interrupts."
     asked, before = [], signal.getsignal(signal.SIGINT)
+
     def ask(number, frame):
-        if asked: before(number, frame)
+        if asked:
+            before(number, frame)
         asked.append(number)
-    if threading.current_thread() is not threading.main_thread() or not callable(before): yield asked; return
+
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield asked
+        return
     signal.signal(signal.SIGINT, ask)
-    try: yield asked
-    finally: signal.signal(signal.SIGINT, before)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 # %% ../nbs/13_training.ipynb #11a0d789
 def save_checkpoint(path, tensors, facts):
     "Write a snapshot to a safetensors file, atomically."
     write_atomic(path, save_tensors(tensors, {"cuts": json.dumps(facts)}))
 
-def run_epochs(trainer,          # a `Trainer`, or what has its methods and state
-               n_epochs:int,     # to be reached
-               patience:int|None, # epochs without a better validation loss, after which it stops; None or 0: never
-               checkpoint=None,  # path, written at the end and from time to time; None: nothing is written
-               every:float=10.,  # seconds between checkpoints, at least
-               title:str="",     # of the progress bar
-               shown:tuple[str, ...]=(), # what it shows of an epoch's record
-               progress:bool=True, # show the bar, in a terminal
-              ) -> None:
+
+def run_epochs(
+    trainer,  # a `Trainer`, or what has its methods and state
+    n_epochs: int,  # to be reached
+    patience: int | None,  # epochs without a better validation loss, after which it stops; None or 0: never
+    checkpoint=None,  # path, written at the end and from time to time; None: nothing is written
+    every: float = 10.0,  # seconds between checkpoints, at least
+    title: str = "",  # of the progress bar
+    shown: tuple[str, ...] = (),  # what it shows of an epoch's record
+    progress: bool = True,  # show the bar, in a terminal
+) -> None:
     "Train epoch after epoch. Whatever ends it, the last whole epoch stays; after Ctrl-C, `KeyboardInterrupt`."
     batches, written, state = trainer.batches(n_epochs - trainer.epoch), time.monotonic(), None
     bar = tqdm(total=n_epochs, initial=trainer.epoch, desc=title, unit="epoch", disable=None if progress else True)
@@ -289,45 +413,64 @@ def run_epochs(trainer,          # a `Trainer`, or what has its methods and stat
         with stoppable() as trainer.asked_to_stop:
             while trainer.epoch < n_epochs and not (patience and _waited(trainer.history) >= patience):
                 trainer.run_epoch(batches)
-                bar.set_postfix({k: f"{trainer.history[-1][k]:.3g}" for k in shown}); bar.update()
+                bar.set_postfix({k: f"{trainer.history[-1][k]:.3g}" for k in shown})
+                bar.update()
                 if checkpoint:
                     state = snapshot(trainer)
-                    if time.monotonic() - written > every: save_checkpoint(checkpoint, *state); written, state = time.monotonic(), None
-            trainer.check_asked()                               # in the last epoch too
+                    if time.monotonic() - written > every:
+                        save_checkpoint(checkpoint, *state)
+                        written, state = time.monotonic(), None
+            trainer.check_asked()  # in the last epoch too
     finally:
         bar.close()
-        if state: save_checkpoint(checkpoint, *state)
+        if state:
+            save_checkpoint(checkpoint, *state)
+
 
 def _waited(history):
     "Epochs since the best validation loss."
     return len(history) - 1 - int(np.argmin([h["val_loss"] for h in history])) if history else 0
 
-def train(dataset:ImageDataset,     # the images; labels are never looked at
-          config:Config=Config(),   # what to do, see `cuts.config`
-          run:Run|None=None,        # run folder for checkpoint, model and history; None: nothing is written
-          resume:bool=False,        # go on from the run folder's checkpoint, if it has one
-          progress:bool=True,       # show a progress bar
-          every:float=10.,          # seconds between checkpoints, at least
-         ) -> Model:                # with the weights of the best validation loss
+
+def train(
+    dataset: ImageDataset,  # the images; labels are never looked at
+    config: Config = Config(),  # what to do, see `cuts.config`
+    run: Run | None = None,  # run folder for checkpoint, model and history; None: nothing is written
+    resume: bool = False,  # go on from the run folder's checkpoint, if it has one
+    progress: bool = True,  # show a progress bar
+    every: float = 10.0,  # seconds between checkpoints, at least
+) -> Model:  # with the weights of the best validation loss
     "Stage 1: learn vectors for the pixels of a data set."
-    if resume and not run: raise ValueError("resume=True without a run folder: there is no checkpoint to go on from. Pass run=Run(folder)")
+    if resume and not run:
+        raise ValueError("resume=True without a run folder: there is no checkpoint to go on from. Pass run=Run(folder)")
     trainer = Trainer(dataset, config, one_world(config.training.device))
     t, first = trainer.config.training, trainer.world.rank == 0
     checkpoint = run and run.file("checkpoint.safetensors")
-    if checkpoint and resume and checkpoint.exists(): restore(trainer, checkpoint)
+    if checkpoint and resume and checkpoint.exists():
+        restore(trainer, checkpoint)
     trainer.world.agree(trainer.epoch, "the checkpoint")
-    run_epochs(trainer, t.epochs, t.patience, checkpoint if first else None, every,                                  # all read it, one writes it
-               "stage 1", ("contrast", "reconstruction", "val_loss"), progress and first)
+    run_epochs(
+        trainer,
+        t.epochs,
+        t.patience,
+        checkpoint if first else None,
+        every,  # all read it, one writes it
+        "stage 1",
+        ("contrast", "reconstruction", "val_loss"),
+        progress and first,
+    )
     model = trainer.model()
-    if run and first: model.save(run.file("model.safetensors"))
+    if run and first:
+        model.save(run.file("model.safetensors"))
     return model
 
 # %% ../nbs/13_training.ipynb #abcce971
 @torch.inference_mode()
-def image_losses(model:Model,
-                 dataset:ImageDataset, # of readable images
-                 i:int|str,            # which one
-                ) -> dict[str, float]: # loss, contrast, reconstruction
+def image_losses(
+    model: Model,
+    dataset: ImageDataset,  # of readable images
+    i: int | str,  # which one
+) -> dict[str, float]:  # loss, contrast, reconstruction
     "The losses of a model on one image of a data set; of a volume, on four planes."
     model.check_image(dataset.subset([i])[0].image)
     t, one = model.config.training, dataset.subset([i])
@@ -336,5 +479,9 @@ def image_losses(model:Model,
     crops, total = Crops(one, shape, model.network.margin), []
     for place in draw_places(planes, shape, 1 if len(planes) == 1 and max(planes[0][2:]) <= 256 else 4, rng):
         batch = crops[place][None]
-        total.append(losses(model.network, batch, *draw_pairs(inner(batch, model.network.margin), t, generator), t, model.device).cpu())
+        total.append(
+            losses(
+                model.network, batch, *draw_pairs(inner(batch, model.network.margin), t, generator), t, model.device
+            ).cpu()
+        )
     return dict(zip(("loss", "contrast", "reconstruction"), torch.stack(total).mean(0).tolist()))

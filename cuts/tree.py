@@ -19,36 +19,58 @@ import numpy as np
 @dataclass(frozen=True, eq=False)
 class CondensationTree:
     "The merges of a condensation, its regions numbered by how late they end."
+
     parent: np.ndarray  # [n] int64, parent[i] < i absorbed region i; parent[0] = 0
-    death: np.ndarray   # [n] float64, the time τ of that, not increasing with i; death[0] = inf
-    mass: np.ndarray    # [n] float64, of each leaf alone
+    death: np.ndarray  # [n] float64, the time τ of that, not increasing with i; death[0] = inf
+    mass: np.ndarray  # [n] float64, of each leaf alone
 
     def __post_init__(self):
         n = len(self.parent)
-        if not len(self.death) == len(self.mass) == n > 0: raise ValueError(f"parent, death and mass must be of one length ≥ 1, found {n}, {len(self.death)}, {len(self.mass)}")
-        if self.parent[0] != 0 or (self.parent[1:] >= np.arange(1, n)).any() or (self.parent < 0).any(): raise ValueError("parent: every region but 0 must be absorbed by one of smaller number")
-        if np.isnan(self.death).any() or (self.death[1:] > self.death[:-1]).any(): raise ValueError("death: regions must be numbered by how late they end, the last to end first")
+        if not len(self.death) == len(self.mass) == n > 0:
+            raise ValueError(
+                f"parent, death and mass must be of one length ≥ 1, found {n}, {len(self.death)}, {len(self.mass)}"
+            )
+        if self.parent[0] != 0 or (self.parent[1:] >= np.arange(1, n)).any() or (self.parent < 0).any():
+            raise ValueError("parent: every region but 0 must be absorbed by one of smaller number")
+        if np.isnan(self.death).any() or (self.death[1:] > self.death[:-1]).any():
+            raise ValueError("death: regions must be numbered by how late they end, the last to end first")
 
-    def __len__(self) -> int: return len(self.parent)
-    def __repr__(self): return f"CondensationTree({len(self)} leaves, ends at τ = {self.death[1]:.4g})" if len(self) > 1 else "CondensationTree(1 leaf)"
+    def __len__(self) -> int:
+        return len(self.parent)
 
-    def labels(self,
-        n_regions:int, # of the partition; all leaves if there are fewer
-    ) -> np.ndarray:   # region [n] int64 of each leaf, in 0 … n_regions − 1
+    def __repr__(self):
+        return (
+            f"CondensationTree({len(self)} leaves, ends at τ = {self.death[1]:.4g})"
+            if len(self) > 1
+            else "CondensationTree(1 leaf)"
+        )
+
+    def labels(
+        self,
+        n_regions: int,  # of the partition; all leaves if there are fewer
+    ) -> np.ndarray:  # region [n] int64 of each leaf, in 0 … n_regions − 1
         "The finest partition of at most `n_regions` regions."
-        if not isinstance(n_regions, Number) or not n_regions >= 1: raise ValueError(f"n_regions: {n_regions!r}, expected a whole number, at least 1")
+        if not isinstance(n_regions, Number) or not n_regions >= 1:
+            raise ValueError(f"n_regions: {n_regions!r}, expected a whole number, at least 1")
         region = np.arange(len(self))
-        while (late := region >= n_regions).any(): region[late] = self.parent[region[late]]
+        while (late := region >= n_regions).any():
+            region[late] = self.parent[region[late]]
         return region
 
-    def n_regions(self, time:float) -> int: # number of regions alive after all that happened until `time`
+    def n_regions(self, time: float) -> int:  # number of regions alive after all that happened until `time`
         "How many regions are left at a condensation time."
         return int((self.death > time).sum())
 
     @cached_property
-    def lifetimes(self) -> np.ndarray: # [n] float64, in doublings; entry k − 1 is the lifetime of the partition into k regions
+    def lifetimes(
+        self,
+    ) -> np.ndarray:  # [n] float64, in doublings; entry k − 1 is the lifetime of the partition into k regions
         "How long the partition into k = 1, 2, …, n regions lasts; 1 lasts for ever."
-        return np.concatenate([[np.inf], self.death[1:] - np.append(self.death[2:], 0.)]) if len(self) > 1 else np.array([np.inf])
+        return (
+            np.concatenate([[np.inf], self.death[1:] - np.append(self.death[2:], 0.0)])
+            if len(self) > 1
+            else np.array([np.inf])
+        )
 
     @cached_property
     def nodes(self) -> "Nodes":
@@ -56,40 +78,51 @@ class CondensationTree:
         return all_nodes(self)
 
 # %% ../nbs/24_tree.ipynb #a4b15304
-def from_merges(merges:list[tuple[int, int]], # (absorbed, heir) in order
-                times:list[float],            # of each merge, not decreasing
-                mass:np.ndarray,              # [n] of the points
-               ) -> tuple[CondensationTree, np.ndarray]: # the tree, and the leaf [n] of each point
+def from_merges(
+    merges: list[tuple[int, int]],  # (absorbed, heir) in order
+    times: list[float],  # of each merge, not decreasing
+    mass: np.ndarray,  # [n] of the points
+) -> tuple[CondensationTree, np.ndarray]:  # the tree, and the leaf [n] of each point
     "Number the points by how late they end."
     order = [a for a, _ in merges][::-1]
     last = set(range(len(mass))).difference(order)
-    if len(last) != 1: raise ValueError(f"merges: {len(last)} points are never absorbed, expected exactly 1")
-    points = np.array([*last, *order]); leaf = np.empty(len(mass), np.int64); leaf[points] = np.arange(len(mass))
+    if len(last) != 1:
+        raise ValueError(f"merges: {len(last)} points are never absorbed, expected exactly 1")
+    points = np.array([*last, *order])
+    leaf = np.empty(len(mass), np.int64)
+    leaf[points] = np.arange(len(mass))
     parent = np.zeros(len(mass), np.int64)
-    for absorbed, heir in merges: parent[leaf[absorbed]] = leaf[heir]
+    for absorbed, heir in merges:
+        parent[leaf[absorbed]] = leaf[heir]
     return CondensationTree(parent, np.array([np.inf, *times[::-1]]), np.asarray(mass, float)[points]), leaf
 
 # %% ../nbs/24_tree.ipynb #f6b0cbaf
-def salient_levels(tree:CondensationTree,
-                   min_lifetime:float=0.1, # doublings of the bandwidth
-                   max_regions:int=60,     # finest partition considered
-                   at_least:int=5,         # as many, if there are that many partitions
-                  ) -> list[int]:          # numbers of regions, from fine to coarse
+def salient_levels(
+    tree: CondensationTree,
+    min_lifetime: float = 0.1,  # doublings of the bandwidth
+    max_regions: int = 60,  # finest partition considered
+    at_least: int = 5,  # as many, if there are that many partitions
+) -> list[int]:  # numbers of regions, from fine to coarse
     "The partitions that last; the few that last longest where few last long enough."
-    if len(tree) == 1: return [1]
-    lifetimes = tree.lifetimes[1:max(2, min(max_regions, len(tree) - 1))]          # of 2, 3, … regions; the finest of all is none
+    if len(tree) == 1:
+        return [1]
+    lifetimes = tree.lifetimes[
+        1 : max(2, min(max_regions, len(tree) - 1))
+    ]  # of 2, 3, … regions; the finest of all is none
     lasting = np.flatnonzero(lifetimes >= min_lifetime - 1e-9)
-    if len(lasting) < at_least: lasting = np.sort(np.argsort(-lifetimes, kind="stable")[:at_least])
+    if len(lasting) < at_least:
+        lasting = np.sort(np.argsort(-lifetimes, kind="stable")[:at_least])
     return [int(k) + 2 for k in lasting[::-1]]
 
 # %% ../nbs/24_tree.ipynb #a61f7d89
-def topological_activity(tree:CondensationTree,
-                         width:float=0.25, # doublings over which merges are counted
-                         n:int=200,        # times
-                        ) -> tuple[np.ndarray, np.ndarray, np.ndarray]: # times [n], number of regions [n], activity [n] per doubling
+def topological_activity(
+    tree: CondensationTree,
+    width: float = 0.25,  # doublings over which merges are counted
+    n: int = 200,  # times
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # times [n], number of regions [n], activity [n] per doubling
     "The rate at which regions end (@eq-activity), in a window that moves with the time."
-    ends = tree.death[:0:-1]                                       # ascending
-    time = np.linspace(0, ends[-1] if len(ends) else 1., n)
+    ends = tree.death[:0:-1]  # ascending
+    time = np.linspace(0, ends[-1] if len(ends) else 1.0, n)
     left = len(tree) - np.searchsorted(ends, time, "right")
     before, after = (len(tree) - np.searchsorted(ends, time + d, "right") for d in (-width / 2, width / 2))
     return time, left, np.log(before / after) / width
@@ -98,88 +131,106 @@ def topological_activity(tree:CondensationTree,
 @dataclass(frozen=True, eq=False)
 class Nodes:
     "Every region that ever exists, children before parents; the first n are the leaves."
-    parent: np.ndarray # [2n − 1] int64, the node that takes it up; −1 for the last
-    region: np.ndarray # [2n − 1] int64, the number that it bears
+
+    parent: np.ndarray  # [2n − 1] int64, the node that takes it up; −1 for the last
+    region: np.ndarray  # [2n − 1] int64, the number that it bears
     level: np.ndarray  # [2n − 1] int64, the coarsest partition that it belongs to, as a number of regions
-    born: np.ndarray   # [2n − 1] float64, time of the merge that formed it; 0 for leaves
+    born: np.ndarray  # [2n − 1] float64, time of the merge that formed it; 0 for leaves
     ended: np.ndarray  # [2n − 1] float64, time of the merge that takes it up; inf for the last
-    mass: np.ndarray   # [2n − 1] float64
+    mass: np.ndarray  # [2n − 1] float64
 
     @property
-    def life(self) -> np.ndarray: # [2n − 1] float64, in doublings; 0 for the last, which never ends
+    def life(self) -> np.ndarray:  # [2n − 1] float64, in doublings; 0 for the last, which never ends
         "How long each lives."
-        return np.where(np.isinf(self.ended), 0., self.ended - self.born)
+        return np.where(np.isinf(self.ended), 0.0, self.ended - self.born)
 
-def all_nodes(tree:CondensationTree) -> Nodes:
+
+def all_nodes(tree: CondensationTree) -> Nodes:
     "The table of all nodes of a tree."
     n, m = len(tree), 2 * len(tree) - 1
     parent, region, level = np.full(m, -1), np.arange(m), np.ones(m, np.int64)
     born, ended, now = np.zeros(m), np.full(m, np.inf), np.arange(n)
-    for k in range(n - 1, 0, -1):                                 # region k ends, k regions are left
+    for k in range(n - 1, 0, -1):  # region k ends, k regions are left
         heir, new = tree.parent[k], m - k
-        for child in (now[heir], now[k]): parent[child], ended[child], level[child] = new, tree.death[k], k + 1
+        for child in (now[heir], now[k]):
+            parent[child], ended[child], level[child] = new, tree.death[k], k + 1
         region[new], born[new], now[heir] = heir, tree.death[k], new
     return Nodes(parent, region, level, born, ended, sum_up(parent, tree.mass))
 
-def sum_up(parent:np.ndarray,  # [2n − 1], see `Nodes`
-           x:np.ndarray,       # [n] or [n, c] numbers of the leaves
-          ) -> np.ndarray:     # [2n − 1] or [2n − 1, c] float64
+
+def sum_up(
+    parent: np.ndarray,  # [2n − 1], see `Nodes`
+    x: np.ndarray,  # [n] or [n, c] numbers of the leaves
+) -> np.ndarray:  # [2n − 1] or [2n − 1, c] float64
     "The sum of something over the leaves of every node."
-    total = np.zeros((len(parent), *x.shape[1:])); total[:len(x)] = x
-    for v in range(len(parent) - 1): total[parent[v]] += total[v]
+    total = np.zeros((len(parent), *x.shape[1:]))
+    total[: len(x)] = x
+    for v in range(len(parent) - 1):
+        total[parent[v]] += total[v]
     return total
 
-def owner(nodes:Nodes,
-          chosen:np.ndarray, # nodes, as numbers or as bool [2n − 1]; where one lies inside another, the inner one counts
-         ) -> np.ndarray:    # [n] int64, the chosen node of each leaf, −1 for none
+
+def owner(
+    nodes: Nodes,
+    chosen: np.ndarray,  # nodes, as numbers or as bool [2n − 1]; where one lies inside another, the inner one counts
+) -> np.ndarray:  # [n] int64, the chosen node of each leaf, −1 for none
     "Which of some chosen nodes each leaf lies in."
-    own = np.full(len(nodes.parent), -1); own[chosen] = np.flatnonzero(chosen) if np.asarray(chosen).dtype == bool else chosen
+    own = np.full(len(nodes.parent), -1)
+    own[chosen] = np.flatnonzero(chosen) if np.asarray(chosen).dtype == bool else chosen
     for v in range(len(own) - 2, -1, -1):
-        if own[v] < 0: own[v] = own[nodes.parent[v]]
-    return own[:(len(own) + 1) // 2]
+        if own[v] < 0:
+            own[v] = own[nodes.parent[v]]
+    return own[: (len(own) + 1) // 2]
 
 # %% ../nbs/24_tree.ipynb #500bc61c
 @dataclass(frozen=True, eq=False)
 class Structures:
     "The regions of a tree that are more than crumbs; children before parents."
-    node: np.ndarray    # [m] int64, the node of `tree.nodes` that it is at its end
+
+    node: np.ndarray  # [m] int64, the node of `tree.nodes` that it is at its end
     parent: np.ndarray  # [m] int64, the structure that takes it up; −1 for the last
-    born: np.ndarray    # [m] float64, when it became large enough, or when its two parts met
-    ended: np.ndarray   # [m] float64, when it met another structure; inf for the last
-    share: np.ndarray   # [m] float64, of the total mass, at its end
+    born: np.ndarray  # [m] float64, when it became large enough, or when its two parts met
+    ended: np.ndarray  # [m] float64, when it met another structure; inf for the last
+    share: np.ndarray  # [m] float64, of the total mass, at its end
 
     @property
-    def life(self) -> np.ndarray: # [m] float64, in doublings; 0 for the last
+    def life(self) -> np.ndarray:  # [m] float64, in doublings; 0 for the last
         "How long each lives."
-        return np.where(np.isinf(self.ended), 0., self.ended - self.born)
+        return np.where(np.isinf(self.ended), 0.0, self.ended - self.born)
 
-def structures(tree:CondensationTree,
-               min_share:float=0.01, # of the total mass; what is smaller is a crumb
-              ) -> Structures:
+
+def structures(
+    tree: CondensationTree,
+    min_share: float = 0.01,  # of the total mass; what is smaller is a crumb
+) -> Structures:
     "The structures of a tree."
     nodes, total = tree.nodes, tree.mass.sum()
     large, m = nodes.mass >= min_share * total, len(nodes.parent)
     large[-1] = True
-    n_large = np.bincount(nodes.parent[:-1][large[:-1]], minlength=m)        # children that are structures
-    starts = np.flatnonzero(large & (n_large != 1))                           # born here; with one such child it is that child, grown
+    n_large = np.bincount(nodes.parent[:-1][large[:-1]], minlength=m)  # children that are structures
+    starts = np.flatnonzero(large & (n_large != 1))  # born here; with one such child it is that child, grown
     number, born = np.full(m, -1), nodes.born[starts]
     number[starts] = np.arange(len(starts))
     node, parent, ended = starts.copy(), np.full(len(starts), -1), np.full(len(starts), np.inf)
     for v in np.flatnonzero(large[:-1]):
         up, s = nodes.parent[v], number[v]
-        if n_large[up] == 1: number[up] = s; node[s] = up
-        else: parent[s], ended[s] = number[up], nodes.born[up]
+        if n_large[up] == 1:
+            number[up] = s
+            node[s] = up
+        else:
+            parent[s], ended[s] = number[up], nodes.born[up]
     return Structures(node, parent, born, ended, nodes.mass[node] / total)
 
 # %% ../nbs/24_tree.ipynb #4b2ac2a1
-def persistent_regions(tree:CondensationTree,
-                       levels:list[int],     # numbers of regions, see `salient_levels`
-                       min_share:float=0.01, # of the total mass
-                      ) -> np.ndarray:       # region [n] int64 of each leaf, −1 where nothing persists
+def persistent_regions(
+    tree: CondensationTree,
+    levels: list[int],  # numbers of regions, see `salient_levels`
+    min_share: float = 0.01,  # of the total mass
+) -> np.ndarray:  # region [n] int64 of each leaf, −1 where nothing persists
     "Regions alive in two salient levels or more, painted from the largest to the smallest (the published rule)."
     coarsest, *finer = sorted(levels)
-    cuts = np.stack([tree.labels(k) for k in finer or [coarsest]])                             # [levels, n]
-    share = np.stack([np.bincount(c, tree.mass, len(tree)) for c in cuts]) / tree.mass.sum()    # [levels, regions]
+    cuts = np.stack([tree.labels(k) for k in finer or [coarsest]])  # [levels, n]
+    share = np.stack([np.bincount(c, tree.mass, len(tree)) for c in cuts]) / tree.mass.sum()  # [levels, regions]
     painted, often = np.full(len(tree), -1), (share > 0).sum(0) >= min(2, len(cuts))
     largest = share.max(0)
     for region in sorted(np.flatnonzero(often & (largest >= min_share)), key=lambda r: -largest[r]):
@@ -187,23 +238,28 @@ def persistent_regions(tree:CondensationTree,
     return painted
 
 # %% ../nbs/24_tree.ipynb #60bfd057
-def best_disjoint(parent:np.ndarray, # [m] int64, children before parents, −1 for roots
-                  value:np.ndarray,  # [m] float64, what each node is worth
-                 ) -> np.ndarray:    # bool [m]
+def best_disjoint(
+    parent: np.ndarray,  # [m] int64, children before parents, −1 for roots
+    value: np.ndarray,  # [m] float64, what each node is worth
+) -> np.ndarray:  # bool [m]
     "The disjoint nodes of a tree that are worth most together; of equally good choices the larger nodes."
-    best, parts = np.maximum(value, 0.), np.zeros(len(value))
+    best, parts = np.maximum(value, 0.0), np.zeros(len(value))
     for v in range(len(value)):
         best[v] = max(best[v], parts[v])
-        if parent[v] >= 0: parts[parent[v]] += best[v]
+        if parent[v] >= 0:
+            parts[parent[v]] += best[v]
     chosen, inside = (value > 0) & (value >= parts * (1 - 1e-12)), np.zeros(len(value), bool)
     for v in range(len(value) - 1, -1, -1):
-        if parent[v] >= 0: inside[v] = inside[parent[v]] | chosen[parent[v]]
+        if parent[v] >= 0:
+            inside[v] = inside[parent[v]] | chosen[parent[v]]
     return chosen & ~inside
 
-def lasting_regions(tree:CondensationTree,
-                    min_share:float=0.01, # of the total mass, that a structure has at least
-                    exponent:float=0.5,   # of the share
-                   ) -> np.ndarray:       # region [n] int64 of each leaf, −1 for crumbs that belong to none
+
+def lasting_regions(
+    tree: CondensationTree,
+    min_share: float = 0.01,  # of the total mass, that a structure has at least
+    exponent: float = 0.5,  # of the share
+) -> np.ndarray:  # region [n] int64 of each leaf, −1 for crumbs that belong to none
     "The disjoint structures that live longest in all (@eq-lasting)."
     them = structures(tree, min_share)
     chosen = best_disjoint(them.parent, them.life * them.share**exponent)
@@ -211,101 +267,132 @@ def lasting_regions(tree:CondensationTree,
     return np.where(node < 0, -1, tree.nodes.region[node])
 
 # %% ../nbs/24_tree.ipynb #674010ef
-def path_up(nodes:Nodes, node:int) -> np.ndarray: # int64, from the node itself to the last
+def path_up(nodes: Nodes, node: int) -> np.ndarray:  # int64, from the node itself to the last
     "A node and all that it becomes."
     path = [node]
-    while (up := nodes.parent[path[-1]]) >= 0: path.append(up)
+    while (up := nodes.parent[path[-1]]) >= 0:
+        path.append(up)
     return np.array(path)
 
-def best_rest(nodes:Nodes,
-              path:np.ndarray,      # nodes, each inside the next
-              tolerance:float=0.1,  # growth that does not end a rest
-              largest:float=0.9,    # of the total mass; the whole is no structure
-             ) -> int:              # node
+
+def best_rest(
+    nodes: Nodes,
+    path: np.ndarray,  # nodes, each inside the next
+    tolerance: float = 0.1,  # growth that does not end a rest
+    largest: float = 0.9,  # of the total mass; the whole is no structure
+) -> int:  # node
     "Of a growing region the node at which it rests longest, at the end of that rest."
     mass, born = nodes.mass[path], nodes.born[path]
-    until = np.searchsorted(mass, mass * (1 + tolerance), "right")                # first entry that is larger
+    until = np.searchsorted(mass, mass * (1 + tolerance), "right")  # first entry that is larger
     end = np.append(born, nodes.ended[path[-1]])[until]
-    rest = np.where((mass > largest * nodes.mass[-1]) | np.isinf(end), -1., end - born)
+    rest = np.where((mass > largest * nodes.mass[-1]) | np.isinf(end), -1.0, end - born)
     return int(path[until[rest.argmax()] - 1])
 
 # %% ../nbs/24_tree.ipynb #fc169104
-def fit_outline(tree:CondensationTree,
-                hit:np.ndarray,    # [n] mass of each leaf inside the hint
-                area:np.ndarray,   # [n] mass of each leaf in all
-                cost:float=0.02,   # κ, gain in Dice that a further node must bring; large: a single node
-               ) -> np.ndarray:    # node numbers, disjoint, at least one
+def fit_outline(
+    tree: CondensationTree,
+    hit: np.ndarray,  # [n] mass of each leaf inside the hint
+    area: np.ndarray,  # [n] mass of each leaf in all
+    cost: float = 0.02,  # κ, gain in Dice that a further node must bring; large: a single node
+) -> np.ndarray:  # node numbers, disjoint, at least one
     "The nodes that together overlap best with an outline."
     parent, hint = tree.nodes.parent, hit.sum()
     h, a = sum_up(parent, hit), sum_up(parent, area)
-    found = np.array([int((2 * h / np.maximum(a + hint, 1e-300)).argmax())])                 # the best single one
+    found = np.array([int((2 * h / np.maximum(a + hint, 1e-300)).argmax())])  # the best single one
     for _ in range(50):
         dice = (2 * h[found].sum() - cost * hint * (len(found) - 1)) / (a[found].sum() + hint)
         better = np.flatnonzero(best_disjoint(parent, 2 * h - dice * a - cost * hint))
-        if not len(better) or (2 * h[better].sum() - cost * hint * (len(better) - 1)) / (a[better].sum() + hint) <= dice + 1e-12: break
+        if (
+            not len(better)
+            or (2 * h[better].sum() - cost * hint * (len(better) - 1)) / (a[better].sum() + hint) <= dice + 1e-12
+        ):
+            break
         found = better
     return found
 
 # %% ../nbs/24_tree.ipynb #09ceb689
-def fit_marks(tree:CondensationTree,
-              positive:np.ndarray,       # [n] marks in each leaf that belong to the structure
-              negative:np.ndarray|None=None, # [n] marks in each leaf that do not
-              cost:float=0.02,           # part of the positive marks that a further node must bring
-             ) -> np.ndarray:            # node numbers, disjoint, at least one
+def fit_marks(
+    tree: CondensationTree,
+    positive: np.ndarray,  # [n] marks in each leaf that belong to the structure
+    negative: np.ndarray | None = None,  # [n] marks in each leaf that do not
+    cost: float = 0.02,  # part of the positive marks that a further node must bring
+) -> np.ndarray:  # node numbers, disjoint, at least one
     "The nodes that hold the positive marks without the negative ones, each where it rests longest."
     nodes, parent = tree.nodes, tree.nodes.parent
     negative = np.zeros(len(tree)) if negative is None else negative
     p, q = (sum_up(parent, x / max(x.sum(), 1e-300)) for x in (positive, negative))
-    smaller = 1e-6 * nodes.mass / nodes.mass[-1]                                            # of nodes that hold the same the smallest
+    smaller = 1e-6 * nodes.mass / nodes.mass[-1]  # of nodes that hold the same the smallest
     found = np.flatnonzero(best_disjoint(parent, p - q - cost - smaller))
-    if not len(found): found = np.array([int(np.where(p > 0, p - q - smaller, -np.inf).argmax())])   # marks contradict each other: where most is for it
-    inside = np.bincount(found, minlength=len(parent))                                      # how many of the found ones each node holds
-    for v in range(len(parent) - 1): inside[parent[v]] += inside[v]
-    paths = [path_up(nodes, v) for v in found]                                              # free as long as no negative mark and no other one comes in
-    return np.unique([best_rest(nodes, path[(inside[path] == 1) & (q[path] <= q[v] + 1e-12)]) for v, path in zip(found, paths)])
+    if not len(found):
+        found = np.array(
+            [int(np.where(p > 0, p - q - smaller, -np.inf).argmax())]
+        )  # marks contradict each other: where most is for it
+    inside = np.bincount(found, minlength=len(parent))  # how many of the found ones each node holds
+    for v in range(len(parent) - 1):
+        inside[parent[v]] += inside[v]
+    paths = [path_up(nodes, v) for v in found]  # free as long as no negative mark and no other one comes in
+    return np.unique(
+        [best_rest(nodes, path[(inside[path] == 1) & (q[path] <= q[v] + 1e-12)]) for v, path in zip(found, paths)]
+    )
 
 # %% ../nbs/24_tree.ipynb #5cb69563
-def from_levels(levels,      # label matrix [L, N] from fine to coarse, or a fitted object with `NxTs` and `levels`
-                mass:Sequence[float]|None=None, # [N] of the points; None: 1 each
-               ) -> tuple[CondensationTree, np.ndarray, list[int]]: # the tree; the leaf [N] of each point; numbers of regions of its salient levels, from fine to coarse
+def from_levels(
+    levels,  # label matrix [L, N] from fine to coarse, or a fitted object with `NxTs` and `levels`
+    mass: Sequence[float] | None = None,  # [N] of the points; None: 1 each
+) -> tuple[
+    CondensationTree, np.ndarray, list[int]
+]:  # the tree; the leaf [N] of each point; numbers of regions of its salient levels, from fine to coarse
     "A tree from nested partitions, for instance those of CATCH or Multiscale PHATE."
     rows = np.stack([np.asarray(r) for r in getattr(levels, "NxTs", levels)])
-    if rows.ndim != 2 or not rows.size: raise ValueError(f"levels: an array of shape {rows.shape}, expected labels [L, N], one row a level")
+    if rows.ndim != 2 or not rows.size:
+        raise ValueError(f"levels: an array of shape {rows.shape}, expected labels [L, N], one row a level")
     _, point_leaf = np.unique(rows[0], return_inverse=True)
     group = point_leaf.max() + 1
     size = np.bincount(point_leaf, mass, group).astype(float)
-    merges, times, now = [], [], np.arange(group)                             # now: the leaf whose name the region of each leaf bears
-    for step, row in enumerate([*rows[1:], np.zeros_like(rows[0])], 1):       # whatever is left meets at last
+    merges, times, now = [], [], np.arange(group)  # now: the leaf whose name the region of each leaf bears
+    for step, row in enumerate([*rows[1:], np.zeros_like(rows[0])], 1):  # whatever is left meets at last
         new = _merge_rows(now, row, point_leaf, size, step)
-        merges += new; times += [float(step)] * len(new)
+        merges += new
+        times += [float(step)] * len(new)
         heir = np.arange(group)
-        for a, b in new: size[b] += size[a]; heir[a] = b
+        for a, b in new:
+            size[b] += size[a]
+            heir[a] = b
         now = heir[now]
     tree, leaf = from_merges(merges, times, np.bincount(point_leaf, mass, group))
-    chosen = getattr(levels, "levels", None)                                  # rows; an array has no truth value
+    chosen = getattr(levels, "levels", None)  # rows; an array has no truth value
     salient = [len(np.unique(rows[i])) for i in ([] if chosen is None else chosen)]
     return tree, leaf[point_leaf], sorted({k for k in salient if 1 < k < group}, reverse=True) or salient_levels(tree)
+
 
 def _merge_rows(now, row, point_leaf, size, step):
     "The merges that lead from the present regions to those of `row`, lightest first."
     _, after = np.unique(row, return_inverse=True)
-    target = np.full(len(now), -1); target[now[point_leaf]] = after                          # region → group of the row
-    if (target[now[point_leaf]] != after).any(): raise ValueError(f"levels: row {step} splits a region of the row before it; expected every row to join regions only, from fine to coarse")
+    target = np.full(len(now), -1)
+    target[now[point_leaf]] = after  # region → group of the row
+    if (target[now[point_leaf]] != after).any():
+        raise ValueError(
+            f"levels: row {step} splits a region of the row before it; expected every row to join regions only, from fine to coarse"
+        )
     alive = np.unique(now)
     order = alive[np.argsort(size[alive], kind="stable")]
-    heir = dict(zip(target[order], order))                                                   # the heaviest comes last
+    heir = dict(zip(target[order], order))  # the heaviest comes last
     return [(a, heir[target[a]]) for a in order if heir[target[a]] != a]
 
 # %% ../nbs/24_tree.ipynb #4b39fc38
-def to_linkage(tree:CondensationTree) -> np.ndarray: # [n − 1, 4] float64: two nodes, time of their merge, number of leaves
+def to_linkage(
+    tree: CondensationTree,
+) -> np.ndarray:  # [n − 1, 4] float64: two nodes, time of their merge, number of leaves
     "The tree as a SciPy linkage, leaves numbered as regions."
     n, nodes = len(tree), tree.nodes
-    children = np.argsort(nodes.parent[:-1], kind="stable").reshape(-1, 2)      # two by two, in the order of their parents
+    children = np.argsort(nodes.parent[:-1], kind="stable").reshape(-1, 2)  # two by two, in the order of their parents
     return np.column_stack([children, nodes.born[n:], sum_up(nodes.parent, np.ones(n))[n:]]).astype(float)
 
-def to_newick(tree:CondensationTree) -> str:
+
+def to_newick(tree: CondensationTree) -> str:
     "The tree in Newick format, leaves named by their numbers, branches as long as their nodes live."
     life, text = tree.nodes.life, [str(i) for i in range(len(tree))]
     for a, b in to_linkage(tree)[:, :2].astype(int):
-        text.append(f"({text[a]}:{life[a]:.6g},{text[b]}:{life[b]:.6g})"); text[a] = text[b] = ""
+        text.append(f"({text[a]}:{life[a]:.6g},{text[b]}:{life[b]:.6g})")
+        text[a] = text[b] = ""
     return text[-1] + ";"

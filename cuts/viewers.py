@@ -20,14 +20,22 @@ def _name(number, names):
     name = str((names or {}).get(number, ""))
     return " ".join("".join(c if c.isprintable() else " " for c in name).split()) or f"region {number}"
 
-def _rgb(number): return tuple(int(c) for c in label_palette(number % 256 + 1, unpainted=number == 0)[-1])
+
+def _rgb(number):
+    return tuple(int(c) for c in label_palette(number % 256 + 1, unpainted=number == 0)[-1])
+
 
 def _table(numbers, names, largest, program):
     "Number, name and colour of each region, in order and without 0."
     numbers = np.unique(np.asarray(list(numbers) if not isinstance(numbers, np.ndarray) else numbers))
-    if numbers.size and numbers.dtype.kind not in "biu": raise ImageTypeError(f"numbers: {numbers.dtype}, expected the whole numbers of regions, such as np.unique of a label map.")
+    if numbers.size and numbers.dtype.kind not in "biu":
+        raise ImageTypeError(
+            f"numbers: {numbers.dtype}, expected the whole numbers of regions, such as np.unique of a label map."
+        )
     if numbers.size and not (numbers[0] >= 0 and numbers[-1] <= largest):
-        raise ImageError(f"numbers: from {numbers[0]} to {numbers[-1]}, but {program} knows labels from 0 to {largest}. Renumber the regions.")
+        raise ImageError(
+            f"numbers: from {numbers[0]} to {numbers[-1]}, but {program} knows labels from 0 to {largest}. Renumber the regions."
+        )
     return [(n, _name(n, names), _rgb(n)) for n in map(int, numbers) if n]
 
 # %% ../nbs/08_viewers.ipynb #86b77a00
@@ -49,22 +57,32 @@ _SNAP = """\
 """
 
 # %% ../nbs/08_viewers.ipynb #1ef4f7e6
-def snap_labels(numbers: Iterable[int],  # of the regions; 0 is always there
-                names: dict[int, str] | None = None,  # number → name; the others are called "region 7"
-               ) -> str: # the text of a label description file
+def snap_labels(
+    numbers: Iterable[int],  # of the regions; 0 is always there
+    names: dict[int, str] | None = None,  # number → name; the others are called "region 7"
+) -> str:  # the text of a label description file
     "ITK-SNAP's colours and names of regions: *Segmentation*, *Import Label Descriptions*. Raises `ValueError` for numbers over 65535."
     lines = [(0, "Clear Label", (0, 0, 0))] + _table(numbers, names, 2**16 - 1, "ITK-SNAP")
-    return _SNAP + "".join('  {:>3}   {:>3}  {:>3}  {:>3}  {:>7}  {}  {}    "{}"\n'.format(n, *rgb, *3 * (min(n, 1),), name.replace('"', "'"))
-                           for n, name, rgb in lines)
+    return _SNAP + "".join(
+        '  {:>3}   {:>3}  {:>3}  {:>3}  {:>7}  {}  {}    "{}"\n'.format(
+            n, *rgb, *3 * (min(n, 1),), name.replace('"', "'")
+        )
+        for n, name, rgb in lines
+    )
 
 # %% ../nbs/08_viewers.ipynb #d8b258da
-def slicer_colors(numbers: Iterable[int],  # of the regions; 0 is always there
-                  names: dict[int, str] | None = None,  # number → name; the others are called "region 7"
-                 ) -> str: # the text of a .ctbl file
+def slicer_colors(
+    numbers: Iterable[int],  # of the regions; 0 is always there
+    names: dict[int, str] | None = None,  # number → name; the others are called "region 7"
+) -> str:  # the text of a .ctbl file
     "3D Slicer's colours and names of regions, a color table. Raises `ValueError` for numbers over a million."
-    lines = [(n, (name.strip("' ") or f"region {n}").replace(" ", "_"), rgb) for n, name, rgb in _table(numbers, names, 10**6, "3D Slicer")]
-    return (f"# Color table file\n# {len(lines) + 1} values\n0 Background 0 0 0 0\n"
-            + "".join("{} {} {} {} {} 255\n".format(n, name, *rgb) for n, name, rgb in lines))
+    lines = [
+        (n, (name.strip("' ") or f"region {n}").replace(" ", "_"), rgb)
+        for n, name, rgb in _table(numbers, names, 10**6, "3D Slicer")
+    ]
+    return f"# Color table file\n# {len(lines) + 1} values\n0 Background 0 0 0 0\n" + "".join(
+        "{} {} {} {} {} 255\n".format(n, name, *rgb) for n, name, rgb in lines
+    )
 
 # %% ../nbs/08_viewers.ipynb #630c2c77
 def _stretches(pieces):
@@ -80,17 +98,21 @@ def _stretches(pieces):
         piece = edge[y, x + 1]
         blocked = above[y, end + 1] == piece
         place = lambda x, y, way: 4 * (y * (W + 1) + x) + way
-        found.append((place(*back[way](x, y), way), place(*back[way](end, y), (way + np.where(blocked, 3, 1)) % 4), piece))
+        found.append(
+            (place(*back[way](x, y), way), place(*back[way](end, y), (way + np.where(blocked, 3, 1)) % 4), piece)
+        )
     return [np.concatenate(x) for x in zip(*found)]
 
 # %% ../nbs/08_viewers.ipynb #2893b00e
 def _cycles(follow):
     "The members of each cycle of a permutation one after the other, from the smallest; and the smallest of each one's cycle."
     leader, ahead = np.arange(len(follow)), follow
-    while ((lower := np.minimum(leader, leader[ahead])) < leader).any(): leader, ahead = lower, ahead[ahead]
+    while ((lower := np.minimum(leader, leader[ahead])) < leader).any():
+        leader, ahead = lower, ahead[ahead]
     last = follow == leader
     left, ahead = (~last).astype(int), np.where(last, np.arange(len(follow)), follow)
-    while (more := left[ahead]).any(): left, ahead = left + more, ahead[ahead]
+    while (more := left[ahead]).any():
+        left, ahead = left + more, ahead[ahead]
     order = np.lexsort((-left, leader))
     return order, leader[order]
 
@@ -98,48 +120,75 @@ def _cycles(follow):
 def _whole(labels, ndims, what):
     "Region numbers as an array, checked."
     labels = np.asarray(labels)
-    if labels.dtype.kind not in "biu": raise ImageTypeError(f"{what}: {labels.dtype}, expected the whole numbers of regions. Convert them with .astype(np.int32).")
+    if labels.dtype.kind not in "biu":
+        raise ImageTypeError(
+            f"{what}: {labels.dtype}, expected the whole numbers of regions. Convert them with .astype(np.int32)."
+        )
     if labels.ndim not in ndims or labels.size == 0:
-        raise ImageError(f"{what}: an array {list(labels.shape)}, expected {' or '.join({2: '[H,W]', 3: '[D,H,W]'}[n] for n in ndims)} and not empty.")
-    if labels.min() < 0: raise ImageError(f"{what}: numbers from {labels.min()}, expected 0 for no region and 1 or more for regions.")
+        raise ImageError(
+            f"{what}: an array {list(labels.shape)}, expected {' or '.join({2: '[H,W]', 3: '[D,H,W]'}[n] for n in ndims)} and not empty."
+        )
+    if labels.min() < 0:
+        raise ImageError(f"{what}: numbers from {labels.min()}, expected 0 for no region and 1 or more for regions.")
     return labels
 
 # %% ../nbs/08_viewers.ipynb #1a078022
-def outlines(labels: np.ndarray,  # [H,W] whole numbers; 0: no region
-            ) -> dict[int, list[list[np.ndarray]]]: # region → its polygons, each a list of closed rings [n,2] of (x, y): the outer one, then holes
+def outlines(
+    labels: np.ndarray,  # [H,W] whole numbers; 0: no region
+) -> dict[
+    int, list[list[np.ndarray]]
+]:  # region → its polygons, each a list of closed rings [n,2] of (x, y): the outer one, then holes
     "The borders of all regions along the edges of their pixels, in coordinates of corners; a polygon for each piece connected over edges."
     from skimage.measure import label
+
     labels = _whole(labels, (2,), "labels")
     start, then, piece = _stretches(label(labels, connectivity=1, background=0).astype(np.int32))
     by_place = np.argsort(start, kind="stable")
     order, leader = _cycles(np.searchsorted(start[by_place], then[by_place]))
     order = by_place[order]
     corners = np.stack(np.divmod(start[order] // 4, labels.shape[1] + 1)[::-1], -1)
-    first = np.flatnonzero(np.diff(leader, prepend=-1)); last = np.append(first, len(leader))[1:]
+    first = np.flatnonzero(np.diff(leader, prepend=-1))
+    last = np.append(first, len(leader))[1:]
     rings = np.split(np.insert(corners, last, corners[first], axis=0), last + np.arange(1, len(last) + 1))[:-1]
     polygons, found = {}, {}
-    for ring, of in zip(rings, piece[order[first]].tolist()): polygons.setdefault(of, []).append(ring)
-    for polygon in polygons.values(): found.setdefault(int(labels[*polygon[0][0, ::-1]]), []).append(polygon)
+    for ring, of in zip(rings, piece[order[first]].tolist()):
+        polygons.setdefault(of, []).append(ring)
+    for polygon in polygons.values():
+        found.setdefault(int(labels[*polygon[0][0, ::-1]]), []).append(polygon)
     return dict(sorted(found.items()))
 
 # %% ../nbs/08_viewers.ipynb #5e820e00
 def _feature(number, polygons, names, classification, plane):
     rings = [[ring.tolist() for ring in polygon] for polygon in polygons]
-    geometry = {"type": "Polygon", "coordinates": rings[0]} if len(rings) == 1 else {"type": "MultiPolygon", "coordinates": rings}
-    if plane is not None: geometry["plane"] = {"c": -1, "z": plane, "t": 0}
+    geometry = (
+        {"type": "Polygon", "coordinates": rings[0]}
+        if len(rings) == 1
+        else {"type": "MultiPolygon", "coordinates": rings}
+    )
+    if plane is not None:
+        geometry["plane"] = {"c": -1, "z": plane, "t": 0}
     name, color = _name(number, names), list(_rgb(number))
     colored = {"classification": {"name": name, "color": color}} if classification else {"color": color}
-    return {"type": "Feature", "geometry": geometry, "properties": {"objectType": "annotation", "name": name, **colored, "isLocked": False}}
+    return {
+        "type": "Feature",
+        "geometry": geometry,
+        "properties": {"objectType": "annotation", "name": name, **colored, "isLocked": False},
+    }
 
 # %% ../nbs/08_viewers.ipynb #72fe0caa
-def geojson(labels: np.ndarray,  # [H,W] or [D,H,W] whole numbers; 0: no region
-            names: dict[int, str] | None = None,  # number → name; the others are called "region 7"
-            classification: bool = True,  # whether each region is a class of its own
-           ) -> str: # a GeoJSON FeatureCollection, one feature a line
+def geojson(
+    labels: np.ndarray,  # [H,W] or [D,H,W] whole numbers; 0: no region
+    names: dict[int, str] | None = None,  # number → name; the others are called "region 7"
+    classification: bool = True,  # whether each region is a class of its own
+) -> str:  # a GeoJSON FeatureCollection, one feature a line
     "Regions as annotations for QuPath, exact to the pixel: *File*, *Import objects from file*. Coordinates are corners of pixels, whole numbers."
     labels = _whole(labels, (2, 3), "labels")
     planes = [(None, labels)] if labels.ndim == 2 else enumerate(labels)
-    features = [_feature(number, polygons, names, classification, plane) for plane, x in planes for number, polygons in outlines(x).items()]
+    features = [
+        _feature(number, polygons, names, classification, plane)
+        for plane, x in planes
+        for number, polygons in outlines(x).items()
+    ]
     lines = ",\n".join(json.dumps(feature, separators=(",", ":")) for feature in features)
     return f'{{"type":"FeatureCollection","features":[\n{lines}\n]}}\n'
 
@@ -148,18 +197,24 @@ def _picture(image):
     "Data and settings of an image: colours, one channel, or several."
     if image.n_channels == 3:
         eight_bits = image.window == (0, 255)
-        return np.rint(np.moveaxis(image.values(), 0, -1)).astype(np.uint8) if eight_bits else image.display(), {"rgb": True}
+        return np.rint(np.moveaxis(image.values(), 0, -1)).astype(np.uint8) if eight_bits else image.display(), {
+            "rgb": True
+        }
     settings = {"rgb": False, "contrast_limits": tuple(map(float, image.window))}
     return (image.values()[0], settings) if image.n_channels == 1 else (image.values(), settings | {"channel_axis": 0})
 
+
 def _colormap(labels):
     numbers = {*range(256), *map(int, np.unique(labels))} - {0}
-    return {None: (.5, .5, .5, 1.), 0: (0., 0., 0., 0.)} | {n: (*(c / 255 for c in _rgb(n)), 1.) for n in sorted(numbers)}
+    return {None: (0.5, 0.5, 0.5, 1.0), 0: (0.0, 0.0, 0.0, 0.0)} | {
+        n: (*(c / 255 for c in _rgb(n)), 1.0) for n in sorted(numbers)
+    }
 
 # %% ../nbs/08_viewers.ipynb #1c6702ba
-def napari_layers(image: Image,
-                  maps: dict[str, np.ndarray],  # name → labels [*spatial], whole numbers; 0: no region
-                 ) -> list[tuple]: # (data, settings, "image" or "labels") of each layer, the image first
+def napari_layers(
+    image: Image,
+    maps: dict[str, np.ndarray],  # name → labels [*spatial], whole numbers; 0: no region
+) -> list[tuple]:  # (data, settings, "image" or "labels") of each layer, the image first
     """An image and label maps of it as layers for napari.
 
     They are what a reader plugin returns; by hand, `for data, settings, kind in layers: getattr(viewer, f"add_{kind}")(data, **settings)`.
@@ -171,5 +226,7 @@ def napari_layers(image: Image,
     for name, labels in maps.items():
         labels = _whole(labels, (2, 3), name)
         check_labels_match(labels, image, name)
-        layers.append((labels, {"name": name, **space, "colormap": _colormap(labels), "visible": len(layers) == 1}, "labels"))
+        layers.append(
+            (labels, {"name": name, **space, "colormap": _colormap(labels), "visible": len(layers) == 1}, "labels")
+        )
     return layers

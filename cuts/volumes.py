@@ -11,13 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from .pixels import (MAX_CHANNELS, MAX_PIXELS, VOLUME_AXES, ImageError, ImageTypeError, Pixels, check_size, plane_affine, reading, reorient,
-                         suffix)
+from cuts.pixels import (
+    MAX_CHANNELS,
+    MAX_PIXELS,
+    VOLUME_AXES,
+    ImageError,
+    ImageTypeError,
+    Pixels,
+    check_size,
+    plane_affine,
+    reading,
+    reorient,
+    suffix,
+)
 
 # %% ../nbs/07_volumes.ipynb #87ab5c18
 @dataclass
 class _Stored:
     "What a header says of the numbers that follow it."
+
     sizes: tuple[int, ...]  # of the axes of the file, the fastest first
     kinds: list[str]  # of each axis: "space", "channel", "alpha" (channels, the last is transparency) or "list"
     dtype: np.dtype
@@ -25,31 +37,39 @@ class _Stored:
     file: str  # where the numbers are
     start: int  # the byte at which they begin; -1: so that they end with the file
     skip: int = 0  # of what is unpacked, as many bytes are left out
-    steps: np.ndarray | None = None  # [3,n] from one voxel to the next along each axis in space, mm, RAS+; None: not known
+    steps: np.ndarray | None = (
+        None  # [3,n] from one voxel to the next along each axis in space, mm, RAS+; None: not known
+    )
     origin: np.ndarray | None = None  # [3] the centre of the first voxel, mm, RAS+
     named: bool = True  # whether the file says anything of what its axes are
 
 # %% ../nbs/07_volumes.ipynb #75b18f43
 _PIECE = 2**18  # bytes that are read or unpacked at a time
 
+
 def _inflate(f, n):
     "The first `n` bytes of a gzip or zlib stream."
     stream, out = zlib.decompressobj(47), bytearray()
     while not stream.eof:
         piece = stream.unconsumed_tail or f.read(_PIECE)
-        if not piece: break
+        if not piece:
+            break
         got = stream.decompress(piece, min(n - len(out), _PIECE) or 1)
-        if got and len(out) == n: return out  # there is more, which nobody asked for
+        if got and len(out) == n:
+            return out  # there is more, which nobody asked for
         out += got
-    if len(out) < n or not stream.eof: raise EOFError(f"{len(out)} of {n} bytes, then nothing")
+    if len(out) < n or not stream.eof:
+        raise EOFError(f"{len(out)} of {n} bytes, then nothing")
     return out
 
 # %% ../nbs/07_volumes.ipynb #dac52da0
 def _text_values(f, n, dtype):
     "The first `n` numbers that are written out as text."
     words = f.read(min(64 * n + 1024, os.fstat(f.fileno()).st_size)).split()[:n]
-    if len(words) < n: raise EOFError(f"{len(words)} of {n} numbers, then nothing")
+    if len(words) < n:
+        raise EOFError(f"{len(words)} of {n} numbers, then nothing")
     return np.array(words).astype(np.int64 if dtype.kind in "iu" else np.float64).astype(dtype)
+
 
 def _values(s):
     "The numbers as an array whose axes are those of the file, the fastest first."
@@ -58,157 +78,284 @@ def _values(s):
         size = os.fstat(f.fileno()).st_size
         start = size - n if s.start < 0 else s.start + (s.skip if s.packing == "raw" else 0)
         f.seek(max(start, 0))
-        if s.packing == "text": raw = _text_values(f, math.prod(s.sizes), s.dtype)
-        elif s.packing == "gzip": raw = _inflate(f, s.skip + n)[s.skip:]
-        elif start < 0 or size - start < n: raise EOFError(f"{max(size - max(start, 0), 0)} of {n} bytes are there")
-        else: raw = f.read(n)
+        if s.packing == "text":
+            raw = _text_values(f, math.prod(s.sizes), s.dtype)
+        elif s.packing == "gzip":
+            raw = _inflate(f, s.skip + n)[s.skip :]
+        elif start < 0 or size - start < n:
+            raise EOFError(f"{max(size - max(start, 0), 0)} of {n} bytes are there")
+        else:
+            raw = f.read(n)
     return np.frombuffer(raw, s.dtype).reshape(s.sizes, order="F").astype(s.dtype.newbyteorder("="), copy=False)
 
 # %% ../nbs/07_volumes.ipynb #6f9e9401
 def _beside(path, name):
     "The file of the numbers, in the folder of the header."
     if not name or name in (".", "..") or re.search(r"[/\\\x00%]|^[A-Za-z]:|^LIST\b", name):
-        raise ImageError(f"{path}: its numbers are in {name!r}, expected one file in the same folder. Copy it there and write its plain name into the header.")
+        raise ImageError(
+            f"{path}: its numbers are in {name!r}, expected one file in the same folder. Copy it there and write its plain name into the header."
+        )
     file = os.path.join(os.path.dirname(path), name)
-    if not os.path.isfile(file): raise ImageError(f"{path}: its numbers are in {name!r}, which is not there. Copy both files into one folder.")
+    if not os.path.isfile(file):
+        raise ImageError(f"{path}: its numbers are in {name!r}, which is not there. Copy both files into one folder.")
     return file
 
 # %% ../nbs/07_volumes.ipynb #31f09dde
 _HEADER = 2**20  # the most bytes that a header may have
 
+
 def _counts(text, path, n):
     "`n` whole numbers."
     words = text.split()
     if not all(re.fullmatch(r"-?[0-9]{1,18}", w) for w in words) or len(words) != n:
-        raise ImageError(f"{path}: its header has {text[:80]!r}, expected {n} whole number{'s' * (n != 1)}. It is damaged: export it anew.")
+        raise ImageError(
+            f"{path}: its header has {text[:80]!r}, expected {n} whole number{'s' * (n != 1)}. It is damaged: export it anew."
+        )
     return tuple(int(w) for w in words)
+
 
 def _floats(text, path, n):
     "`n` numbers; NaN and infinity are let through."
     found = np.array([float(w) for w in text.split()])
-    if len(found) != n: raise ImageError(f"{path}: its header has {text[:80]!r}, expected {n} number{'s' * (n != 1)}. It is damaged: export it anew.")
+    if len(found) != n:
+        raise ImageError(
+            f"{path}: its header has {text[:80]!r}, expected {n} number{'s' * (n != 1)}. It is damaged: export it anew."
+        )
     return found
 
 # %% ../nbs/07_volumes.ipynb #22c199d2
-_NRRD_TYPES = {name: code for code, names in dict(
-    i1="signed char,int8,int8_t", u1="uchar,unsigned char,uint8,uint8_t", i2="short,short int,signed short,signed short int,int16,int16_t",
-    u2="ushort,unsigned short,unsigned short int,uint16,uint16_t", i4="int,signed int,int32,int32_t", u4="uint,unsigned int,uint32,uint32_t",
-    i8="longlong,long long,long long int,signed long long,signed long long int,int64,int64_t",
-    u8="ulonglong,unsigned long long,unsigned long long int,uint64,uint64_t", f4="float", f8="double").items() for name in names.split(",")}
-_NRRD_FIELDS = set("""content number type blocksize dimension space spacedimension sizes spacings thicknesses axismins axismaxs centers centerings labels units kinds
-    min max oldmin oldmax encoding endian lineskip byteskip sampleunits spaceunits spaceorigin spacedirections measurementframe datafile""".split())
+_NRRD_TYPES = {
+    name: code
+    for code, names in dict(
+        i1="signed char,int8,int8_t",
+        u1="uchar,unsigned char,uint8,uint8_t",
+        i2="short,short int,signed short,signed short int,int16,int16_t",
+        u2="ushort,unsigned short,unsigned short int,uint16,uint16_t",
+        i4="int,signed int,int32,int32_t",
+        u4="uint,unsigned int,uint32,uint32_t",
+        i8="longlong,long long,long long int,signed long long,signed long long int,int64,int64_t",
+        u8="ulonglong,unsigned long long,unsigned long long int,uint64,uint64_t",
+        f4="float",
+        f8="double",
+    ).items()
+    for name in names.split(",")
+}
+_NRRD_FIELDS = set(
+    """content number type blocksize dimension space spacedimension sizes spacings thicknesses axismins axismaxs centers centerings labels units kinds
+    min max oldmin oldmax encoding endian lineskip byteskip sampleunits spaceunits spaceorigin spacedirections measurementframe datafile""".split()
+)
 _NRRD_PACKINGS = {"raw": "raw", "gzip": "gzip", "gz": "gzip", "text": "text", "txt": "text", "ascii": "text"}
+
 
 def _nrrd_fields(head, path):
     "The fields of the header, and where the numbers begin if they follow it."
     end = re.search(rb"\n\r?\n", head)
-    if end is None and len(head) == _HEADER: raise ImageError(f"{path}: no end of the header in its first {_HEADER:,} bytes. It is damaged, or no NRRD: export it anew.")
+    if end is None and len(head) == _HEADER:
+        raise ImageError(
+            f"{path}: no end of the header in its first {_HEADER:,} bytes. It is damaged, or no NRRD: export it anew."
+        )
     fields = {}
-    for line in re.split(r"\r?\n", head[:end.start() if end else None].decode("utf-8", "surrogateescape"))[1:]:
-        if not line.strip() or line.startswith("#") or re.match(r"[^:]*:=", line): continue
+    for line in re.split(r"\r?\n", head[: end.start() if end else None].decode("utf-8", "surrogateescape"))[1:]:
+        if not line.strip() or line.startswith("#") or re.match(r"[^:]*:=", line):
+            continue
         m = re.fullmatch(r"([^:]*):(?:\s(.*))?", line)
         name = m[1].lower().replace(" ", "") if m else line
         if not m or name in fields or name not in _NRRD_FIELDS:
-            raise ImageError(f"{path}: its header has {line[:80]!r}, {'twice' if m and name in fields else 'which is no field'}. It is damaged: export it anew.")
+            raise ImageError(
+                f"{path}: its header has {line[:80]!r}, {'twice' if m and name in fields else 'which is no field'}. It is damaged: export it anew."
+            )
         fields[name] = (m[2] or "").strip()
     return fields, end and end.end()
 
 # %% ../nbs/07_volumes.ipynb #29113cec
-_KINDS = {"space": r"domain|space|\?\?\?|none", "list": "list|time", "alpha": "rgba-color",
-          "channel": r"(covariant-|[234]-)?(vector|color|gradient|normal)|(rgb|hsv|xyz)-color|complex|quaternion|point|scalar|stub|[23]d-(masked-)?(symmetric-)?matrix"}
+_KINDS = {
+    "space": r"domain|space|\?\?\?|none",
+    "list": "list|time",
+    "alpha": "rgba-color",
+    "channel": r"(covariant-|[234]-)?(vector|color|gradient|normal)|(rgb|hsv|xyz)-color|complex|quaternion|point|scalar|stub|[23]d-(masked-)?(symmetric-)?matrix",
+}
+
 
 def _nrrd_kinds(fields, sizes, directions, path):
     "The kind of each axis."
     said = fields.get("kinds", "").lower().split() or ["none"] * len(sizes)
     kinds = [next((kind for kind, names in _KINDS.items() if re.fullmatch(names, k)), None) for k in said]
-    if len(said) != len(sizes) or None in kinds: raise ImageError(f"{path}: its header has {fields['kinds'][:80]!r} for the kinds of {len(sizes)} axes. It is damaged: export it anew.")
+    if len(said) != len(sizes) or None in kinds:
+        raise ImageError(
+            f"{path}: its header has {fields['kinds'][:80]!r} for the kinds of {len(sizes)} axes. It is damaged: export it anew."
+        )
     for i, d in enumerate(directions or []):
-        if d is None and kinds[i] == "space": kinds[i] = "list"
-    for i in [i for i, k in enumerate(kinds) if k == "space"][3:]: kinds[i] = "list"
+        if d is None and kinds[i] == "space":
+            kinds[i] = "list"
+    for i in [i for i, k in enumerate(kinds) if k == "space"][3:]:
+        kinds[i] = "list"
     return kinds
 
 # %% ../nbs/07_volumes.ipynb #4ab4e93c
-_MM = {name: mm for mm, names in {1.0: "mm millimeter millimetre", 1e-3: "um µm μm micrometer micrometre micron microns", 1e-6: "nm nanometer nanometre",
-                                  1e-7: "å angstrom", 10.0: "cm centimeter centimetre", 1e3: "m meter metre", 25.4: "inch"}.items() for name in names.split()}
-_TO_RAS = {"right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
-           **dict.fromkeys(("left-posterior-superior", "lps", "scanner-xyz", "3d-right-handed", "3d-left-handed", ""), (-1, -1, 1))}  # those without a patient as ITK takes them
+_MM = {
+    name: mm
+    for mm, names in {
+        1.0: "mm millimeter millimetre",
+        1e-3: "um µm μm micrometer micrometre micron microns",
+        1e-6: "nm nanometer nanometre",
+        1e-7: "å angstrom",
+        10.0: "cm centimeter centimetre",
+        1e3: "m meter metre",
+        25.4: "inch",
+    }.items()
+    for name in names.split()
+}
+_TO_RAS = {
+    "right-anterior-superior": (1, 1, 1),
+    "ras": (1, 1, 1),
+    "left-anterior-superior": (-1, 1, 1),
+    "las": (-1, 1, 1),
+    **dict.fromkeys(
+        ("left-posterior-superior", "lps", "scanner-xyz", "3d-right-handed", "3d-left-handed", ""), (-1, -1, 1)
+    ),
+}  # those without a patient as ITK takes them
+
 
 def _vectors(text, path):
     "The vectors of a field such as `(1,0,0) none (0,2,0)`."
     found = re.findall(r"none|\([^()]*\)", text.lower())
-    if sum(map(len, found)) != len(text) - text.count(" ") + "".join(found).count(" "): raise ImageError(f"{path}: its header has {text[:80]!r}, expected vectors. It is damaged: export it anew.")
+    if sum(map(len, found)) != len(text) - text.count(" ") + "".join(found).count(" "):
+        raise ImageError(f"{path}: its header has {text[:80]!r}, expected vectors. It is damaged: export it anew.")
     return [None if v == "none" else [float(w) for w in v[1:-1].split(",")] for v in found]
+
 
 def _in_ras(vectors, fields, path):
     "Vectors of `space` as columns [3,n], mm, RAS+."
-    if len({len(v) for v in vectors}) > 1: raise ImageError(f"{path}: vectors of different length in its header. It is damaged: export it anew.")
+    if len({len(v) for v in vectors}) > 1:
+        raise ImageError(f"{path}: vectors of different length in its header. It is damaged: export it anew.")
     sign = _TO_RAS.get(re.sub("-time$|(?<=^...)t$", "", fields.get("space", "").lower()))
-    if not sign: raise ImageError(f"{path}: its header has the space {fields['space'][:80]!r}, expected one such as left-posterior-superior. It is damaged: export it anew.")
+    if not sign:
+        raise ImageError(
+            f"{path}: its header has the space {fields['space'][:80]!r}, expected one such as left-posterior-superior. It is damaged: export it anew."
+        )
     units = [u.lower() for u in re.findall(r'"([^"]*)"', fields.get("spaceunits", ""))]
-    return np.array([[c * s * _MM.get(u, 1.0) for c, s, u in zip((v + [0.0] * 3)[:3], sign, (units + ["mm"] * 3)[:3])] for v in vectors]).T
+    return np.array(
+        [
+            [c * s * _MM.get(u, 1.0) for c, s, u in zip((v + [0.0] * 3)[:3], sign, (units + ["mm"] * 3)[:3])]
+            for v in vectors
+        ]
+    ).T
 
 # %% ../nbs/07_volumes.ipynb #19d7e7e3
 def _nrrd_place(fields, kinds, directions, path):
     "Steps and origin, or nothing."
     space = [i for i, k in enumerate(kinds) if k == "space"]
     origin = _in_ras(_vectors(fields.get("spaceorigin", ""), path) or [[0.0] * 3], fields, path)[:, 0]
-    if directions: return _in_ras([directions[i] for i in space], fields, path), origin
-    if "spacings" not in fields: return (None, None) if not origin.any() else (np.diag([-1.0, -1, 1])[:, :len(space)], origin)
+    if directions:
+        return _in_ras([directions[i] for i in space], fields, path), origin
+    if "spacings" not in fields:
+        return (None, None) if not origin.any() else (np.diag([-1.0, -1, 1])[:, : len(space)], origin)
     apart = _floats(fields["spacings"], path, len(kinds))[space]
     units = re.findall(r'"([^"]*)"', fields.get("units", ""))
-    if len(units) == len(kinds): apart = apart * [_MM.get(units[i].lower(), 1.0) for i in space]
-    return np.diag([-1.0, -1, 1])[:, :len(space)] * apart, origin
+    if len(units) == len(kinds):
+        apart = apart * [_MM.get(units[i].lower(), 1.0) for i in space]
+    return np.diag([-1.0, -1, 1])[:, : len(space)] * apart, origin
 
 # %% ../nbs/07_volumes.ipynb #7c6a56db
 def _read_nrrd_header(head, path):
     "What the header of an NRRD says."
     fields, start = _nrrd_fields(head, path)
     packing, kind, endian = fields["encoding"].lower(), fields["type"].lower(), fields.get("endian", "little").lower()
-    if packing not in _NRRD_PACKINGS: raise ImageError(f"{path}: encoding {packing!r}, expected raw, gzip or ascii. Save it as one of them.")
-    if kind not in _NRRD_TYPES: raise ImageTypeError(f"{path}: values of type {kind!r}, expected integers or floats. Convert them to numbers.")
-    if endian not in ("little", "big"): raise ImageError(f"{path}: its header has the endian {endian[:80]!r}, expected little or big. It is damaged: export it anew.")
-    if fields.get("lineskip", "0") != "0": raise ImageError(f"{path}: its numbers follow lines of another format (line skip). Save it anew.")
+    if packing not in _NRRD_PACKINGS:
+        raise ImageError(f"{path}: encoding {packing!r}, expected raw, gzip or ascii. Save it as one of them.")
+    if kind not in _NRRD_TYPES:
+        raise ImageTypeError(f"{path}: values of type {kind!r}, expected integers or floats. Convert them to numbers.")
+    if endian not in ("little", "big"):
+        raise ImageError(
+            f"{path}: its header has the endian {endian[:80]!r}, expected little or big. It is damaged: export it anew."
+        )
+    if fields.get("lineskip", "0") != "0":
+        raise ImageError(f"{path}: its numbers follow lines of another format (line skip). Save it anew.")
     sizes = _counts(fields["sizes"], path, *_counts(fields["dimension"], path, 1))
     directions = _vectors(fields.get("spacedirections", ""), path)
-    if directions and len(directions) != len(sizes): raise ImageError(f"{path}: {len(directions)} directions of {len(sizes)} axes in its header. It is damaged: export it anew.")
+    if directions and len(directions) != len(sizes):
+        raise ImageError(
+            f"{path}: {len(directions)} directions of {len(sizes)} axes in its header. It is damaged: export it anew."
+        )
     kinds, (skip,) = _nrrd_kinds(fields, sizes, directions, path), _counts(fields.get("byteskip", "0"), path, 1)
     name = fields.get("datafile")
-    if name is None and start is None: raise EOFError("the header has no end")
-    if not (-1 <= skip if packing == "raw" else 0 <= skip <= _HEADER): raise ImageError(f"{path}: byte skip {skip} in its header. It is damaged: export it anew.")
+    if name is None and start is None:
+        raise EOFError("the header has no end")
+    if not (-1 <= skip if packing == "raw" else 0 <= skip <= _HEADER):
+        raise ImageError(f"{path}: byte skip {skip} in its header. It is damaged: export it anew.")
     steps, origin = _nrrd_place(fields, kinds, directions, path)
-    return _Stored(sizes, kinds, np.dtype(("<", ">")[endian == "big"] + _NRRD_TYPES[kind]), _NRRD_PACKINGS[packing],
-                   path if name is None else _beside(path, name), -1 if skip < 0 else start if name is None else 0, max(skip, 0), steps, origin,
-                   "kinds" in fields or steps is not None or len(sizes) > 3)
+    return _Stored(
+        sizes,
+        kinds,
+        np.dtype(("<", ">")[endian == "big"] + _NRRD_TYPES[kind]),
+        _NRRD_PACKINGS[packing],
+        path if name is None else _beside(path, name),
+        -1 if skip < 0 else start if name is None else 0,
+        max(skip, 0),
+        steps,
+        origin,
+        "kinds" in fields or steps is not None or len(sizes) > 3,
+    )
 
 # %% ../nbs/07_volumes.ipynb #979b366a
-_MET_TYPES = dict(MET_CHAR="i1", MET_UCHAR="u1", MET_SHORT="i2", MET_USHORT="u2", MET_INT="i4", MET_UINT="u4", MET_LONG="i4", MET_ULONG="u4",
-                  MET_LONG_LONG="i8", MET_ULONG_LONG="u8", MET_FLOAT="f4", MET_DOUBLE="f8")
+_MET_TYPES = dict(
+    MET_CHAR="i1",
+    MET_UCHAR="u1",
+    MET_SHORT="i2",
+    MET_USHORT="u2",
+    MET_INT="i4",
+    MET_UINT="u4",
+    MET_LONG="i4",
+    MET_ULONG="u4",
+    MET_LONG_LONG="i8",
+    MET_ULONG_LONG="u8",
+    MET_FLOAT="f4",
+    MET_DOUBLE="f8",
+)
+
 
 def _meta_fields(head, path):
     "The fields of the header, and the byte after it."
     fields, at = {}, 0
     while at < len(head):
-        line, at = head[at:(end := head.find(b"\n", at) + 1 or len(head))], end
-        if len(head) == end == _HEADER: raise ImageError(f"{path}: no end of the header in its first {_HEADER:,} bytes. It is damaged, or no MetaImage: export it anew.")
-        if not line.strip(): continue
+        line, at = head[at : (end := head.find(b"\n", at) + 1 or len(head))], end
+        if len(head) == end == _HEADER:
+            raise ImageError(
+                f"{path}: no end of the header in its first {_HEADER:,} bytes. It is damaged, or no MetaImage: export it anew."
+            )
+        if not line.strip():
+            continue
         m = re.match(rb"\s*(\w[^=:]*)[=:](.*)", line, re.S)
         name, value = (x.decode("utf-8", "surrogateescape").strip() for x in (m.groups() if m else (line, b"")))
-        if not m or name in fields: raise ImageError(f"{path}: its header has {name[:80]!r}, {'twice' if m else 'which is no field'}. It is damaged: export it anew.")
+        if not m or name in fields:
+            raise ImageError(
+                f"{path}: its header has {name[:80]!r}, {'twice' if m else 'which is no field'}. It is damaged: export it anew."
+            )
         fields[name] = value
-        if name == "ElementDataFile": return fields, at
+        if name == "ElementDataFile":
+            return fields, at
     raise EOFError("a header without ElementDataFile")
 
-def _first(fields, *names): return next((fields[n] for n in names if n in fields), None)
 
-def _true(fields, *names): return (_first(fields, *names) or "").lower().startswith(("t", "1"))
+def _first(fields, *names):
+    return next((fields[n] for n in names if n in fields), None)
+
+
+def _true(fields, *names):
+    return (_first(fields, *names) or "").lower().startswith(("t", "1"))
 
 # %% ../nbs/07_volumes.ipynb #66e37ef8
 def _meta_place(fields, n, path):
     "Steps and origin in RAS+ of the first three axes, or nothing."
     apart = _first(fields, "ElementSpacing", "ElementSize")
     offset = _floats(_first(fields, "Offset", "Position", "Origin") or "0 " * n, path, n)
-    rows = _floats(_first(fields, "TransformMatrix", "Rotation", "Orientation") or " ".join(map(str, np.eye(n).ravel())), path, n * n).reshape(n, n)
-    if apart is None and not offset.any() and (rows == np.eye(n)).all(): return None, None
+    rows = _floats(
+        _first(fields, "TransformMatrix", "Rotation", "Orientation") or " ".join(map(str, np.eye(n).ravel())),
+        path,
+        n * n,
+    ).reshape(n, n)
+    if apart is None and not offset.any() and (rows == np.eye(n)).all():
+        return None, None
     columns, m = rows.T * (1.0 if apart is None else _floats(apart, path, n)), min(n, 3)
     steps, origin = np.zeros((3, m)), np.zeros(3)
     steps[:m], origin[:m] = columns[:m, :m], offset[:m]
@@ -218,40 +365,81 @@ def _meta_place(fields, n, path):
 def _read_meta_header(head, path):
     "What the header of a MetaImage says."
     fields, end = _meta_fields(head, path)
-    if fields.get("ObjectType", "Image") != "Image": raise ImageError(f"{path}: a MetaIO {fields['ObjectType']!r}, which has no pixels. Give an image.")
-    (n,), (channels,), (skip,) = (_counts(fields.get(k, d), path, 1) for k, d in (("NDims", ""), ("ElementNumberOfChannels", "1"), ("HeaderSize", "0")))
-    if not 1 <= n <= 10: raise ImageError(f"{path}: {n} axes in its header, expected 2 or 3. It is damaged: export it anew.")
+    if fields.get("ObjectType", "Image") != "Image":
+        raise ImageError(f"{path}: a MetaIO {fields['ObjectType']!r}, which has no pixels. Give an image.")
+    (n,), (channels,), (skip,) = (
+        _counts(fields.get(k, d), path, 1)
+        for k, d in (("NDims", ""), ("ElementNumberOfChannels", "1"), ("HeaderSize", "0"))
+    )
+    if not 1 <= n <= 10:
+        raise ImageError(f"{path}: {n} axes in its header, expected 2 or 3. It is damaged: export it anew.")
     kind = fields["ElementType"].removesuffix("_ARRAY")
-    if kind not in _MET_TYPES: raise ImageTypeError(f"{path}: values of type {kind!r}, expected integers or floats. Convert them to numbers.")
+    if kind not in _MET_TYPES:
+        raise ImageTypeError(f"{path}: values of type {kind!r}, expected integers or floats. Convert them to numbers.")
     dtype = np.dtype(("<", ">")[_true(fields, "BinaryDataByteOrderMSB", "ElementByteOrderMSB")] + _MET_TYPES[kind])
-    packing = "text" if "BinaryData" in fields and not _true(fields, "BinaryData") else "gzip" if _true(fields, "CompressedData") else "raw"
+    packing = (
+        "text"
+        if "BinaryData" in fields and not _true(fields, "BinaryData")
+        else "gzip"
+        if _true(fields, "CompressedData")
+        else "raw"
+    )
     local = fields["ElementDataFile"].upper() == "LOCAL"
     start = skip if skip > 0 else -1 if skip < 0 and packing == "raw" else end if local else 0
-    return _Stored((channels,) * (channels != 1) + _counts(fields["DimSize"], path, n), ["channel"] * (channels != 1) + ["space"] * min(n, 3) + ["list"] * (n - 3),
-                   dtype, packing, path if local else _beside(path, fields["ElementDataFile"]), start, 0, *_meta_place(fields, n, path))
+    return _Stored(
+        (channels,) * (channels != 1) + _counts(fields["DimSize"], path, n),
+        ["channel"] * (channels != 1) + ["space"] * min(n, 3) + ["list"] * (n - 3),
+        dtype,
+        packing,
+        path if local else _beside(path, fields["ElementDataFile"]),
+        start,
+        0,
+        *_meta_place(fields, n, path),
+    )
 
 # %% ../nbs/07_volumes.ipynb #0c4cf7c8
 def _read_header(path):
     "What the header of the file says, with a size that can be."
-    if not os.path.exists(path): raise FileNotFoundError(f"{path}: no such file.")
-    if not os.path.isfile(path): raise ImageError(f"{path}: no file but a folder or a device; give the header or the file.")
-    with open(path, "rb") as f: head = f.read(_HEADER)
-    nrrd, meta = re.match(rb"NRRD000[1-9]\r?\n", head), re.match(rb"[\t\n\r -~]*?^[ \t]*(ObjectType|NDims)[ \t]*[=:]", head[:4096], re.M)
-    if not nrrd and not meta: raise ImageError(f"{path}: neither NRRD nor MetaImage, whatever its name says (it begins with {head[:8]!r}). Save it anew in one of these.")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file.")
+    if not os.path.isfile(path):
+        raise ImageError(f"{path}: no file but a folder or a device; give the header or the file.")
+    with open(path, "rb") as f:
+        head = f.read(_HEADER)
+    nrrd, meta = (
+        re.match(rb"NRRD000[1-9]\r?\n", head),
+        re.match(rb"[\t\n\r -~]*?^[ \t]*(ObjectType|NDims)[ \t]*[=:]", head[:4096], re.M),
+    )
+    if not nrrd and not meta:
+        raise ImageError(
+            f"{path}: neither NRRD nor MetaImage, whatever its name says (it begins with {head[:8]!r}). Save it anew in one of these."
+        )
     s = (_read_nrrd_header if nrrd else _read_meta_header)(head, path)
-    if any(n < 0 for n in s.sizes): raise ImageError(f"{path}: impossible sizes {list(s.sizes)} in its header. It is damaged: export it anew.")
+    if any(n < 0 for n in s.sizes):
+        raise ImageError(f"{path}: impossible sizes {list(s.sizes)} in its header. It is damaged: export it anew.")
     return s
 
 # %% ../nbs/07_volumes.ipynb #e120a533
 def _channels_of(s, channel_axis, path):
     "The axis of the file that holds channels, or None."
     many = [i for i, k in enumerate(s.kinds) if k != "space" and s.sizes[i] != 1]
-    if s.kinds.count("space") < 2: raise ImageError(f"{path}: sizes {list(s.sizes)}, of which {s.kinds.count('space')} lie in space, expected 2 or 3.")
-    if not many: return None
-    asked = isinstance(channel_axis, (int, np.integer)) and -len(s.sizes) <= channel_axis < len(s.sizes) and channel_axis % len(s.sizes) == many[0]
-    if len(many) == 1 and (s.kinds[many[0]] in ("channel", "alpha") or s.sizes[many[0]] <= MAX_CHANNELS or asked): return many[0]
+    if s.kinds.count("space") < 2:
+        raise ImageError(
+            f"{path}: sizes {list(s.sizes)}, of which {s.kinds.count('space')} lie in space, expected 2 or 3."
+        )
+    if not many:
+        return None
+    asked = (
+        isinstance(channel_axis, (int, np.integer))
+        and -len(s.sizes) <= channel_axis < len(s.sizes)
+        and channel_axis % len(s.sizes) == many[0]
+    )
+    if len(many) == 1 and (s.kinds[many[0]] in ("channel", "alpha") or s.sizes[many[0]] <= MAX_CHANNELS or asked):
+        return many[0]
     one = f", or pass channel_axis={many[0]} to read them as channels" if len(many) == 1 else ""
-    raise ImageError(f"{path}: sizes {list(s.sizes)}, a series of {math.prod(s.sizes[i] for i in many)} images. Take one of them{one}.")
+    raise ImageError(
+        f"{path}: sizes {list(s.sizes)}, a series of {math.prod(s.sizes[i] for i in many)} images. Take one of them{one}."
+    )
 
 # %% ../nbs/07_volumes.ipynb #b28a6d3d
 def _affine_of(s, path):
@@ -259,39 +447,54 @@ def _affine_of(s, path):
     affine, n, apart = np.eye(4), s.steps.shape[1], np.ones(3)
     with np.errstate(all="ignore"):
         affine[:3, :n], affine[:3, 3], apart[:n] = s.steps, s.origin, np.linalg.norm(s.steps, axis=0)
-        if n == 2: affine[:3, 2] = np.cross(*(s.steps / apart[:2]).T)
+        if n == 2:
+            affine[:3, 2] = np.cross(*(s.steps / apart[:2]).T)
         known = np.isfinite(apart) & (apart > 0)
-        if known.all() and np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3] / apart)) > 1e-6: return affine
-    warnings.warn(f"{path}: its directions are singular; position and orientation are lost, the voxel sizes are kept.", stacklevel=5)
+        if known.all() and np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3] / apart)) > 1e-6:
+            return affine
+    warnings.warn(
+        f"{path}: its directions are singular; position and orientation are lost, the voxel sizes are kept.",
+        stacklevel=5,
+    )
     return np.diag([*np.where(known, apart, 1.0) * [-1, -1, 1], 1.0])
 
 # %% ../nbs/07_volumes.ipynb #8562d4e2
 def _oriented(data, affine, axes):
     "`reorient`, which needs nibabel."
-    try: return reorient(data, affine, axes)
-    except ImportError as e: raise ImportError('Volumes need nibabel: pip install -e ".[medical]"') from e
+    try:
+        return reorient(data, affine, axes)
+    except ImportError as e:
+        raise ImportError('Volumes need nibabel: pip install -e ".[medical]"') from e
 
 # %% ../nbs/07_volumes.ipynb #8c144c67
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 
-def read_itk(path,  # .nrrd, .mha; or .nhdr, .mhd with their numbers beside them
-             *,
-             max_pixels: int = MAX_PIXELS,  # refuse larger ones; told from the header
-             channel_axis: int | str | None = None,  # an axis of the file, the first is 0: read it as channels although it may be a series
-             as_labels: bool = False,  # makes no difference: numbers are as they are stored
-             **_) -> Pixels: # [H,W], [D,H,W], or one of them with channels last; of volumes also the affine and the axes of the file
+
+def read_itk(
+    path,  # .nrrd, .mha; or .nhdr, .mhd with their numbers beside them
+    *,
+    max_pixels: int = MAX_PIXELS,  # refuse larger ones; told from the header
+    channel_axis: int
+    | str
+    | None = None,  # an axis of the file, the first is 0: read it as channels although it may be a series
+    as_labels: bool = False,  # makes no difference: numbers are as they are stored
+    **_,
+) -> Pixels:  # [H,W], [D,H,W], or one of them with channels last; of volumes also the affine and the axes of the file
     "Read an NRRD or a MetaImage; volumes are brought to `VOLUME_AXES`. Raises `ImageError` or `ImageTypeError` naming the file."
     path = os.fspath(path)
     with reading(path, "NRRD or MetaImage"):
         s = _read_header(path)
-        if not s.named: return _read_unnamed(s, max_pixels, channel_axis, path)
+        if not s.named:
+            return _read_unnamed(s, max_pixels, channel_axis, path)
         channels = _channels_of(s, channel_axis, path)
         space = [i for i, k in enumerate(s.kinds) if k == "space"]
         last = [] if channels is None else [channels]
         check_size([s.sizes[i] for i in space[::-1] + last], max_pixels, path)
         others = [i for i in range(len(s.sizes)) if i not in space + last]
         data = _values(s).transpose(space + last + others).reshape([s.sizes[i] for i in space + last])
-        return _place(data, s, dict(channel_axis=-1 if last else "none", alpha=bool(last) and s.kinds[channels] == "alpha"), path)
+        return _place(
+            data, s, dict(channel_axis=-1 if last else "none", alpha=bool(last) and s.kinds[channels] == "alpha"), path
+        )
 
 # %% ../nbs/07_volumes.ipynb #1ae3cd2e
 def _read_unnamed(s, max_pixels, channel_axis, path):
@@ -299,90 +502,145 @@ def _read_unnamed(s, max_pixels, channel_axis, path):
     check_size(s.sizes[::-1], max_pixels, path)
     return Pixels(_values(s).T, channel_axis)
 
+
 def _place(data, s, known, path):
     "Pixels of `data`, whose axes are x, y, z and channels. A volume one plane thick becomes a plane."
     n, affine, before = s.kinds.count("space"), None if s.steps is None else _affine_of(s, path), None
-    if n == 3 and affine is not None: data, affine, before = _oriented(data, affine, VOLUME_AXES)
-    else: data = data.transpose(*range(n)[::-1], *range(n, data.ndim))
-    if n == 2 and affine is not None: affine = affine[:, [1, 0, 2, 3]]
+    if n == 3 and affine is not None:
+        data, affine, before = _oriented(data, affine, VOLUME_AXES)
+    else:
+        data = data.transpose(*range(n)[::-1], *range(n, data.ndim))
+    if n == 2 and affine is not None:
+        affine = affine[:, [1, 0, 2, 3]]
     if n == 3 and 1 in data.shape[:3]:
         n, thin = 2, data.shape.index(1)
         data, affine = data.take(0, axis=thin), None if affine is None else plane_affine(affine, thin, 0)
-    if affine is None: return Pixels(data, **known)
-    return Pixels(data, **known, spacing=tuple(np.linalg.norm(affine[:3, :n], axis=0).tolist()), unit="mm", affine=affine + 0.0, file_axes=before)
+    if affine is None:
+        return Pixels(data, **known)
+    return Pixels(
+        data,
+        **known,
+        spacing=tuple(np.linalg.norm(affine[:3, :n], axis=0).tolist()),
+        unit="mm",
+        affine=affine + 0.0,
+        file_axes=before,
+    )
 
 # %% ../nbs/07_volumes.ipynb #8f841fe4
 def _smallest(labels, path):
     "Labels in the smallest type that holds them."
-    if labels.ndim not in (2, 3) or labels.size == 0: raise ImageError(f"{path}: labels {list(labels.shape)}, expected [H,W] or [D,H,W] and not empty.")
-    if labels.dtype.kind not in "biu": raise ImageError(f"{path}: labels of type {labels.dtype}, expected whole numbers.")
+    if labels.ndim not in (2, 3) or labels.size == 0:
+        raise ImageError(f"{path}: labels {list(labels.shape)}, expected [H,W] or [D,H,W] and not empty.")
+    if labels.dtype.kind not in "biu":
+        raise ImageError(f"{path}: labels of type {labels.dtype}, expected whole numbers.")
     low, high = int(labels.min()), int(labels.max())
     for code in ("u1", "u2", "i2", "i4", "i8"):
-        if np.iinfo(code).min <= low and high <= np.iinfo(code).max: return labels.astype("<" + code)
+        if np.iinfo(code).min <= low and high <= np.iinfo(code).max:
+            return labels.astype("<" + code)
     raise ImageError(f"{path}: labels from {low} to {high}, more than 64 bits hold.")
+
 
 def _assumed(ndim, like):
     "The affine of an image without one, with axes x, y, z as ITK takes them to run; None if its distances are not known in mm."
     spacing = tuple(getattr(like, "spacing", ()) or ())[::-1]
     return np.diag([*np.r_[spacing, 1.0][:3] * [-1, -1, 1], 1.0]) if spacing and like.unit == "mm" else None
 
+
 def _to_file(labels, like):
     "Labels with the axes x, y, z of a file, and its affine, or None."
     affine, axes = getattr(like, "affine", None), getattr(like, "file_axes", None)
-    if affine is None: return labels.T, _assumed(labels.ndim, like)
+    if affine is None:
+        return labels.T, _assumed(labels.ndim, like)
     affine = np.array(affine, np.float64)
-    if labels.ndim == 3: return _oriented(labels, affine, tuple(axes))[:2] if axes else (labels.T, affine[:, [2, 1, 0, 3]])
-    if axes: return _oriented(labels[..., None], affine, tuple(axes))[:2]
-    level = affine[2, 2] and not (affine[2, [0, 1, 3]].any() or affine[:2, 2].any())  # it lies as a file of two axes does
+    if labels.ndim == 3:
+        return _oriented(labels, affine, tuple(axes))[:2] if axes else (labels.T, affine[:, [2, 1, 0, 3]])
+    if axes:
+        return _oriented(labels[..., None], affine, tuple(axes))[:2]
+    level = affine[2, 2] and not (
+        affine[2, [0, 1, 3]].any() or affine[:2, 2].any()
+    )  # it lies as a file of two axes does
     return labels.T if level else labels.T[..., None], affine[:, [1, 0, 2, 3]]
 
 # %% ../nbs/07_volumes.ipynb #6a2eed41
-def _words(numbers): return [repr(float(v) + 0.0) for v in numbers]
+def _words(numbers):
+    return [repr(float(v) + 0.0) for v in numbers]
+
 
 def _nrrd_file(data, affine):
     "An NRRD of `data` [x,y] or [x,y,z]."
-    n, kind = data.ndim, {"u1": "uint8", "u2": "uint16", "i2": "int16", "i4": "int32", "i8": "int64"}[data.dtype.str[1:]]
+    n, kind = (
+        data.ndim,
+        {"u1": "uint8", "u2": "uint16", "i2": "int16", "i4": "int32", "i8": "int64"}[data.dtype.str[1:]],
+    )
     vector = lambda v: f"({','.join(_words(v[:n]))})"
     lines = ["NRRD0004", f"type: {kind}", f"dimension: {n}"]
-    if affine is not None: lines += ["space: left-posterior-superior" if n == 3 else "space dimension: 2"]
+    if affine is not None:
+        lines += ["space: left-posterior-superior" if n == 3 else "space dimension: 2"]
     lines += [f"sizes: {' '.join(map(str, data.shape))}"]
-    if affine is not None: lines += [f"space directions: {' '.join(vector(affine[:3, i]) for i in range(n))}"]
+    if affine is not None:
+        lines += [f"space directions: {' '.join(vector(affine[:3, i]) for i in range(n))}"]
     lines += ["kinds:" + " domain" * n, "endian: little", "encoding: gzip"]
-    if affine is not None: lines += [f"space origin: {vector(affine[:3, 3])}"]
+    if affine is not None:
+        lines += [f"space origin: {vector(affine[:3, 3])}"]
     return "\n".join(lines + ["", ""]).encode() + gzip.compress(data.tobytes("F"), 6, mtime=0)
 
 # %% ../nbs/07_volumes.ipynb #3e587a44
 def _meta_file(data, affine):
     "A MetaImage of `data` [x,y] or [x,y,z]."
-    n, kind, packed = data.ndim, {"u1": "UCHAR", "u2": "USHORT", "i2": "SHORT", "i4": "INT", "i8": "LONG_LONG"}[data.dtype.str[1:]], zlib.compress(data.tobytes("F"), 6)
-    lines = ["ObjectType = Image", f"NDims = {n}", "BinaryData = True", "BinaryDataByteOrderMSB = False", "CompressedData = True", f"CompressedDataSize = {len(packed)}"]
+    n, kind, packed = (
+        data.ndim,
+        {"u1": "UCHAR", "u2": "USHORT", "i2": "SHORT", "i4": "INT", "i8": "LONG_LONG"}[data.dtype.str[1:]],
+        zlib.compress(data.tobytes("F"), 6),
+    )
+    lines = [
+        "ObjectType = Image",
+        f"NDims = {n}",
+        "BinaryData = True",
+        "BinaryDataByteOrderMSB = False",
+        "CompressedData = True",
+        f"CompressedDataSize = {len(packed)}",
+    ]
     if affine is not None:
         apart = np.linalg.norm(affine[:n, :n], axis=0)
-        lines += [f"{name} = {' '.join(_words(v))}" for name, v in (("TransformMatrix", (affine[:n, :n] / apart).T.ravel()), ("Offset", affine[:n, 3]), ("ElementSpacing", apart))]
+        lines += [
+            f"{name} = {' '.join(_words(v))}"
+            for name, v in (
+                ("TransformMatrix", (affine[:n, :n] / apart).T.ravel()),
+                ("Offset", affine[:n, 3]),
+                ("ElementSpacing", apart),
+            )
+        ]
     lines += [f"DimSize = {' '.join(map(str, data.shape))}", f"ElementType = MET_{kind}", "ElementDataFile = LOCAL", ""]
     return "\n".join(lines).encode() + packed
 
 # %% ../nbs/07_volumes.ipynb #9b712b92
-def encode_itk(labels: np.ndarray,  # [H,W] or [D,H,W] whole numbers
-               like,  # what they belong to, with `affine`, `file_axes`, `spacing` and `unit`; None: nothing is known
-               path,  # where it will be written: .nrrd or .mha
-              ) -> bytes: # the file
+def encode_itk(
+    labels: np.ndarray,  # [H,W] or [D,H,W] whole numbers
+    like,  # what they belong to, with `affine`, `file_axes`, `spacing` and `unit`; None: nothing is known
+    path,  # where it will be written: .nrrd or .mha
+) -> bytes:  # the file
     "A label map as a compressed NRRD or MetaImage, where `like` lies. Raises `ImageError`."
-    if suffix(path) not in (".nrrd", ".mha"): raise ImageError(f"{path}: labels are written as .nrrd or .mha, which are one file each.")
+    if suffix(path) not in (".nrrd", ".mha"):
+        raise ImageError(f"{path}: labels are written as .nrrd or .mha, which are one file each.")
     data, affine = _to_file(_smallest(np.asarray(labels), path), like)
-    if affine is not None: affine = np.diag([-1, -1, 1, 1]) @ affine
+    if affine is not None:
+        affine = np.diag([-1, -1, 1, 1]) @ affine
     return (_nrrd_file if suffix(path) == ".nrrd" else _meta_file)(data, affine)
 
 # %% ../nbs/07_volumes.ipynb #277a0539
 _METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 _JSON = 2**24  # the most bytes of metadata that are read
 
+
 def _inside(root, *parts):
     "The path of something in the folder, if no link leads out of it."
     path = os.path.join(root, *parts)
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-        raise ImageError(f"{root}: {'/'.join(filter(None, parts))!r} leads out of the folder. Copy what is meant into it.")
+        raise ImageError(
+            f"{root}: {'/'.join(filter(None, parts))!r} leads out of the folder. Copy what is meant into it."
+        )
     return path
+
 
 def _name(root, said):
     "A path that metadata say, if it is a plain one."
@@ -394,38 +652,52 @@ def _name(root, said):
 def _bytes(root, most, *parts):
     "What is in a file of the folder; None if it is not there."
     name = "/".join(filter(None, parts))
-    if not os.path.lexists(os.path.join(root, *parts)): return None
+    if not os.path.lexists(os.path.join(root, *parts)):
+        return None
     path = _inside(root, *parts)
-    if not os.path.isfile(path) or os.path.getsize(path) > most: raise ImageError(f"{root}: {name} is no file, or larger than {most:,} bytes. It is damaged: copy or export it anew.")
+    if not os.path.isfile(path) or os.path.getsize(path) > most:
+        raise ImageError(
+            f"{root}: {name} is no file, or larger than {most:,} bytes. It is damaged: copy or export it anew."
+        )
     return Path(path).read_bytes()
+
 
 def _json(root, *parts):
     "The object in a file of metadata; None if it is not there."
-    if (text := _bytes(root, _JSON, *parts)) is None: return None
+    if (text := _bytes(root, _JSON, *parts)) is None:
+        return None
     found = json.loads(text)
-    if not isinstance(found, dict): raise ImageError(f"{root}: {'/'.join(filter(None, parts))} is no metadata. It is damaged: copy or export it anew.")
+    if not isinstance(found, dict):
+        raise ImageError(
+            f"{root}: {'/'.join(filter(None, parts))} is no metadata. It is damaged: copy or export it anew."
+        )
     return found
 
 # %% ../nbs/07_volumes.ipynb #8c0cc712
 def _node(root, name=""):
-    "What is in a folder, \"array\", \"group\" or \"\", with its metadata and attributes."
-    if (meta := _json(root, name, "zarr.json")) is not None: return meta["node_type"], meta, meta.get("attributes") or {}
-    if (meta := _json(root, name, ".zarray")) is not None: return "array", meta, {}
+    'What is in a folder, "array", "group" or "", with its metadata and attributes.'
+    if (meta := _json(root, name, "zarr.json")) is not None:
+        return meta["node_type"], meta, meta.get("attributes") or {}
+    if (meta := _json(root, name, ".zarray")) is not None:
+        return "array", meta, {}
     attributes = _json(root, name, ".zattrs")
     return "" if attributes is None and _json(root, name, ".zgroup") is None else "group", {}, attributes or {}
 
 # %% ../nbs/07_volumes.ipynb #ff218ccd
-def is_zarr(path,  # a path; it need not exist
-           ) -> bool:
+def is_zarr(
+    path,  # a path; it need not exist
+) -> bool:
     "Whether a folder is a zarr, by the files of metadata in it, whatever its name."
     return os.path.isdir(path) and any(os.path.isfile(os.path.join(path, n)) for n in _METADATA)
 
 # %% ../nbs/07_volumes.ipynb #f85ae13f
 _PACKERS = ("gzip", "zlib", "blosc", "zstd", "lz4")
 
+
 @dataclass
 class _Chain:
     "How chunks are packed."
+
     turns: list[list[int]]  # orders of the axes, one after the other
     order: str = "<"  # of the bytes of a number
     packers: tuple[str, ...] = ()  # of `_PACKERS` at most one; and sums, "crc32c"
@@ -433,34 +705,62 @@ class _Chain:
     inner: "_Chain | None" = None  # and how that is packed
     table: tuple[bool, bool] = (False, False)  # whether the table of a shard has a sum, and whether it comes first
 
+
 def _number_type(said, path):
     "The type of the values."
-    if not isinstance(said, str) or not re.fullmatch(r"[<>|]?(b1|[iu][1248]|f[248]|c8|c16)|bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)", said):
-        raise ImageTypeError(f"{path}: values of type {str(said)[:80]!r}, expected numbers. Objects are never unpickled; save the array as numbers.")
+    if not isinstance(said, str) or not re.fullmatch(
+        r"[<>|]?(b1|[iu][1248]|f[248]|c8|c16)|bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)", said
+    ):
+        raise ImageTypeError(
+            f"{path}: values of type {str(said)[:80]!r}, expected numbers. Objects are never unpickled; save the array as numbers."
+        )
     return np.dtype(said).newbyteorder("=")
 
 # %% ../nbs/07_volumes.ipynb #ea2494da
 def _chain(said, n, path):
     "The chain of codecs of chunks with `n` axes, from their metadata."
-    codecs = [(c, {}) if isinstance(c, str) else (c["name"].removeprefix("numcodecs."), c.get("configuration") or {}) for c in said]
+    codecs = [
+        (c, {}) if isinstance(c, str) else (c["name"].removeprefix("numcodecs."), c.get("configuration") or {})
+        for c in said
+    ]
     names, known = [name for name, _ in codecs], ("transpose", "bytes", "sharding_indexed", "crc32c", *_PACKERS)
-    if any("pickle" in k.lower() for k in names): raise ImageTypeError(f"{path}: packed as Python objects ({', '.join(names)[:200]}), which are never unpickled. Save the array as numbers.")
-    if unknown := [k for k in names if k not in known]: raise ImageError(f"{path}: packed by {unknown[0][:80]!r}, expected one of {', '.join(_PACKERS)}. Save it anew with one of them.")
+    if any("pickle" in k.lower() for k in names):
+        raise ImageTypeError(
+            f"{path}: packed as Python objects ({', '.join(names)[:200]}), which are never unpickled. Save the array as numbers."
+        )
+    if unknown := [k for k in names if k not in known]:
+        raise ImageError(
+            f"{path}: packed by {unknown[0][:80]!r}, expected one of {', '.join(_PACKERS)}. Save it anew with one of them."
+        )
     at = next((i for i, k in enumerate(names) if k != "transpose"), len(names) - 1)
     turns = [{"C": list(range(n)), "F": list(range(n))[::-1]}.get(str(c["order"]), c["order"]) for _, c in codecs[:at]]
-    packers, how = tuple(names[at + 1:]), codecs[at][1]
-    plain = names[at] == "bytes" and not set(packers) - {"crc32c", *_PACKERS} and len(set(packers) - {"crc32c"}) == sum(p != "crc32c" for p in packers) < 2
+    packers, how = tuple(names[at + 1 :]), codecs[at][1]
+    plain = (
+        names[at] == "bytes"
+        and not set(packers) - {"crc32c", *_PACKERS}
+        and len(set(packers) - {"crc32c"}) == sum(p != "crc32c" for p in packers) < 2
+    )
     if not plain and (names[at] != "sharding_indexed" or packers) or any(sorted(t) != list(range(n)) for t in turns):
-        raise ImageError(f"{path}: a chain of codecs that is not read ({', '.join(names)[:200]}). Save it anew with one of {', '.join(_PACKERS)}.")
-    if plain: return _Chain(turns, ">" if how.get("endian") == "big" else "<", packers)
+        raise ImageError(
+            f"{path}: a chain of codecs that is not read ({', '.join(names)[:200]}). Save it anew with one of {', '.join(_PACKERS)}."
+        )
+    if plain:
+        return _Chain(turns, ">" if how.get("endian") == "big" else "<", packers)
     table = _chain(how["index_codecs"], 1, path)
-    if table.order != "<" or set(table.packers) - {"crc32c"}: raise ImageError(f"{path}: a shard whose table is packed. Save it anew with a plain one.")
-    return _Chain(turns, chunks=tuple(how["chunk_shape"]), inner=_chain(how["codecs"], n, path), table=(bool(table.packers), how.get("index_location") == "start"))
+    if table.order != "<" or set(table.packers) - {"crc32c"}:
+        raise ImageError(f"{path}: a shard whose table is packed. Save it anew with a plain one.")
+    return _Chain(
+        turns,
+        chunks=tuple(how["chunk_shape"]),
+        inner=_chain(how["codecs"], n, path),
+        table=(bool(table.packers), how.get("index_location") == "start"),
+    )
 
 # %% ../nbs/07_volumes.ipynb #191a36d7
 @dataclass
 class _Chunked:
     "What the metadata of a zarr array say."
+
     root: str  # the folder that was given
     name: str  # of the array in it
     shape: tuple[int, ...]
@@ -470,66 +770,120 @@ class _Chunked:
     chain: _Chain
     key: tuple[str, str]  # what the name of a chunk begins with, and what separates its numbers
 
+
 def _fill(value, dtype):
     "The fill value, which JSON may have to spell."
-    if isinstance(value, str) and value.startswith("0x"): return np.array(int(value, 16), f"u{dtype.itemsize}").view(dtype)[()]
-    if isinstance(value, str): value = float(value.replace("Infinity", "inf"))
+    if isinstance(value, str) and value.startswith("0x"):
+        return np.array(int(value, 16), f"u{dtype.itemsize}").view(dtype)[()]
+    if isinstance(value, str):
+        value = float(value.replace("Infinity", "inf"))
     return np.array(complex(*value) if isinstance(value, list) else 0 if value is None else value).astype(dtype)[()]
 
 # %% ../nbs/07_volumes.ipynb #46699a8e
 def _array_of(root, name, meta):
     "An array of zarr 2 or 3."
-    shape, (said, chunks, key, codecs) = meta["shape"], (_words3 if meta.get("zarr_format") == 3 else _words2)(root, meta)
-    if not all(type(n) is int and 0 <= n < 2**48 for n in [*shape, *chunks]) or len(shape) != len(chunks) or 0 in chunks or key[1] not in (".", "/"):
-        raise ImageError(f"{root}: {name or 'it'} has the shape {str(shape)[:80]} and chunks {str(chunks)[:80]}. It is damaged: copy or export it anew.")
+    shape, (said, chunks, key, codecs) = (
+        meta["shape"],
+        (_words3 if meta.get("zarr_format") == 3 else _words2)(root, meta),
+    )
+    if (
+        not all(type(n) is int and 0 <= n < 2**48 for n in [*shape, *chunks])
+        or len(shape) != len(chunks)
+        or 0 in chunks
+        or key[1] not in (".", "/")
+    ):
+        raise ImageError(
+            f"{root}: {name or 'it'} has the shape {str(shape)[:80]} and chunks {str(chunks)[:80]}. It is damaged: copy or export it anew."
+        )
     dtype = _number_type(said, root)
-    return _Chunked(root, name, tuple(shape), tuple(chunks), dtype, _fill(meta.get("fill_value"), dtype), _chain(codecs, len(shape), root), key)
+    return _Chunked(
+        root,
+        name,
+        tuple(shape),
+        tuple(chunks),
+        dtype,
+        _fill(meta.get("fill_value"), dtype),
+        _chain(codecs, len(shape), root),
+        key,
+    )
+
 
 def _words3(root, meta):
     "Type, chunks, key and codecs in the words of zarr 3."
     grid, keys = meta["chunk_grid"], meta["chunk_key_encoding"]
-    if meta.get("storage_transformers") or grid["name"] != "regular": raise ImageError(f"{root}: chunks of a kind that is not read. Save it anew with a regular grid.")
+    if meta.get("storage_transformers") or grid["name"] != "regular":
+        raise ImageError(f"{root}: chunks of a kind that is not read. Save it anew with a regular grid.")
     start, between = {"default": ("c", "/"), "v2": ("", ".")}[keys["name"]]
-    return meta["data_type"], grid["configuration"]["chunk_shape"], (start, (keys.get("configuration") or {}).get("separator", between)), meta["codecs"]
+    return (
+        meta["data_type"],
+        grid["configuration"]["chunk_shape"],
+        (start, (keys.get("configuration") or {}).get("separator", between)),
+        meta["codecs"],
+    )
+
 
 def _words2(root, meta):
     "The same from the words of zarr 2."
     packers = ([meta["compressor"]] if meta.get("compressor") else []) + (meta.get("filters") or [])
-    codecs = [dict(name="transpose", configuration=dict(order="F"))] * (meta.get("order") == "F") + [dict(name="bytes", configuration=dict(endian="big" if str(meta["dtype"])[:1] == ">" else "little"))]
-    return meta["dtype"], meta["chunks"], ("", meta.get("dimension_separator", ".")), codecs + [{"name": p["id"]} for p in packers]
+    codecs = [dict(name="transpose", configuration=dict(order="F"))] * (meta.get("order") == "F") + [
+        dict(name="bytes", configuration=dict(endian="big" if str(meta["dtype"])[:1] == ">" else "little"))
+    ]
+    return (
+        meta["dtype"],
+        meta["chunks"],
+        ("", meta.get("dimension_separator", ".")),
+        codecs + [{"name": p["id"]} for p in packers],
+    )
 
 # %% ../nbs/07_volumes.ipynb #47b80bcf
 def _zstd_size(raw):
     "The unpacked size that a zstd frame says, or None; and the most that its blocks can unpack to."
     single, kind, most, last = raw[4] >> 5 & 1, raw[4] >> 6, 0, False
     at, wide = 6 - single + (0, 1, 2, 4)[raw[4] & 3], 2**kind if kind or single else 0
-    size = int.from_bytes(raw[at:at + wide], "little") + 256 * (kind == 1) if wide else None
+    size = int.from_bytes(raw[at : at + wide], "little") + 256 * (kind == 1) if wide else None
     at += wide
     while not last:
-        if at + 3 > len(raw): raise EOFError(f"a chunk of {len(raw)} bytes that should have more")
-        head = int.from_bytes(raw[at:at + 3], "little")
-        last, kind = head & 1, head >> 1 & 3  # as it is, one byte many times, or compressed: then a block is of 128 KiB or fewer
+        if at + 3 > len(raw):
+            raise EOFError(f"a chunk of {len(raw)} bytes that should have more")
+        head = int.from_bytes(raw[at : at + 3], "little")
+        last, kind = (
+            head & 1,
+            head >> 1 & 3,
+        )  # as it is, one byte many times, or compressed: then a block is of 128 KiB or fewer
         at, most = at + 3 + (1 if kind == 1 else head >> 3), most + (head >> 3 if kind < 2 else 2**17)
-    if at + 4 * (raw[4] >> 2 & 1) != len(raw): raise EOFError(f"a chunk of {len(raw)} bytes that should have more, or fewer")
+    if at + 4 * (raw[4] >> 2 & 1) != len(raw):
+        raise EOFError(f"a chunk of {len(raw)} bytes that should have more, or fewer")
     return size, most
 
 # %% ../nbs/07_volumes.ipynb #fdaf6d52
 def _unpack(raw, name, n):
     "What is packed in a chunk: `n` bytes, or it is damaged."
-    if name in ("gzip", "zlib"): return bytes(_inflate(io.BytesIO(raw), n))
-    try: import numcodecs
-    except ImportError as e: raise ImportError(f'Chunks packed by {name} need zarr: pip install -e ".[medical]"') from e
-    if len(raw) < 9 or name == "blosc" and (len(raw) < 16 or int.from_bytes(raw[12:16], "little") != len(raw)): raise EOFError(f"a chunk of {len(raw)} bytes that should have more, or fewer")
-    size, most = _zstd_size(raw) if name == "zstd" else (int.from_bytes(raw[4:8] if name == "blosc" else raw[:4], "little"), 0)
-    if size is None and most > 4 * n + 2**24: size = most
-    if size not in (None, n): raise ValueError(f"a chunk that unpacks to {size} bytes, not {n}")
+    if name in ("gzip", "zlib"):
+        return bytes(_inflate(io.BytesIO(raw), n))
+    try:
+        import numcodecs
+    except ImportError as e:
+        raise ImportError(f'Chunks packed by {name} need zarr: pip install -e ".[medical]"') from e
+    if len(raw) < 9 or name == "blosc" and (len(raw) < 16 or int.from_bytes(raw[12:16], "little") != len(raw)):
+        raise EOFError(f"a chunk of {len(raw)} bytes that should have more, or fewer")
+    size, most = (
+        _zstd_size(raw) if name == "zstd" else (int.from_bytes(raw[4:8] if name == "blosc" else raw[:4], "little"), 0)
+    )
+    if size is None and most > 4 * n + 2**24:
+        size = most
+    if size not in (None, n):
+        raise ValueError(f"a chunk that unpacks to {size} bytes, not {n}")
     return bytes(numcodecs.get_codec({"id": name}).decode(raw))
+
 
 def _without_sum(raw):
     "Bytes without the checksum at their end, which has to be right."
-    try: from google_crc32c import value
-    except ImportError as e: raise ImportError('Chunks with a checksum need zarr: pip install -e ".[medical]"') from e
-    if len(raw) < 4 or value(bytes(raw[:-4])).to_bytes(4, "little") != raw[-4:]: raise ValueError("a chunk with a wrong checksum")
+    try:
+        from google_crc32c import value
+    except ImportError as e:
+        raise ImportError('Chunks with a checksum need zarr: pip install -e ".[medical]"') from e
+    if len(raw) < 4 or value(bytes(raw[:-4])).to_bytes(4, "little") != raw[-4:]:
+        raise ValueError("a chunk with a wrong checksum")
     return raw[:-4]
 
 # %% ../nbs/07_volumes.ipynb #3dd9ef9a
@@ -537,11 +891,22 @@ def _decoded(raw, chain, shape, dtype, fill):
     "One chunk as an array."
     n = math.prod(shape) * dtype.itemsize
     for k in range(len(chain.packers))[::-1]:
-        raw = _without_sum(raw) if chain.packers[k] == "crc32c" else _unpack(raw, chain.packers[k], n + 4 * chain.packers[:k].count("crc32c"))
-    for turn in chain.turns: shape = tuple(shape[i] for i in turn)
-    if not chain.inner and len(raw) != n: raise EOFError(f"a chunk of {len(raw)} bytes, not {n}")
-    out = _from_shard(raw, chain, np.full(shape, fill, dtype)) if chain.inner else np.frombuffer(raw, dtype.newbyteorder(chain.order)).reshape(shape)
-    for turn in chain.turns[::-1]: out = out.transpose(np.argsort(turn))
+        raw = (
+            _without_sum(raw)
+            if chain.packers[k] == "crc32c"
+            else _unpack(raw, chain.packers[k], n + 4 * chain.packers[:k].count("crc32c"))
+        )
+    for turn in chain.turns:
+        shape = tuple(shape[i] for i in turn)
+    if not chain.inner and len(raw) != n:
+        raise EOFError(f"a chunk of {len(raw)} bytes, not {n}")
+    out = (
+        _from_shard(raw, chain, np.full(shape, fill, dtype))
+        if chain.inner
+        else np.frombuffer(raw, dtype.newbyteorder(chain.order)).reshape(shape)
+    )
+    for turn in chain.turns[::-1]:
+        out = out.transpose(np.argsort(turn))
     return out
 
 # %% ../nbs/07_volumes.ipynb #ce4ea81c
@@ -549,10 +914,12 @@ def _put(out, chunks, chain, fetch):
     "Decode chunks and put them where they belong, into what is full of the fill value; `fetch` gives the bytes of one, or None."
     fill = out.flat[0]
     for index in np.ndindex(*(-(-n // c) for n, c in zip(out.shape, chunks))):
-        if (raw := fetch(index)) is None: continue
+        if (raw := fetch(index)) is None:
+            continue
         block = out[tuple(slice(i * c, (i + 1) * c) for i, c in zip(index, chunks))]
         block[...] = _decoded(raw, chain, chunks, out.dtype, fill)[tuple(slice(n) for n in block.shape)]
     return out
+
 
 def _from_shard(raw, chain, out):
     "The chunks in one file; a table at its end, or its beginning, says where each is."
@@ -560,27 +927,43 @@ def _from_shard(raw, chain, out):
     size = 16 * math.prod(grid) + 4 * with_sum
     table = raw[:size] if first else raw[-size:]
     table = np.frombuffer(_without_sum(table) if with_sum else table, "<u8").reshape(*grid, 2)
+
     def fetch(index):
         start, n = (int(v) for v in table[index])
-        if start == n == 2**64 - 1: return None
-        if start + n > len(raw): raise EOFError(f"a shard of {len(raw)} bytes that says {start + n}")
-        return raw[start:start + n]
+        if start == n == 2**64 - 1:
+            return None
+        if start + n > len(raw):
+            raise EOFError(f"a shard of {len(raw)} bytes that says {start + n}")
+        return raw[start : start + n]
+
     return _put(out, chain.chunks, chain.inner, fetch)
 
 # %% ../nbs/07_volumes.ipynb #0ef0f60d
 _CHUNKS = 2**20  # more chunks than this are not read
 
+
 def _check_chunks(a, max_pixels):
     "Refuse chunks that are more or larger than an image can need."
-    if math.prod(a.chunks) > max(MAX_CHANNELS * max_pixels, 2**24): raise ImageError(f"{a.root}: chunks {list(a.chunks)}, more than the cap of {max_pixels:,} pixels. Save it with smaller ones.")
+    if math.prod(a.chunks) > max(MAX_CHANNELS * max_pixels, 2**24):
+        raise ImageError(
+            f"{a.root}: chunks {list(a.chunks)}, more than the cap of {max_pixels:,} pixels. Save it with smaller ones."
+        )
     count, outer, chain, depth = math.prod(-(-n // c) for n, c in zip(a.shape, a.chunks)), a.chunks, a.chain, 0
     while chain.inner:
-        if (depth := depth + 1) > 3: raise ImageError(f"{a.root}: shards in shards in shards in shards. Save it anew with chunks alone.")
-        for turn in chain.turns: outer = tuple(outer[i] for i in turn)
-        if len(outer) != len(chain.chunks) or any(type(c) is not int or c < 1 or n % c for n, c in zip(outer, chain.chunks)):
-            raise ImageError(f"{a.root}: shards {list(outer)} of chunks {str(chain.chunks)[:80]}. It is damaged: copy or export it anew.")
+        if (depth := depth + 1) > 3:
+            raise ImageError(f"{a.root}: shards in shards in shards in shards. Save it anew with chunks alone.")
+        for turn in chain.turns:
+            outer = tuple(outer[i] for i in turn)
+        if len(outer) != len(chain.chunks) or any(
+            type(c) is not int or c < 1 or n % c for n, c in zip(outer, chain.chunks)
+        ):
+            raise ImageError(
+                f"{a.root}: shards {list(outer)} of chunks {str(chain.chunks)[:80]}. It is damaged: copy or export it anew."
+            )
         count, outer, chain = count * math.prod(n // c for n, c in zip(outer, chain.chunks)), chain.chunks, chain.inner
-    if count > _CHUNKS: raise ImageError(f"{a.root}: {count:,} chunks, more than {_CHUNKS:,}. Save it with larger ones.")
+    if count > _CHUNKS:
+        raise ImageError(f"{a.root}: {count:,} chunks, more than {_CHUNKS:,}. Save it with larger ones.")
+
 
 def _read_chunks(a, max_pixels):
     "All values of an array."
@@ -592,22 +975,38 @@ def _read_chunks(a, max_pixels):
 # %% ../nbs/07_volumes.ipynb #50046ccc
 _AXES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 
+
 def _pyramid(root, attributes):
     "The pyramid among the attributes of a group."
     ome = attributes.get("ome") or attributes
     found = ome.get("multiscales") if isinstance(ome, dict) else None
-    if found and len(found) > 1: warnings.warn(f"{root}: {len(found)} pyramids, the first is read.", stacklevel=5)
-    if found: return found[0]
+    if found and len(found) > 1:
+        warnings.warn(f"{root}: {len(found)} pyramids, the first is read.", stacklevel=5)
+    if found:
+        return found[0]
     names = sorted(n for n in os.listdir(root) if is_zarr(os.path.join(root, n)))
-    raise ImageError(f"{root}: a group without multiscales, not an image. It holds {', '.join(names[:20]) or 'nothing'}."
-                     + (f" Give one of them, as in {os.path.join(root, names[0])}." if names else ""))
+    raise ImageError(
+        f"{root}: a group without multiscales, not an image. It holds {', '.join(names[:20]) or 'nothing'}."
+        + (f" Give one of them, as in {os.path.join(root, names[0])}." if names else "")
+    )
+
 
 def _axes_of(pyramid, ndim, root):
     "Name, type and mm per unit (None if not known) of each axis."
     said = pyramid.get("axes") or list("tczyx")
     axes = [{"name": a} if isinstance(a, str) else a for a in said]
-    axes = [(str(a.get("name")).lower(), a.get("type") or _AXES.get(str(a.get("name")).lower(), "?"), _MM.get(str(a.get("unit")).lower())) for a in axes]
-    if len(axes) != ndim: raise ImageError(f"{root}: {len(axes)} axes are named and {ndim} are there. It is damaged: copy or export it anew.")
+    axes = [
+        (
+            str(a.get("name")).lower(),
+            a.get("type") or _AXES.get(str(a.get("name")).lower(), "?"),
+            _MM.get(str(a.get("unit")).lower()),
+        )
+        for a in axes
+    ]
+    if len(axes) != ndim:
+        raise ImageError(
+            f"{root}: {len(axes)} axes are named and {ndim} are there. It is damaged: copy or export it anew."
+        )
     return axes
 
 # %% ../nbs/07_volumes.ipynb #174283da
@@ -615,10 +1014,13 @@ def _scale_of(pyramid, level, ndim, root):
     "The distance of pixels along each axis of a level, in the unit of the axis."
     scale = np.ones(ndim)
     for t in [*(level.get("coordinateTransformations") or []), *(pyramid.get("coordinateTransformations") or [])]:
-        if t["type"] != "scale": continue
+        if t["type"] != "scale":
+            continue
         step = np.array(t["scale"], np.float64)
         if step.shape != (ndim,) or not (np.isfinite(step) & (step > 0)).all():
-            raise ImageError(f"{root}: the scale {str(t['scale'])[:80]} of a level, expected {ndim} positive numbers. It is damaged: copy or export it anew.")
+            raise ImageError(
+                f"{root}: the scale {str(t['scale'])[:80]} of a level, expected {ndim} positive numbers. It is damaged: copy or export it anew."
+            )
         scale = scale * step
     return scale
 
@@ -629,11 +1031,23 @@ def _choose_level(root, pyramid, max_pixels):
     levels.sort(key=lambda level: -math.prod(level[1].shape))  # they should be so already
     axes, too_large = _axes_of(pyramid, len(levels[0][1].shape), root), None
     for d, a in levels:
-        if len(a.shape) != len(axes): raise ImageError(f"{root}: levels of different axes. It is damaged: copy or export it anew.")
+        if len(a.shape) != len(axes):
+            raise ImageError(f"{root}: levels of different axes. It is damaged: copy or export it anew.")
         channels = math.prod(n for n, x in zip(a.shape, axes) if x[1] == "channel")
-        try: check_size([n for n, x in zip(a.shape, axes) if x[1] != "channel"] + [channels] * (channels > MAX_CHANNELS), max_pixels, root)
-        except ImageError as e: too_large = too_large or e; continue
-        if too_large: warnings.warn(f"{root}: level {a.name} is read, {' × '.join(map(str, a.shape))}, one of {len(levels)}. {str(too_large).removeprefix(f'{root}: ')}", stacklevel=5)
+        try:
+            check_size(
+                [n for n, x in zip(a.shape, axes) if x[1] != "channel"] + [channels] * (channels > MAX_CHANNELS),
+                max_pixels,
+                root,
+            )
+        except ImageError as e:
+            too_large = too_large or e
+            continue
+        if too_large:
+            warnings.warn(
+                f"{root}: level {a.name} is read, {' × '.join(map(str, a.shape))}, one of {len(levels)}. {str(too_large).removeprefix(f'{root}: ')}",
+                stacklevel=5,
+            )
         return d, a, axes
     raise too_large
 
@@ -642,39 +1056,63 @@ def _sort_axes(axes, shape, root):
     "The axes of channels (at most one), those in space as z, y, x, and the others, which have length one."
     space = sorted((i for i, x in enumerate(axes) if x[1] == "space"), key=lambda i: ("zyx".find(axes[i][0]), i))
     channel = [i for i, x in enumerate(axes) if x[1] == "channel"]
-    if len(space) == 3 and shape[space[0]] == 1: del space[0]
+    if len(space) == 3 and shape[space[0]] == 1:
+        del space[0]
     if len(space) not in (2, 3) or len(channel) > 1:
-        raise ImageError(f"{root}: axes {', '.join(x[0] for x in axes)}, {len(space)} of them in space and {len(channel)} of channels, expected 2 or 3 and at most 1.")
+        raise ImageError(
+            f"{root}: axes {', '.join(x[0] for x in axes)}, {len(space)} of them in space and {len(channel)} of channels, expected 2 or 3 and at most 1."
+        )
     others = [i for i in range(len(axes)) if i not in space + channel]
     for i in others:
-        if shape[i] != 1: raise ImageError(f"{root}: {shape[i]} points along the axis {axes[i][0]!r}, expected one. Save one of them by itself.")
+        if shape[i] != 1:
+            raise ImageError(
+                f"{root}: {shape[i]} points along the axis {axes[i][0]!r}, expected one. Save one of them by itself."
+            )
     return channel, space, others
+
 
 def _read_pyramid(root, pyramid, max_pixels):
     "One level of a pyramid."
     level, a, axes = _choose_level(root, pyramid, max_pixels)
     channel, space, others = _sort_axes(axes, a.shape, root)
     scale, units = _scale_of(pyramid, level, len(axes), root), [axes[i][2] for i in space]
-    data = _read_chunks(a, max_pixels).transpose(channel + space + others).reshape([a.shape[i] for i in channel + space])
+    data = (
+        _read_chunks(a, max_pixels).transpose(channel + space + others).reshape([a.shape[i] for i in channel + space])
+    )
     known = None not in units
-    return Pixels(data, 0 if channel else "none", alpha=False, unit="mm" if known else "px", spacing=tuple(float(scale[i] * (u if known else 1)) for i, u in zip(space, units)))
+    return Pixels(
+        data,
+        0 if channel else "none",
+        alpha=False,
+        unit="mm" if known else "px",
+        spacing=tuple(float(scale[i] * (u if known else 1)) for i, u in zip(space, units)),
+    )
 
 # %% ../nbs/07_volumes.ipynb #6a1f9de2
-def read_zarr(path,  # a folder that is an OME-Zarr (0.4, 0.5), or a zarr array
-              *,
-              max_pixels: int = MAX_PIXELS,  # of a pyramid the finest level that is not larger is read
-              channel_axis: int | str | None = None,  # of an array without a pyramid, which does not tell
-              as_labels: bool = False,  # makes no difference: numbers are as they are stored
-              **_) -> Pixels: # [H,W] or [D,H,W], with channels first
+def read_zarr(
+    path,  # a folder that is an OME-Zarr (0.4, 0.5), or a zarr array
+    *,
+    max_pixels: int = MAX_PIXELS,  # of a pyramid the finest level that is not larger is read
+    channel_axis: int | str | None = None,  # of an array without a pyramid, which does not tell
+    as_labels: bool = False,  # makes no difference: numbers are as they are stored
+    **_,
+) -> Pixels:  # [H,W] or [D,H,W], with channels first
     "Read one level of an OME-Zarr, or a plain array of which nothing is known. Raises `ImageError` or `ImageTypeError` naming the folder."
     root = os.fspath(Path(path))
     with reading(root, "a zarr"):
-        if not os.path.exists(root): raise FileNotFoundError(f"{root}: no such folder.")
-        if not os.path.isdir(root): raise ImageError(f"{root}: no folder, and a zarr is one. Unpack it.")
+        if not os.path.exists(root):
+            raise FileNotFoundError(f"{root}: no such folder.")
+        if not os.path.isdir(root):
+            raise ImageError(f"{root}: no folder, and a zarr is one. Unpack it.")
         kind, meta, attributes = _node(root)
-        if kind == "group": return _read_pyramid(root, _pyramid(root, attributes), max_pixels)
-        if kind != "array": raise ImageError(f"{root}: no zarr, there is none of {', '.join(_METADATA)} in the folder. Give the folder that has one.")
+        if kind == "group":
+            return _read_pyramid(root, _pyramid(root, attributes), max_pixels)
+        if kind != "array":
+            raise ImageError(
+                f"{root}: no zarr, there is none of {', '.join(_METADATA)} in the folder. Give the folder that has one."
+            )
         a = _array_of(root, "", meta)
-        if len(a.shape) < 2: raise ImageError(f"{root}: shape {list(a.shape)}, expected at least 2 axes.")
+        if len(a.shape) < 2:
+            raise ImageError(f"{root}: shape {list(a.shape)}, expected at least 2 axes.")
         check_size(a.shape, max_pixels, root)
         return Pixels(_read_chunks(a, max_pixels), channel_axis)

@@ -2,9 +2,12 @@
 title: API
 description: Every exported name, by module
 ---"""
+
 import sys
 from nbdev.config import get_config
-sys.path.append(str(get_config().config_path/"scripts"))
+
+sys.path.append(str(get_config().config_path / "scripts"))
 import pages
-pages.write_modules(get_config().config_path/"_proc")
+
+pages.write_modules(get_config().config_path / "_proc")
 print(pages.api_index())

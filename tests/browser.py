@@ -5,6 +5,7 @@
 Chromium is looked for at /usr/bin/chromium; CUTS_CHROMIUM names another. Without it, or without playwright, the tests are skipped.
 Nothing waits a fixed time: everything waits for what it needs, for two minutes at most, because the machine may be busy.
 """
+
 import ast, json, os, signal, socket, subprocess, sys, time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import pytest
 
 root = Path(__file__).resolve().parents[1]
-SECONDS = 120 # of patience
+SECONDS = 120  # of patience
 HOST = "127.0.0.1"
 
 
@@ -22,8 +23,10 @@ HOST = "127.0.0.1"
 def chromium() -> str:
     "Where Chromium is; skips the test where there is none."
     path = os.environ.get("CUTS_CHROMIUM", "/usr/bin/chromium")
-    if not os.access(path, os.X_OK): pytest.skip(f"no Chromium at {path}: install it, or name another by CUTS_CHROMIUM")
+    if not os.access(path, os.X_OK):
+        pytest.skip(f"no Chromium at {path}: install it, or name another by CUTS_CHROMIUM")
     return path
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -33,16 +36,34 @@ def browser():
     api, path = pytest.importorskip("playwright.sync_api", reason="playwright is not installed"), chromium()
     rules = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}"
     with api.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-background-timer-throttling", rules])
+        browser = p.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--disable-background-timer-throttling",
+                rules,
+            ],
+        )
         yield browser
         browser.close()
 
-@pytest.fixture
-def scheme(): return "light" # or "dark": @pytest.mark.parametrize("scheme", ["light", "dark"])
 
 @pytest.fixture
-def viewport(): return dict(width=1200, height=900)
+def scheme():
+    return "light"  # or "dark": @pytest.mark.parametrize("scheme", ["light", "dark"])
+
+
+@pytest.fixture
+def viewport():
+    return dict(width=1200, height=900)
+
 
 @pytest.fixture
 def page(browser, scheme, viewport):
@@ -53,9 +74,12 @@ def page(browser, scheme, viewport):
     page.faults = faults
     local = (f"http://{HOST}:", f"ws://{HOST}:", "data:", "blob:", "file:", "about:")
     abroad = lambda r: None if r.url.startswith(local) else faults.append(f"asked another host: {r.url}")
-    page.on("request", abroad); page.on("websocket", abroad)
+    page.on("request", abroad)
+    page.on("websocket", abroad)
     page.on("pageerror", lambda e: faults.append(f"script: {e}"))
-    page.on("console", lambda m: faults.append(f"console: {m.text} ({m.location['url']})") if m.type == "error" else None)
+    page.on(
+        "console", lambda m: faults.append(f"console: {m.text} ({m.location['url']})") if m.type == "error" else None
+    )
     yield page
     context.close()
     assert not faults, "\n".join(faults)
@@ -66,49 +90,87 @@ def wait_for(what, why, process=None, seconds=SECONDS):
     "The first true answer of a function; `why` is a function, too, of words for when it never comes."
     end = time.monotonic() + seconds
     while not (answer := what()):
-        if process is not None and process.poll() is not None: pytest.fail(f"ended with status {process.returncode}: {why()}", pytrace=False)
-        if time.monotonic() > end: pytest.fail(f"nothing for {seconds} s: {why()}", pytrace=False)
-        time.sleep(.05)
+        if process is not None and process.poll() is not None:
+            pytest.fail(f"ended with status {process.returncode}: {why()}", pytrace=False)
+        if time.monotonic() > end:
+            pytest.fail(f"nothing for {seconds} s: {why()}", pytrace=False)
+        time.sleep(0.05)
     return answer
 
-class _Stay(HTTPRedirectHandler):
-    def redirect_request(self, *args, **kwargs): return None
 
-def ask(url: str, method: str = "GET") -> tuple[int, str]: # status and text; 0 where nobody answers
+class _Stay(HTTPRedirectHandler):
+    def redirect_request(self, *args, **kwargs):
+        return None
+
+
+def ask(url: str, method: str = "GET") -> tuple[int, str]:  # status and text; 0 where nobody answers
     "One request, without following where it leads."
     try:
-        with build_opener(_Stay).open(Request(url, method=method), timeout=SECONDS) as answer: return answer.status, answer.read().decode(errors="replace")
-    except HTTPError as e: return e.code, ""
-    except (URLError, ConnectionError): return 0, ""
+        with build_opener(_Stay).open(Request(url, method=method), timeout=SECONDS) as answer:
+            return answer.status, answer.read().decode(errors="replace")
+    except HTTPError as e:
+        return e.code, ""
+    except (URLError, ConnectionError):
+        return 0, ""
 
-def own_jupyter(folder: Path) -> dict: # environment
+
+def own_jupyter(folder: Path) -> dict:  # environment
     "An environment in which Jupyter and its kernels know no settings of the user, and no folder but this one."
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "IPYTHON")) and k not in ("MPLBACKEND", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER")}
-    env |= {f"JUPYTER_{name.upper()}_DIR": str(folder/name) for name in ("config", "data", "runtime")}
-    env |= dict(IPYTHONDIR=str(folder/"ipython"), JUPYTERLAB_SETTINGS_DIR=str(folder/"settings"), JUPYTERLAB_WORKSPACES_DIR=str(folder/"workspaces"), TMPDIR=str(folder/"tmp"))
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("JUPYTER", "IPYTHON")) and k not in ("MPLBACKEND", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    }
+    env |= {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data", "runtime")}
+    env |= dict(
+        IPYTHONDIR=str(folder / "ipython"),
+        JUPYTERLAB_SETTINGS_DIR=str(folder / "settings"),
+        JUPYTERLAB_WORKSPACES_DIR=str(folder / "workspaces"),
+        TMPDIR=str(folder / "tmp"),
+    )
     for path in env.values():
-        if path.startswith(str(folder)): Path(path).mkdir(parents=True, exist_ok=True)
-    return env | dict(PYTHONPATH=os.pathsep.join([str(root), *filter(None, [env.get("PYTHONPATH")])]), PYTHONUNBUFFERED="1", TQDM_DISABLE="1")
+        if path.startswith(str(folder)):
+            Path(path).mkdir(parents=True, exist_ok=True)
+    return env | dict(
+        PYTHONPATH=os.pathsep.join([str(root), *filter(None, [env.get("PYTHONPATH")])]),
+        PYTHONUNBUFFERED="1",
+        TQDM_DISABLE="1",
+    )
 
-def family(process) -> list: # of psutil
+
+def family(process) -> list:  # of psutil
     "A process, its children, and theirs."
     import psutil
-    try: return [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    except psutil.NoSuchProcess: return []
+
+    try:
+        return [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
 
 def left_of(them: list, seconds=SECONDS) -> list[str]:
     "Who of a family does not end."
     import psutil
-    return [" ".join(p.cmdline()) for p in psutil.wait_procs(them, timeout=seconds)[1] if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+    return [
+        " ".join(p.cmdline())
+        for p in psutil.wait_procs(them, timeout=seconds)[1]
+        if p.is_running() and p.status() != psutil.STATUS_ZOMBIE
+    ]
+
 
 def end(process, how=signal.SIGTERM):
     "End a process and all that it started, by force if need be."
     import psutil
+
     them = family(process)
-    if process.poll() is None: process.send_signal(how)
+    if process.poll() is None:
+        process.send_signal(how)
     for p in psutil.wait_procs(them, timeout=30)[1]:
-        try: p.kill()
-        except psutil.NoSuchProcess: pass
+        try:
+            p.kill()
+        except psutil.NoSuchProcess:
+            pass
     process.wait(SECONDS)
 
 
@@ -126,14 +188,17 @@ _VALUE = """async code => {
   return it.status == "ok" ? it.data["text/plain"] : "error: " + it.ename + ": " + it.evalue;
 }"""
 
+
 @dataclass
 class Notebook:
     "A notebook that is open in JupyterLab."
+
     page: object
 
     def run(self) -> "Notebook":
         "Run all cells; fails with the traceback of the first that does."
-        if errors := self.page.evaluate(_RUN): pytest.fail(errors[0], pytrace=False)
+        if errors := self.page.evaluate(_RUN):
+            pytest.fail(errors[0], pytrace=False)
         return self
 
     def value(self, code: str):
@@ -146,9 +211,11 @@ class Notebook:
         "Until the kernel has this value."
         wait_for(lambda: self.value(code) == value, lambda: f"{code} is {self.value(code)!r}, expected {value!r}")
 
+
 @dataclass
 class Lab:
     "JupyterLab on a port of its own."
+
     url: str
     token: str
     folder: Path
@@ -158,48 +225,92 @@ class Lab:
         "A new notebook of these cells, open and with its kernel."
         self.count += 1
         name = f"notebook{self.count}.ipynb"
-        made = [dict(cell_type="code", id=f"cell{i}", metadata={}, source=c, outputs=[], execution_count=None) for i, c in enumerate(cells)]
+        made = [
+            dict(cell_type="code", id=f"cell{i}", metadata={}, source=c, outputs=[], execution_count=None)
+            for i, c in enumerate(cells)
+        ]
         spec = dict(name="python3", display_name="Python 3", language="python")
-        (self.folder/name).write_text(json.dumps(dict(cells=made, metadata=dict(kernelspec=spec), nbformat=4, nbformat_minor=5)))
+        (self.folder / name).write_text(
+            json.dumps(dict(cells=made, metadata=dict(kernelspec=spec), nbformat=4, nbformat_minor=5))
+        )
         page.goto(f"{self.url}lab/workspaces/{name.split('.')[0]}/tree/{name}?reset&token={self.token}")
-        page.wait_for_function("name => window.jupyterapp?.shell.currentWidget?.context?.path == name && window.jupyterapp.shell.currentWidget.context.isReady", arg=name)
-        page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.connectionStatus == 'connected'")
+        page.wait_for_function(
+            "name => window.jupyterapp?.shell.currentWidget?.context?.path == name && window.jupyterapp.shell.currentWidget.context.isReady",
+            arg=name,
+        )
+        page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.connectionStatus == 'connected'"
+        )
         return Notebook(page)
 
-_NO_NEWS = {"@jupyterlab/apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False),
-            "@jupyterlab/apputils-extension/themes": {"adaptive-theme": True}}
+
+_NO_NEWS = {
+    "@jupyterlab/apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False),
+    "@jupyterlab/apputils-extension/themes": {"adaptive-theme": True},
+}
+
 
 @pytest.fixture(scope="module")
 def jupyter_lab(tmp_path_factory):
     "JupyterLab in an empty folder, with settings of its own."
-    pytest.importorskip("jupyterlab", reason="jupyterlab is not installed"); pytest.importorskip("playwright", reason="playwright is not installed"); chromium()
+    pytest.importorskip("jupyterlab", reason="jupyterlab is not installed")
+    pytest.importorskip("playwright", reason="playwright is not installed")
+    chromium()
     folder, token = tmp_path_factory.mktemp("lab"), os.urandom(12).hex()
     env = own_jupyter(folder)
     for name, said in _NO_NEWS.items():
-        path = folder/f"settings/{name}.jupyterlab-settings"; path.parent.mkdir(parents=True, exist_ok=True); path.write_text(json.dumps(said))
-    (work := folder/"notebooks").mkdir()
-    options = dict(ServerApp=dict(ip=HOST, open_browser=False, root_dir=str(work), terminals_enabled=False, allow_root=True), IdentityProvider=dict(token=token),
-                   LabApp=dict(expose_app_in_browser=True, news_url=None, check_for_updates_class="jupyterlab.NeverCheckForUpdate", extension_manager="readonly"))
-    (folder/"config/jupyter_lab_config.json").write_text(json.dumps(options))
-    with open(folder/"log", "wb") as log: process = subprocess.Popen([sys.executable, "-m", "jupyterlab"], env=env, cwd=work, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    why = lambda: (folder/"log").read_text(errors="replace")[-3000:]
+        path = folder / f"settings/{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(said))
+    (work := folder / "notebooks").mkdir()
+    options = dict(
+        ServerApp=dict(ip=HOST, open_browser=False, root_dir=str(work), terminals_enabled=False, allow_root=True),
+        IdentityProvider=dict(token=token),
+        LabApp=dict(
+            expose_app_in_browser=True,
+            news_url=None,
+            check_for_updates_class="jupyterlab.NeverCheckForUpdate",
+            extension_manager="readonly",
+        ),
+    )
+    (folder / "config/jupyter_lab_config.json").write_text(json.dumps(options))
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab"], env=env, cwd=work, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    why = lambda: (folder / "log").read_text(errors="replace")[-3000:]
     try:
-        facts = json.loads(wait_for(lambda: next(((t if (t := p.read_text()).strip().endswith("}") else "") for p in (folder/"runtime").glob("jpserver-*.json")), ""), why, process))
+        facts = json.loads(
+            wait_for(
+                lambda: next(
+                    (
+                        (t if (t := p.read_text()).strip().endswith("}") else "")
+                        for p in (folder / "runtime").glob("jpserver-*.json")
+                    ),
+                    "",
+                ),
+                why,
+                process,
+            )
+        )
         wait_for(lambda: ask(f"{facts['url']}api/status?token={token}")[0] == 200, why, process)
         yield Lab(facts["url"], token, work)
-    finally: end(process)
+    finally:
+        end(process)
 
 
 # Voilà ---------------------------------------------------------------------------------------------------------------
 @dataclass
 class Served:
     "A command that has said where its page is."
+
     process: subprocess.Popen
     url: str
-    said: list[str] = field(default_factory=list) # the lines before that
+    said: list[str] = field(default_factory=list)  # the lines before that
 
     @property
-    def base(self) -> str: return self.url.partition("?")[0]
+    def base(self) -> str:
+        return self.url.partition("?")[0]
 
     def show(self, page):
         "Load the page, and wait until it is whole."
@@ -207,23 +318,44 @@ class Served:
         page.locator("#loading").wait_for(state="detached")
         return page
 
+
 @pytest.fixture
 def voila(tmp_path_factory):
     "`voila(*arguments of cuts explore)`, or `voila(code=…)`: starts it, waits for the address, and ends it after the test."
-    for name in ("voila", "anywidget"): pytest.importorskip(name, reason=f"{name} is not installed")
+    for name in ("voila", "anywidget"):
+        pytest.importorskip(name, reason=f"{name} is not installed")
     started = []
-    def start(*arguments, code="from cuts.cli import main; main(['explore', '--no-browser', *sys.argv[1:]])", cwd=None) -> Served:
+
+    def start(
+        *arguments, code="from cuts.cli import main; main(['explore', '--no-browser', *sys.argv[1:]])", cwd=None
+    ) -> Served:
         folder = tmp_path_factory.mktemp("voila")
-        with open(folder/"log", "wb") as log:
-            process = subprocess.Popen([sys.executable, "-c", f"import sys; {code}", *map(str, arguments)], env=own_jupyter(folder), cwd=cwd or folder,
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
-        started.append(process); lines = []
+        with open(folder / "log", "wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", f"import sys; {code}", *map(str, arguments)],
+                env=own_jupyter(folder),
+                cwd=cwd or folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        started.append(process)
+        lines = []
         for line in process.stdout:
-            if line.startswith("http"): break
+            if line.startswith("http"):
+                break
             lines.append(line.rstrip())
-        else: pytest.fail(f"ended with status {process.wait(SECONDS)}: {lines} {(folder/'log').read_text(errors='replace')[-3000:]}", pytrace=False)
+        else:
+            pytest.fail(
+                f"ended with status {process.wait(SECONDS)}: {lines} {(folder / 'log').read_text(errors='replace')[-3000:]}",
+                pytrace=False,
+            )
         served = Served(process, line.strip(), lines)
         served.folder = folder
         return served
+
     yield start
-    for process in started: end(process); process.stdout.close()
+    for process in started:
+        end(process)
+        process.stdout.close()

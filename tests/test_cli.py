@@ -1,4 +1,5 @@
 "The command `cuts`: exit statuses, what stays after faults, odd names. Its ordinary use is in nbs/59_cli.ipynb."
+
 import json
 import os
 import shutil
@@ -19,7 +20,15 @@ from cuts.images import write_labels, write_picture
 resource = pytest.importorskip("resource", reason="POSIX only")
 
 TINY = ["--epochs", "1", "--device", "cpu"]
-for setting in ("crop=24", "batch_size=4", "n_anchors=8", "min_batches=1", "precision=float32", "n_landmarks=60", "spectral_landmarks=40"):
+for setting in (
+    "crop=24",
+    "batch_size=4",
+    "n_anchors=8",
+    "min_batches=1",
+    "precision=float32",
+    "n_landmarks=60",
+    "spectral_landmarks=40",
+):
     TINY += ["--set", setting]
 MAIN = [sys.executable, "-P", "-c", "from cuts.cli import main; main()"]
 
@@ -27,7 +36,8 @@ MAIN = [sys.executable, "-P", "-c", "from cuts.cli import main; main()"]
 def cuts(*args):
     "Status and output of a command in this process; an exception that escapes is a failure."
     result = CliRunner().invoke(app, [str(a) for a in args], prog_name="cuts")
-    if result.exception and not isinstance(result.exception, SystemExit): raise result.exception
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
     assert "Traceback" not in result.output or "--debug" in args
     return result.exit_code, result.output
 
@@ -39,10 +49,15 @@ def picture(path, seed=0, shape=(32, 32)):
 
 def tree(folder):
     "Every file's content, without the folder's locks."
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.endswith("lock")}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and not p.name.endswith("lock")
+    }
 
 
-def snapshot(folder): return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file() and p.name[0] != "."}
+def snapshot(folder):
+    return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file() and p.name[0] != "."}
 
 
 @pytest.fixture
@@ -55,17 +70,18 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     "Two pictures with truth."
-    folder = tmp_path_factory.mktemp("images")/"two"
+    folder = tmp_path_factory.mktemp("images") / "two"
     for seed in range(2):
         x, y = fundus_phantom((32, 36), seed)
-        (folder/"labels").mkdir(parents=True, exist_ok=True)
-        write_picture(folder/f"{seed}.png", x); write_labels(folder/"labels"/f"{seed}.png", y)
+        (folder / "labels").mkdir(parents=True, exist_ok=True)
+        write_picture(folder / f"{seed}.png", x)
+        write_labels(folder / "labels" / f"{seed}.png", y)
     return folder
 
 
 @pytest.fixture(scope="module")
 def trained(images, tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs")/"trained"
+    out = tmp_path_factory.mktemp("runs") / "trained"
     status, said = cuts("train", images, "--out", out, *TINY)
     assert status == 0, said
     return out
@@ -86,14 +102,35 @@ def cpu_seconds(code, good):
 # Help --------------------------------------------------------------------------------------------------------------
 def test_help_is_fast_and_imports_no_torch():
     code = "import sys; from cuts.cli import main\ntry: main(['--help'])\nfinally: print([m for m in ('torch', 'numpy', 'pandas', 'sklearn', 'matplotlib', 'rich') if m in sys.modules], file=sys.stderr)"
-    assert cpu_seconds(code, lambda done: done.stderr.strip() == "[]" and "Commands:" in done.stdout) < .5
+    assert cpu_seconds(code, lambda done: done.stderr.strip() == "[]" and "Commands:" in done.stdout) < 0.5
 
 
 def test_short_help_is_whole():
     assert "..." not in cuts("-h")[1].split("Commands:")[1]
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "train", "embed", "segment", "evaluate", "baselines", "supervised", "figure", "explore", "export", "phate", "ablate", "bench", "info", "download", "config"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "demo",
+        "run",
+        "train",
+        "embed",
+        "segment",
+        "evaluate",
+        "baselines",
+        "supervised",
+        "figure",
+        "explore",
+        "export",
+        "phate",
+        "ablate",
+        "bench",
+        "info",
+        "download",
+        "config",
+    ],
+)
 def test_every_command_explains_itself(command):
     for flag in ("-h", "--help"):
         status, said = cuts(command, flag)
@@ -102,21 +139,38 @@ def test_every_command_explains_itself(command):
 
 def test_run_has_the_options_of_its_steps():
     import re
-    options = lambda command: set(re.findall(r"(?<![\w-])--[a-z-]+", cuts(command, "-h")[1].split("Options:")[1].split("Examples:")[0]))
-    assert (options("train") | options("segment")) - {"--resume", "--anew", "--run", "--stored"} <= options("run")   # run always resumes, and has its own model
+
+    options = lambda command: set(
+        re.findall(r"(?<![\w-])--[a-z-]+", cuts(command, "-h")[1].split("Options:")[1].split("Examples:")[0])
+    )
+    assert (options("train") | options("segment")) - {"--resume", "--anew", "--run", "--stored"} <= options(
+        "run"
+    )  # run always resumes, and has its own model
 
 
 # Wrong usage: 2 ----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("args, said", [
-    (["segmnet"], "segmnet"), (["run", "images"], "--out"), (["run", "images", "--out", "x", "--epohcs", "3"], "--epochs"),
-    (["train", "--out", "x"], "say which images"), (["train", "demo", "--out", "x", "--set", "epohcs=3"], "Did you mean 'epochs'"),
-    (["train", "demo", "--out", "x", "--set", "epochs"], "NAME=VALUE"), (["train", "demo", "--out", "x", "--epochs", "0"], "at least 1"),
-    (["train", "demo", "--out", "x", "--epochs", "many"], "--epochs"), (["run", "demo", "--out", "x", "--preset", "retna"], "Did you mean 'retina'"),
-    (["run", "demo", "--out", "x", "--preset", "retina", "--config", "a.yaml"], "exclude"), (["run", "demo", "--out", "x", "--seeds", "1,b"], "1,2,3"),
-    (["run", "demo", "--out", "x", "--seed", "1", "--seeds", "1,2"], "exclude"), (["run", "demo", "--out", "x", "--n-jobs", "0"], "1 or more"),
-    (["run", "demo", "--out", "x", "--method", "watershed"], "kmeans"), (["segment", "demo", "--out", "x", "--run", "r", "--epochs", "3"], "trained already"), (["segment", "demo", "--out", "x", "--together"], "needs a model"),
-    (["config", "--set", "dataset.name=3"], "is no setting"),
-])
+@pytest.mark.parametrize(
+    "args, said",
+    [
+        (["segmnet"], "segmnet"),
+        (["run", "images"], "--out"),
+        (["run", "images", "--out", "x", "--epohcs", "3"], "--epochs"),
+        (["train", "--out", "x"], "say which images"),
+        (["train", "demo", "--out", "x", "--set", "epohcs=3"], "Did you mean 'epochs'"),
+        (["train", "demo", "--out", "x", "--set", "epochs"], "NAME=VALUE"),
+        (["train", "demo", "--out", "x", "--epochs", "0"], "at least 1"),
+        (["train", "demo", "--out", "x", "--epochs", "many"], "--epochs"),
+        (["run", "demo", "--out", "x", "--preset", "retna"], "Did you mean 'retina'"),
+        (["run", "demo", "--out", "x", "--preset", "retina", "--config", "a.yaml"], "exclude"),
+        (["run", "demo", "--out", "x", "--seeds", "1,b"], "1,2,3"),
+        (["run", "demo", "--out", "x", "--seed", "1", "--seeds", "1,2"], "exclude"),
+        (["run", "demo", "--out", "x", "--n-jobs", "0"], "1 or more"),
+        (["run", "demo", "--out", "x", "--method", "watershed"], "kmeans"),
+        (["segment", "demo", "--out", "x", "--run", "r", "--epochs", "3"], "trained already"),
+        (["segment", "demo", "--out", "x", "--together"], "needs a model"),
+        (["config", "--set", "dataset.name=3"], "is no setting"),
+    ],
+)
 def test_wrong_usage(here, args, said):
     status, text = cuts(*args)
     assert status == 2 and said in text
@@ -124,17 +178,28 @@ def test_wrong_usage(here, args, said):
 
 
 # Mistakes: 1, in one sentence ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("args, said", [
-    (["segment", "nowhere", "--out", "x"], "neither a file, a folder"), (["train", "retnia", "--out", "x"], "did you mean 'retina'"),
-    (["train", "retina", "--root", "nowhere", "--out", "x"], "cuts download retina"), (["evaluate", "nowhere", "--out", "x.csv"], "no such folder"),
-    (["embed", "demo", "--run", "nowhere", "--out", "x"], "nowhere"), (["segment", "demo", "--run", "nowhere", "--out", "x"], "nowhere"),
-    (["train", "demo", "--config", "none.yaml", "--out", "x"], "none.yaml"), (["download", "demo"], "needs no download"), (["download", "retnia"], "retina"),
-    (["train", "demo", "--device", "cuda:99", "--out", "x", "--epochs", "1"], "cuda:99"), (["download", "brain_tumor"], "by hand"),
-])
+@pytest.mark.parametrize(
+    "args, said",
+    [
+        (["segment", "nowhere", "--out", "x"], "neither a file, a folder"),
+        (["train", "retnia", "--out", "x"], "did you mean 'retina'"),
+        (["train", "retina", "--root", "nowhere", "--out", "x"], "cuts download retina"),
+        (["evaluate", "nowhere", "--out", "x.csv"], "no such folder"),
+        (["embed", "demo", "--run", "nowhere", "--out", "x"], "nowhere"),
+        (["segment", "demo", "--run", "nowhere", "--out", "x"], "nowhere"),
+        (["train", "demo", "--config", "none.yaml", "--out", "x"], "none.yaml"),
+        (["download", "demo"], "needs no download"),
+        (["download", "retnia"], "retina"),
+        (["train", "demo", "--device", "cuda:99", "--out", "x", "--epochs", "1"], "cuda:99"),
+        (["download", "brain_tumor"], "by hand"),
+    ],
+)
 def test_mistakes(here, args, said):
     status, text = cuts(*args)
     assert status == 1 and said in text and text.splitlines()[0].startswith(("cuts: ", "warning: "))
-    assert not [p for p in here.rglob("*") if p.is_file() and p.name[0] != "." and p.suffix in (".npz", ".csv", ".safetensors")]
+    assert not [
+        p for p in here.rglob("*") if p.is_file() and p.name[0] != "." and p.suffix in (".npz", ".csv", ".safetensors")
+    ]
 
 
 def test_debug_shows_the_traceback(here):
@@ -152,7 +217,9 @@ def test_a_yaml_file_that_cannot_be(here):
 
 
 def test_an_empty_folder_and_one_without_images(here):
-    Path("empty").mkdir(); Path("texts").mkdir(); Path("texts/a.txt").write_text("a")
+    Path("empty").mkdir()
+    Path("texts").mkdir()
+    Path("texts/a.txt").write_text("a")
     for folder in ("empty", "texts"):
         status, text = cuts("segment", folder, "--out", "x")
         assert status == 1 and "no image" in text
@@ -167,8 +234,13 @@ def test_output_cannot_be_made(here, images):
 # Settings --------------------------------------------------------------------------------------------------------------
 def test_config_prints_what_it_reads(here):
     from cuts.config import Config, preset
-    status, text = cuts("config", "--preset", "retina", "--set", "epochs=5", "--set", "crop=null", "--set", "train_val_ratio=4:1")
-    assert status == 0 and Config.from_yaml(text) == preset("retina").replace(epochs=5, crop=None, train_val_ratio=(4, 1))
+
+    status, text = cuts(
+        "config", "--preset", "retina", "--set", "epochs=5", "--set", "crop=null", "--set", "train_val_ratio=4:1"
+    )
+    assert status == 0 and Config.from_yaml(text) == preset("retina").replace(
+        epochs=5, crop=None, train_val_ratio=(4, 1)
+    )
     assert cuts("config", "--set", "labels=a: b #c", "--out", "own.yaml")[0] == 0
     assert Config.from_yaml(Path("own.yaml")) == Config().replace(labels="a: b #c")
     assert Config.from_yaml(cuts("config", "--config", "own.yaml")[1]) == Config().replace(labels="a: b #c")
@@ -176,24 +248,31 @@ def test_config_prints_what_it_reads(here):
 
 def test_options_reach_the_run_folder(trained, images):
     from cuts.config import Config
-    made = Config.from_yaml(trained/"config.yaml")
-    assert (made.training.epochs, made.training.crop, made.training.precision, made.segmentation.n_landmarks) == (1, 24, "float32", 60)
+
+    made = Config.from_yaml(trained / "config.yaml")
+    assert (made.training.epochs, made.training.crop, made.training.precision, made.segmentation.n_landmarks) == (
+        1,
+        24,
+        "float32",
+        60,
+    )
     assert made.data.dataset == str(images)
 
 
 # Batches ---------------------------------------------------------------------------------------------------------------
 def test_odd_names_a_bad_file_and_a_second_run(here):
     names = ["eye 1.png", "Ängström-眼.PNG", "-dash.png", "--help.png", "a/01.png", "b/01.png", "01.png", "#%&$.png"]
-    for seed, name in enumerate(names): picture(Path("-odd folder")/name, seed, (32 + seed, 34))
-    (Path("-odd folder")/".hidden.png").write_bytes(b"no picture")
-    (Path("-odd folder")/"cut.png").write_bytes((Path("-odd folder")/"01.png").read_bytes()[:200])
+    for seed, name in enumerate(names):
+        picture(Path("-odd folder") / name, seed, (32 + seed, 34))
+    (Path("-odd folder") / ".hidden.png").write_bytes(b"no picture")
+    (Path("-odd folder") / "cut.png").write_bytes((Path("-odd folder") / "01.png").read_bytes()[:200])
     args = ["run", "--out", "out", *TINY, "--", "-odd folder"]
     status, text = cuts(*args)
     assert status == 1 and "cut.png" in text.split("failed")[-1] and ".hidden" not in text
     made = [p for p in Path("out/seed-1/segmentations").rglob("*.npz")]
     assert len(made) == len(names) and len({p.name.lower() + str(p.parent) for p in made}) == len(names)
     assert len(list(Path("out/figures").rglob("*.png"))) == len(names)
-    (Path("-odd folder")/"cut.png").unlink()
+    (Path("-odd folder") / "cut.png").unlink()
     before = snapshot(Path("out/seed-1/segmentations")) | snapshot(Path("out/figures"))
     status, text = cuts(*args)
     assert status == 0 and "Nothing to do" in text
@@ -202,18 +281,24 @@ def test_odd_names_a_bad_file_and_a_second_run(here):
 
 def test_names_that_are_no_text(here):
     name = os.fsdecode(b"gr\xfc\xdfe.png")
-    try: picture(Path("images")/name)
-    except (OSError, ValueError): pytest.skip("this file system takes only valid names")
-    (Path("images")/os.fsdecode(b"b\xf6se.png")).write_bytes(b"no picture")
-    done = subprocess.run([*MAIN, "segment", "images", "--out", "out", *TINY], capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    try:
+        picture(Path("images") / name)
+    except (OSError, ValueError):
+        pytest.skip("this file system takes only valid names")
+    (Path("images") / os.fsdecode(b"b\xf6se.png")).write_bytes(b"no picture")
+    done = subprocess.run(
+        [*MAIN, "segment", "images", "--out", "out", *TINY],
+        capture_output=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 1 and b"Traceback" not in done.stderr and b"b\\udcf6se.png" in done.stderr
     assert len(list(Path("out").glob("*.npz"))) == 1
 
 
 def test_many_names_as_a_shell_gives_them(here, images, trained):
-    status, text = cuts("segment", images/"0.png", images/"1.png", "--run", trained, "--out", "out")
+    status, text = cuts("segment", images / "0.png", images / "1.png", "--run", trained, "--out", "out")
     assert status == 0 and sorted(p.name for p in Path("out").glob("*.npz")) == ["0.png.npz", "1.png.npz"]
-    assert cuts("segment", str(images/"*.png"), "--run", trained, "--out", "globbed")[0] == 0
+    assert cuts("segment", str(images / "*.png"), "--run", trained, "--out", "globbed")[0] == 0
     assert sorted(p.name for p in Path("globbed").glob("*.npz")) == ["0.png.npz", "1.png.npz"]
 
 
@@ -222,7 +307,7 @@ def test_truncated_result_is_made_again(here, images, trained):
     assert cuts(*args)[0] == 0
     first, second = sorted(Path("out").glob("*.npz"))
     whole, stamp = first.read_bytes(), second.stat().st_mtime_ns
-    first.write_bytes(whole[:len(whole)//2])
+    first.write_bytes(whole[: len(whole) // 2])
     status, text = cuts(*args)
     assert status == 0 and "1 image done, 1 whole already" in text
     assert first.read_bytes() == whole and second.stat().st_mtime_ns == stamp
@@ -230,25 +315,33 @@ def test_truncated_result_is_made_again(here, images, trained):
 
 def test_steps_and_scores(here, images, trained):
     import pandas as pd
+
     assert cuts("embed", images, "--run", trained, "--out", "embedded")[0] == 0
-    with np.load("embedded/0.png.vectors.npz") as f: assert f["vectors"].shape == (32, 36, 128) and set(f) == {"image", "reconstruction", "label", "vectors"}
+    with np.load("embedded/0.png.vectors.npz") as f:
+        assert f["vectors"].shape == (32, 36, 128) and set(f) == {"image", "reconstruction", "label", "vectors"}
     assert set(pd.read_csv("embedded/losses.csv").image) == {"0.png", "1.png"}
     assert cuts("segment", images, "--run", trained, "--out", "out")[0] == 0
     status, text = cuts("evaluate", "out", "--out", "deep/er/scores.csv")
     assert status == 0 and "spectral k-means" in text
     table = pd.read_csv("deep/er/scores.csv")
     assert list(table.columns[:8]) == ["seed", "method", "image", "level", "n_regions", "oracle", "dice", "hausdorff"]
-    assert set(table.method) == {"spectral k-means", "diffusion (persistent)", "diffusion (best level)", "diffusion (best salient level)"} and len(table) == 8
+    assert (
+        set(table.method)
+        == {"spectral k-means", "diffusion (persistent)", "diffusion (best level)", "diffusion (best salient level)"}
+        and len(table) == 8
+    )
 
 
 def test_two_workers_make_the_same_bytes(here, images, trained):
-    for n in (1, 2): assert cuts("segment", images, "--run", trained, "--out", f"jobs-{n}", "-j", n)[0] == 0
+    for n in (1, 2):
+        assert cuts("segment", images, "--run", trained, "--out", f"jobs-{n}", "-j", n)[0] == 0
     one, two = ({k: v for k, v in tree(Path(f"jobs-{n}")).items() if k.endswith(".npz")} for n in (1, 2))
     assert one == two and len(one) == 2
 
 
 def test_seeds_in_one_table(here, images):
     import pandas as pd
+
     status, text = cuts("run", images, "--out", "out", "--seeds", "1,3", *TINY, "--method", "condensation")
     assert status == 0 and "±" in text
     table = pd.read_csv("out/metrics.csv")
@@ -258,16 +351,48 @@ def test_seeds_in_one_table(here, images):
 
 def test_methods_side_by_side(here):
     import pandas as pd
+
     for i in range(4):
-        x, y = fundus_phantom((40, 40), i); Path("eyes/labels").mkdir(parents=True, exist_ok=True); write_picture(f"eyes/{i}.png", x); np.save(Path("eyes/labels") / f"{i}.npy", y)
+        x, y = fundus_phantom((40, 40), i)
+        Path("eyes/labels").mkdir(parents=True, exist_ok=True)
+        write_picture(f"eyes/{i}.png", x)
+        np.save(Path("eyes/labels") / f"{i}.npy", y)
     tiny = [*TINY, "--set", "supervised_features=4", "--set", "supervised_epochs=1"]
     status, text = cuts("run", "eyes", "--out", "out", "--methods", "cuts,random,otsu,unet", *tiny)
-    assert status == 0 and "Otsu's threshold" in text and "U-Net (supervised)" in text and Path("out/comparison.png").is_file()
+    assert (
+        status == 0
+        and "Otsu's threshold" in text
+        and "U-Net (supervised)" in text
+        and Path("out/comparison.png").is_file()
+    )
     assert cuts("baselines", "eyes", "--out", "others", "--methods", "slic", "--seeds", "1,2")[0] == 0
-    assert cuts("supervised", "eyes", "--out", "learned", "--network", "dynunet", "--epochs", "1", "--set", "supervised_features=4")[0] == 0
+    assert (
+        cuts(
+            "supervised",
+            "eyes",
+            "--out",
+            "learned",
+            "--network",
+            "dynunet",
+            "--epochs",
+            "1",
+            "--set",
+            "supervised_features=4",
+        )[0]
+        == 0
+    )
     status, text = cuts("evaluate", "others", "learned", "--out", "scores")
-    assert status == 0 and set(pd.read_csv("scores/metrics.csv").method) == {"SLIC", "DynUNet (supervised)"} and "toprule" in Path("scores/summary.tex").read_text()
-    for flags in ([], ["--comparison"], ["--comparison", "--binary"], ["--comparison", "--binary", "--separate", "--grayscale"]):
+    assert (
+        status == 0
+        and set(pd.read_csv("scores/metrics.csv").method) == {"SLIC", "DynUNet (supervised)"}
+        and "toprule" in Path("scores/summary.tex").read_text()
+    )
+    for flags in (
+        [],
+        ["--comparison"],
+        ["--comparison", "--binary"],
+        ["--comparison", "--binary", "--separate", "--grayscale"],
+    ):
         assert cuts("figure", "out", "--images", "0,3.png", *flags, "--out", "deep/figure.pdf")[0] == 0
         assert Path("deep/figure.pdf").read_bytes().startswith(b"%PDF")
     status, text = cuts("figure", "out", "--images", "9", "--out", "x.png")
@@ -278,18 +403,25 @@ def test_methods_side_by_side(here):
 
 def test_export_offers_what_there_is():
     from cuts.export import FORMATS, MAPS
+
     text = " ".join(cuts("export", "-h")[1].split())
     assert all(f" {f[1:]}" in text for f in FORMATS if f != ".tiff") and all(m in text for m in MAPS)
 
 
 def test_export_and_info_of_files(here, images):
     assert cuts("run", images, "--out", "out", *TINY)[0] == 0
-    status, text = cuts("export", "out", "--out", "maps", "--what", "persistent,4", "--to", "png,tif,geojson", "--tables", "--pictures")
+    status, text = cuts(
+        "export", "out", "--out", "maps", "--what", "persistent,4", "--to", "png,tif,geojson", "--tables", "--pictures"
+    )
     assert status == 0 and "done" in text
-    made = sorted(p.name for p in Path("maps").rglob("*") if p.is_file() and "manifest" not in p.parts and p.name[0] != ".")
+    made = sorted(
+        p.name for p in Path("maps").rglob("*") if p.is_file() and "manifest" not in p.parts and p.name[0] != "."
+    )
     n = len([p for p in Path("out").rglob("*.npz")])
     assert n and len(made) == n * 2 * 6, made
-    again = cuts("export", "out", "--out", "maps", "--what", "persistent,4", "--to", "png,tif,geojson", "--tables", "--pictures")
+    again = cuts(
+        "export", "out", "--out", "maps", "--what", "persistent,4", "--to", "png,tif,geojson", "--tables", "--pictures"
+    )
     assert again[0] == 0 and "Nothing to do" in again[1]
     status, text = cuts("export", "out", "--out", "x", "--to", "gif")
     assert status == 1 and "expected one of .png" in text and not list(Path("x").rglob("*.gif"))
@@ -307,42 +439,81 @@ def test_export_and_info_of_files(here, images):
 
 
 def test_info_of_a_folder(here):
-    for i in range(3): picture(Path(f"in/{i}.png"), shape=(32, 32 + i))
+    for i in range(3):
+        picture(Path(f"in/{i}.png"), shape=(32, 32 + i))
     picture(Path("in/labels/1.png"))
     status, text = cuts("info", "in")
-    assert status == 0 and text.startswith("in: 3 images, labels found for 1\n  3 images of 32 × 32–34 pixels, 3 channels; spacing 1 × 1 px: 0.png, …\n") and "2 without labels: 0.png, 2.png" in text
-    np.save("in/9.npy", np.zeros((20, 30)) + np.arange(30)); Path("in/broken.png").write_bytes(b"no picture")
+    assert (
+        status == 0
+        and text.startswith(
+            "in: 3 images, labels found for 1\n  3 images of 32 × 32–34 pixels, 3 channels; spacing 1 × 1 px: 0.png, …\n"
+        )
+        and "2 without labels: 0.png, 2.png" in text
+    )
+    np.save("in/9.npy", np.zeros((20, 30)) + np.arange(30))
+    Path("in/broken.png").write_bytes(b"no picture")
     status, text = cuts("info", "in")
-    assert status == 1 and "1 image of 20 × 30 pixels, 1 channel;" in text and "A model takes one number of channels" in text and text.count("broken.png: ") == 1, text
-    assert [f["name"] for f in json.JSONDecoder().raw_decode(cuts("info", "in", "in/9.npy", "--json")[1])[0]] == ["0.png", "1.png", "2.png", "9.npy", "9.npy"]
+    assert (
+        status == 1
+        and "1 image of 20 × 30 pixels, 1 channel;" in text
+        and "A model takes one number of channels" in text
+        and text.count("broken.png: ") == 1
+    ), text
+    assert [f["name"] for f in json.JSONDecoder().raw_decode(cuts("info", "in", "in/9.npy", "--json")[1])[0]] == [
+        "0.png",
+        "1.png",
+        "2.png",
+        "9.npy",
+        "9.npy",
+    ]
     status, text = cuts("info", "nope")
-    assert status == 1 and text.startswith("cuts: 1 failed") and "neither a file, a folder or a glob nor a data set" in text
+    assert (
+        status == 1
+        and text.startswith("cuts: 1 failed")
+        and "neither a file, a folder or a glob nor a data set" in text
+    )
     assert cuts("info", "demo")[1].startswith("demo: 10 images, labels found for 8\n")
-    picture(Path("demo/a.png")); assert "3 channels" in (text := cuts("info", "./demo")[1]) and "10 images" not in text and "warning" not in text
+    picture(Path("demo/a.png"))
+    assert "3 channels" in (text := cuts("info", "./demo")[1]) and "10 images" not in text and "warning" not in text
 
 
 def test_results_among_the_images_are_no_images(here):
-    for i in range(2): picture(Path(f"in/{i}.png"), i)
+    for i in range(2):
+        picture(Path(f"in/{i}.png"), i)
     assert cuts("run", "in", "--out", "in/out", *TINY)[0] == 0
     before = tree(Path("in/out"))
     assert "Nothing to do" in cuts("run", "in", "--out", "in/out", *TINY)[1] and tree(Path("in/out")) == before
-    assert cuts("info", "in")[1].startswith("in: 2 images") and "in/out: results, not images" in cuts("info", "in/out")[1]
+    assert (
+        cuts("info", "in")[1].startswith("in: 2 images") and "in/out: results, not images" in cuts("info", "in/out")[1]
+    )
     status, text = cuts("evaluate", "in/out", "--out", "scores")
     assert status == 0 and "--labels" in text
-    assert cuts("figure", "in/out", "--out", "a.png", "--images", "1")[0] == cuts("figure", "in/out", "--out", "b.png", "--images", "1.png")[0] == 0
+    assert (
+        cuts("figure", "in/out", "--out", "a.png", "--images", "1")[0]
+        == cuts("figure", "in/out", "--out", "b.png", "--images", "1.png")[0]
+        == 0
+    )
 
 
 @pytest.mark.parametrize("place", [".", "in", "in/scores"])
 def test_scores_among_images_are_no_images(here, images, place):
     shutil.copytree(images, "in")
-    assert cuts("run", "in", "--out", "res", "--methods", "otsu", *TINY)[0] == cuts("evaluate", "res", "--out", place)[0] == 0
+    assert (
+        cuts("run", "in", "--out", "res", "--methods", "otsu", *TINY)[0]
+        == cuts("evaluate", "res", "--out", place)[0]
+        == 0
+    )
     assert Path(place, "boxes.png").is_file() and cuts("info", "in")[1].startswith("in: 2 images")
-    assert cuts("run", "in", "--out", place, "--methods", "otsu", *TINY)[0] == 0 and cuts("info", "in")[1].startswith("in: 2 images")
+    assert cuts("run", "in", "--out", place, "--methods", "otsu", *TINY)[0] == 0 and cuts("info", "in")[1].startswith(
+        "in: 2 images"
+    )
 
 
 def test_figure_leaves_what_is_no_structure_unpainted():
     from cuts.figures import comparison_figure
-    labels = np.zeros((8, 8), int); labels[:4], labels[4:, :4] = 5, 9
+
+    labels = np.zeros((8, 8), int)
+    labels[:4], labels[4:, :4] = 5, 9
     for row in (dict(like=None), dict(like=labels), dict(true=labels == 5)):
         fig = comparison_figure([dict(image=np.ones((8, 8)), results={"persistent": labels}) | row], binary=False)
         painted = np.asarray(fig.axes[-1].images[0].get_array())
@@ -351,7 +522,9 @@ def test_figure_leaves_what_is_no_structure_unpainted():
 
 def test_phate_of_an_image(here, images):
     pytest.importorskip("phate")
-    assert cuts("run", images, "--out", "out", *TINY)[0] == 0 and cuts("phate", "out/seed-1", "--out", "phate.png")[0] == 0
+    assert (
+        cuts("run", images, "--out", "out", *TINY)[0] == 0 and cuts("phate", "out/seed-1", "--out", "phate.png")[0] == 0
+    )
     assert Path("phate.png").stat().st_size > 10_000
 
 
@@ -364,14 +537,20 @@ def test_without_truth(here):
 
 # Streams and signals -----------------------------------------------------------------------------------------------------
 def test_quiet_says_nothing_on_the_error_stream(here, images, trained):
-    done = subprocess.run([*MAIN, "segment", str(images), "--run", str(trained), "--out", "out", "-q"], capture_output=True, text=True)
+    done = subprocess.run(
+        [*MAIN, "segment", str(images), "--run", str(trained), "--out", "out", "-q"], capture_output=True, text=True
+    )
     assert done.returncode == 0 and done.stderr == ""
 
 
 def test_info_is_json(here):
     status, text = cuts("info", "--json", "--root", "elsewhere")
     facts = json.loads(text)
-    assert status == 0 and facts["root"] == "elsewhere" and {"phate", "medical", "explore", "examples"} <= set(facts["extras"])
+    assert (
+        status == 0
+        and facts["root"] == "elsewhere"
+        and {"phate", "medical", "explore", "examples"} <= set(facts["extras"])
+    )
     assert facts["machine"]["cores"] >= 1 and {d["name"] for d in facts["datasets"]} >= {"retina", "demo"}
     assert "Extras" in cuts("info")[1]
 
@@ -382,13 +561,15 @@ def test_interrupt(here, images):
     process = subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         until = time.time() + 60
-        while not Path("run/checkpoint.safetensors").exists() and process.poll() is None and time.time() < until: time.sleep(.1)
-        time.sleep(.5)                                           # some epochs of milliseconds
+        while not Path("run/checkpoint.safetensors").exists() and process.poll() is None and time.time() < until:
+            time.sleep(0.1)
+        time.sleep(0.5)  # some epochs of milliseconds
         process.send_signal(signal.SIGINT)
         start = time.time()
         _, said = process.communicate(timeout=30)
-    finally: process.kill()                                      # nothing trains on behind a failed test
-    assert process.returncode == 130 and time.time() - start < 15     # a second or two where nothing else runs
+    finally:
+        process.kill()  # nothing trains on behind a failed test
+    assert process.returncode == 130 and time.time() - start < 15  # a second or two where nothing else runs
     assert "stopped" in said and "in run" in said and "Traceback" not in said
     assert Path("run/checkpoint.safetensors").is_file() and not Path("run/model.safetensors").exists()
 
@@ -396,19 +577,25 @@ def test_interrupt(here, images):
 # Measurements ------------------------------------------------------------------------------------------------------------
 def test_bench_as_json(here, monkeypatch):
     from cuts import bench
+
     monkeypatch.setattr(bench, "ROWS", ("embedding", "stage1", "plain_steps"))
-    fake = dict(embedding=None, stage1=dict(seconds_per_epoch=1.), plain_steps=dict(seconds_per_five=4.))
+    fake = dict(embedding=None, stage1=dict(seconds_per_epoch=1.0), plain_steps=dict(seconds_per_five=4.0))
     measure = bench.measure
     monkeypatch.setattr(bench, "measure", lambda row: fake[row] or measure(row))
     status, text = cuts("bench", "--json", "--out", "bench.json")
-    result = json.loads(text[:text.rindex("}") + 1])
-    assert status == 0 and result["stage1"]["ratio_to_plain_steps"] == .25 and result == json.loads(Path("bench.json").read_text())
+    result = json.loads(text[: text.rindex("}") + 1])
+    assert (
+        status == 0
+        and result["stage1"]["ratio_to_plain_steps"] == 0.25
+        and result == json.loads(Path("bench.json").read_text())
+    )
     assert result["embedding"]["seconds_per_image"] > 0 and 100 < result["embedding"]["peak_rss_mb"] < 1200
     assert "embed an image" in cuts("bench")[1]
 
 
 def test_bench_records_a_row_that_fails(here, monkeypatch):
     from cuts import bench
+
     monkeypatch.setattr(bench, "ROWS", ("stage1", "plain_steps"))
     monkeypatch.setattr(bench, "measure", lambda row: bench.in_fresh_process("raise MemoryError('too large')"))
     status, text = cuts("bench", "--json")
@@ -419,15 +606,23 @@ def test_bench_records_a_row_that_fails(here, monkeypatch):
 def test_seed_and_seeds_make_the_same(here, images):
     for flag, out in (("--seed", "one"), ("--seeds", "many")):
         assert cuts("run", images, "--out", out, flag, "3", *TINY)[0] == 0
-    one, many = (tree(Path(out)/"seed-3"/"segmentations") for out in ("one", "many"))
-    assert {k: v for k, v in one.items() if k.endswith(".npz")} == {k: v for k, v in many.items() if k.endswith(".npz")} and len(one) >= 2
+    one, many = (tree(Path(out) / "seed-3" / "segmentations") for out in ("one", "many"))
+    assert {k: v for k, v in one.items() if k.endswith(".npz")} == {
+        k: v for k, v in many.items() if k.endswith(".npz")
+    } and len(one) >= 2
     assert Path("one/metrics.csv").read_bytes() == Path("many/metrics.csv").read_bytes()
-    assert cuts("train", images, "--out", "alone", "--seed", "3", *TINY)[0] == 0 and cuts("segment", images, "--run", "alone", "--out", "steps")[0] == 0
-    assert {k: v for k, v in tree(Path("steps")).items() if k.endswith(".npz")} == {k: v for k, v in one.items() if k.endswith(".npz")}
+    assert (
+        cuts("train", images, "--out", "alone", "--seed", "3", *TINY)[0] == 0
+        and cuts("segment", images, "--run", "alone", "--out", "steps")[0] == 0
+    )
+    assert {k: v for k, v in tree(Path("steps")).items() if k.endswith(".npz")} == {
+        k: v for k, v in one.items() if k.endswith(".npz")
+    }
 
 
 def test_remedies_are_options(here, images):
-    picture(Path("mixed/colour.png")); write_picture("mixed/grey.png", np.random.default_rng(0).random((32, 32)))
+    picture(Path("mixed/colour.png"))
+    write_picture("mixed/grey.png", np.random.default_rng(0).random((32, 32)))
     status, text = cuts("train", "mixed", "--out", "x", *TINY)
     assert status == 1 and "Pass --channels gray or rgb" in text and "channels=" not in text
     assert cuts("train", "mixed", "--out", "x", "--channels", "gray", *TINY)[0] == 0
@@ -439,6 +634,7 @@ def test_remedies_are_options(here, images):
 
 def test_other_methods_stay_in_the_table(here, images, caplog):
     import pandas as pd
+
     assert cuts("run", images, "--out", "out", "--methods", "cuts,otsu", *TINY)[0] == 0
     before, picture_then = pd.read_csv("out/metrics.csv"), Path("out/comparison.png").read_bytes()
     assert cuts("run", images, "--out", "out", *TINY)[0] == 0
@@ -446,24 +642,37 @@ def test_other_methods_stay_in_the_table(here, images, caplog):
     assert cuts("run", images, "--out", "out", "--methods", "slic", *TINY)[0] == 0
     assert set(pd.read_csv("out/metrics.csv").method) == set(before.method) | {"SLIC"}
     x, y = fundus_phantom((32, 36), 9)
-    copy = Path("copy"); (copy/"labels").mkdir(parents=True)
-    for i in range(2): write_picture(copy/f"{i}.png", x); write_labels(copy/"labels"/f"{i}.png", y)
-    status, text = cuts("run", copy, "--out", "out", *TINY)                                   # other images under the same names
+    copy = Path("copy")
+    (copy / "labels").mkdir(parents=True)
+    for i in range(2):
+        write_picture(copy / f"{i}.png", x)
+        write_labels(copy / "labels" / f"{i}.png", y)
+    status, text = cuts("run", copy, "--out", "out", *TINY)  # other images under the same names
     assert status == 0 and set(pd.read_csv("out/metrics.csv").method) == set(before.method) - {"Otsu's threshold"}
     assert "made of other images" in text
 
 
 def test_a_broken_file_is_explained_once(here):
-    picture(Path("in/a.png")); Path("in/broken.png").write_bytes(b"no picture")
+    picture(Path("in/a.png"))
+    Path("in/broken.png").write_bytes(b"no picture")
     for flags in ([], ["-q"]):
         status, text = cuts("run", "in", "--out", "out", *TINY, *flags)
-        assert status == 1 and text.count("neither PNG, JPEG nor BMP") == 1 and "1 failed, the others are done" in text and "broken.png" in text.splitlines()[-1]
+        assert (
+            status == 1
+            and text.count("neither PNG, JPEG nor BMP") == 1
+            and "1 failed, the others are done" in text
+            and "broken.png" in text.splitlines()[-1]
+        )
 
 
 def test_tables_fit_and_say_what_they_mean(here, images, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     status, text = cuts("run", images, "--out", "out", *TINY)
-    assert status == 0 and "oracle: what a method is told" in text and max(map(len, text.split("oracle:")[0].splitlines())) <= 80
+    assert (
+        status == 0
+        and "oracle: what a method is told" in text
+        and max(map(len, text.split("oracle:")[0].splitlines())) <= 80
+    )
     assert "1 segmentations" not in text and "2 segmentations" in text
 
 
@@ -475,9 +684,14 @@ def test_nothing_is_said_of_scores_that_are_not_there(here):
 
 
 def test_figures_keep_names_apart(here):
-    for name in ("a.png", "a.tif.png", "b.PNG"): picture(Path("in")/name)
+    for name in ("a.png", "a.tif.png", "b.PNG"):
+        picture(Path("in") / name)
     import tifffile
-    tifffile.imwrite("in/a.tif", np.zeros((32, 32, 3), np.uint8) + np.random.default_rng(0).integers(0, 99, (32, 32, 3), dtype=np.uint8))
+
+    tifffile.imwrite(
+        "in/a.tif",
+        np.zeros((32, 32, 3), np.uint8) + np.random.default_rng(0).integers(0, 99, (32, 32, 3), dtype=np.uint8),
+    )
     assert cuts("run", "in", "--out", "out", *TINY)[0] == 0
     assert len({p.name.lower() for p in Path("out/figures").glob("*.png")}) == 4
 
@@ -487,7 +701,9 @@ def test_a_glob_without_a_match_and_a_missing_file(here):
     status, text = cuts("run", "in/*.gif", "--out", "out", *TINY)
     assert status == 1 and "in/*.gif: no file matches this pattern" in text
     from cuts.experiment import load
-    with pytest.raises(FileNotFoundError, match="none.npz: no such file"): load("none.npz")
+
+    with pytest.raises(FileNotFoundError, match="none.npz: no such file"):
+        load("none.npz")
 
 
 def test_info_of_a_picture_is_quick(here):
@@ -498,7 +714,11 @@ def test_info_of_a_picture_is_quick(here):
 
 def test_volumes_as_channels(here):
     nibabel = pytest.importorskip("nibabel")
-    Path("in").mkdir(); nibabel.save(nibabel.Nifti1Image(np.random.default_rng(0).normal(size=(20, 21, 2, 5)).astype(np.float32), np.eye(4)), "in/series.nii.gz")
+    Path("in").mkdir()
+    nibabel.save(
+        nibabel.Nifti1Image(np.random.default_rng(0).normal(size=(20, 21, 2, 5)).astype(np.float32), np.eye(4)),
+        "in/series.nii.gz",
+    )
     status, text = cuts("info", "in/series.nii.gz")
     assert status == 1 and "--channel-axis 3" in text
     status, text = cuts("info", "in/series.nii.gz", "--channel-axis", "3")

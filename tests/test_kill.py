@@ -1,14 +1,31 @@
 """`cuts run` killed at random moments, and started again: what it ends with is what an undisturbed run gives.
 
-  python tests/test_kill.py 50        more moments than the test has
+python tests/test_kill.py 50        more moments than the test has
 """
+
 import os, random, sys, tempfile, time
 from pathlib import Path
 
 import forks
 import pytest
 
-SETTINGS = ["--epochs", "6", "--set", "num_kernels=4", "--set", "n_landmarks=100", "--set", "spectral_landmarks=100", "--set", "crop=24", "--seeds", "1,2", "--methods", "otsu,slic,cuts", "-q"]
+SETTINGS = [
+    "--epochs",
+    "6",
+    "--set",
+    "num_kernels=4",
+    "--set",
+    "n_landmarks=100",
+    "--set",
+    "spectral_landmarks=100",
+    "--set",
+    "crop=24",
+    "--seeds",
+    "1,2",
+    "--methods",
+    "otsu,slic,cuts",
+    "-q",
+]
 
 
 def images(folder):
@@ -16,11 +33,13 @@ def images(folder):
     import numpy as np
     from cuts.datasets import nested_phantom
     from cuts.images import write_labels, write_picture
+
     (folder / "labels").mkdir(parents=True)
     for i in range(3):
         picture, truth = nested_phantom((40, 44), i)
         write_picture(folder / f"{i}.png", picture)
-        if i: write_labels(folder / "labels" / f"{i}.png", (truth[0] == 1).astype(np.int32))
+        if i:
+            write_labels(folder / "labels" / f"{i}.png", (truth[0] == 1).astype(np.int32))
     return folder
 
 
@@ -29,10 +48,12 @@ def command(source, out):
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     sys.argv = ["cuts", "run", str(source), "--out", str(out), *SETTINGS]
     from cuts.cli import main
+
     main()
 
 
-def start(source, out): return forks.start(command, source, out, said=out.with_suffix(".said"))
+def start(source, out):
+    return forks.start(command, source, out, said=out.with_suffix(".said"))
 
 
 def end(process, out):
@@ -42,7 +63,11 @@ def end(process, out):
 
 def results(out):
     "Every file but locks and manifests, whose records tell when they were written."
-    return {p.relative_to(out).as_posix(): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file() and "manifest" not in p.parts and p.name != ".lock"}
+    return {
+        p.relative_to(out).as_posix(): p.read_bytes()
+        for p in sorted(out.rglob("*"))
+        if p.is_file() and "manifest" not in p.parts and p.name != ".lock"
+    }
 
 
 def temporary(out):
@@ -52,17 +77,25 @@ def temporary(out):
 def killed(n, folder, seed=0):
     "(differing files, deaths that met a running process, seconds of the undisturbed run, files left half-written)."
     source, moments = images(folder / "in"), random.Random(seed)
-    end(forks.start(int, said=folder / "nothing.said"), folder / "nothing")                         # the first one takes longer
+    end(forks.start(int, said=folder / "nothing.said"), folder / "nothing")  # the first one takes longer
     begin, out = time.monotonic(), folder / "whole"
     end(start(source, out), out)
     seconds, whole = time.monotonic() - begin, results(out)
     deaths, rounds, differ = 0, 0, set()
     while deaths < n:
-        out = folder / f"killed-{rounds}"; rounds += 1                       # a run that ends begins anew elsewhere
+        out = folder / f"killed-{rounds}"
+        rounds += 1  # a run that ends begins anew elsewhere
         while True:
             process = start(source, out)
             if deaths < n:
-                if forks.wait(process, moments.uniform(0, seconds) if deaths % 2 else moments.uniform(.6, 1) * seconds) is None: deaths += 1; continue
+                if (
+                    forks.wait(
+                        process, moments.uniform(0, seconds) if deaths % 2 else moments.uniform(0.6, 1) * seconds
+                    )
+                    is None
+                ):
+                    deaths += 1
+                    continue
             end(process, out)
             break
         mine = results(out)
@@ -74,10 +107,12 @@ def killed(n, folder, seed=0):
 def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path):
     differ, _, _, left = killed(5, tmp_path)
     assert not differ, sorted(differ)
-    assert not left, left                                                     # what a dead writer left is swept away
+    assert not left, left  # what a dead writer left is swept away
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as tmp:
         differ, deaths, seconds, left = killed(int(sys.argv[1]), Path(tmp))
-        print(f"{deaths} deaths; the undisturbed run takes {seconds:.1f} s; {len(differ)} files differ {sorted(differ)[:5]}; {len(left)} left over")
+        print(
+            f"{deaths} deaths; the undisturbed run takes {seconds:.1f} s; {len(differ)} files differ {sorted(differ)[:5]}; {len(left)} left over"
+        )

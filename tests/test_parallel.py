@@ -1,4 +1,5 @@
 """Two processes do what one does."""
+
 import os, signal, subprocess, sys
 from pathlib import Path
 
@@ -13,7 +14,9 @@ def left(): # called last, for it is registered first: threads that outlive thei
 atexit.register(left)
 """
 
-SCRIPT = LEFT + """
+SCRIPT = (
+    LEFT
+    + """
 import sys, cuts, numpy as np
 from cuts.config import Config
 from cuts.datasets import phantoms
@@ -31,9 +34,12 @@ model = cuts.fit(images, **settings, out=sys.argv[1], progress=False)
 assert len(model.history) == 4 and (cuts.load(sys.argv[1]).history == model.history)
 cuts.fit(images, **settings | dict(epochs=1), progress=False)               # a second training in the same processes
 """
+)
 
 
-INTERRUPTED = LEFT + """
+INTERRUPTED = (
+    LEFT
+    + """
 import sys, time, cuts
 from cuts.datasets import phantoms
 from cuts.training import Trainer
@@ -47,17 +53,29 @@ def run_epoch(self, batches): # after the third epoch, say so and wait for Ctrl-
 Trainer.run_epoch = run_epoch
 cuts.fit(phantoms("nested", 6, (40, 40)), out=sys.argv[1], progress=False, epochs=6, batch_size=5, min_batches=2, n_anchors=8, crop=16, precision="float32", device="cpu")
 """
+)
 
 CUTS = "--no-python", Path(sys.executable).parent / "cuts"
 
 
-def start(processes:int, *command) -> subprocess.Popen:
+def start(processes: int, *command) -> subprocess.Popen:
     "Start a command in some processes under torchrun (0: as it is)."
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes else [sys.executable]
-    return subprocess.Popen([*torchrun, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    torchrun = (
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        if processes
+        else [sys.executable]
+    )
+    return subprocess.Popen(
+        [*torchrun, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
 
 
-def launch(processes:int, *command, fails:bool=False) -> str:
+def launch(processes: int, *command, fails: bool = False) -> str:
     "Run a command to its end: what it prints, or its complaint where it is expected to fail."
     out, err = (process := start(processes, *command)).communicate(timeout=300)
     assert (process.returncode != 0) == fails, err[-3000:]
@@ -67,26 +85,32 @@ def launch(processes:int, *command, fails:bool=False) -> str:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     "The same training in one process and in two."
-    folder = tmp_path_factory.mktemp("parallel"); (folder / "script.py").write_text(SCRIPT)
-    for name, processes in (("one", 0), ("two", 2)): launch(processes, folder / "script.py", folder / name)
+    folder = tmp_path_factory.mktemp("parallel")
+    (folder / "script.py").write_text(SCRIPT)
+    for name, processes in (("one", 0), ("two", 2)):
+        launch(processes, folder / "script.py", folder / name)
     return folder
 
 
-def history(folder): return np.genfromtxt(folder / "history.csv", delimiter=",", skip_header=1)
+def history(folder):
+    return np.genfromtxt(folder / "history.csv", delimiter=",", skip_header=1)
 
 
 def test_two_processes_give_the_loss_curve_of_one(runs):
     one, two = history(runs / "one"), history(runs / "two")
     assert one.shape == two.shape == (4, 8)
     np.testing.assert_allclose(two, one, rtol=2e-3, atol=1e-6)
-    assert not np.allclose(one[0, 2:], one[-1, 2:], rtol=.05)  # and there is a curve to compare
+    assert not np.allclose(one[0, 2:], one[-1, 2:], rtol=0.05)  # and there is a curve to compare
 
 
 def test_gradients_are_those_of_the_whole_batch(runs):
-    one, two = (np.load(runs / f"{name}.gradients.npz") for name in ("one", "two"))  # of five images, two in one process and three in the other
+    one, two = (
+        np.load(runs / f"{name}.gradients.npz") for name in ("one", "two")
+    )  # of five images, two in one process and three in the other
     assert set(one) == set(two) and len(one) > 10
     for name in one:
-        if name.startswith("encoder") and name.endswith("0.bias"): continue  # normalisation takes a convolution's bias away: its gradient is rounding alone
+        if name.startswith("encoder") and name.endswith("0.bias"):
+            continue  # normalisation takes a convolution's bias away: its gradient is rounding alone
         np.testing.assert_allclose(two[name], one[name], rtol=1e-3, atol=1e-4 * np.abs(one[name]).max(), err_msg=name)
 
 
@@ -94,18 +118,52 @@ def test_a_second_call_finds_it_done_and_only_one_speaks(runs):
     before = {p: p.stat().st_mtime_ns for p in (runs / "two").rglob("*") if p.is_file() and p.name != ".lock"}
     launch(2, runs / "script.py", runs / "two")
     assert {p: p.stat().st_mtime_ns for p in before} == before
-    images = runs / "images"; images.mkdir()
-    for i in range(4): np.save(images / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
-    text = launch(2, *CUTS, "train", images, "--out", runs / "command", "--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu")
+    images = runs / "images"
+    images.mkdir()
+    for i in range(4):
+        np.save(images / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
+    text = launch(
+        2,
+        *CUTS,
+        "train",
+        images,
+        "--out",
+        runs / "command",
+        "--epochs",
+        "1",
+        "--set",
+        "crop=16",
+        "--set",
+        "batch_size=4",
+        "--device",
+        "cpu",
+    )
     assert text.count("Model(") == 1 and (runs / "command" / "model.safetensors").exists()
 
 
 def test_only_one_process_warns(tmp_path):
     "An image that cannot be read is named once, not once for each process."
-    images = tmp_path / "one bad"; images.mkdir()
-    for i in range(4): np.save(images / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
+    images = tmp_path / "one bad"
+    images.mkdir()
+    for i in range(4):
+        np.save(images / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
     (images / "broken.png").write_bytes(b"no picture")
-    _, err = start(2, *CUTS, "train", images, "--out", tmp_path / "but one", "--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu").communicate(timeout=300)
+    _, err = start(
+        2,
+        *CUTS,
+        "train",
+        images,
+        "--out",
+        tmp_path / "but one",
+        "--epochs",
+        "1",
+        "--set",
+        "crop=16",
+        "--set",
+        "batch_size=4",
+        "--device",
+        "cpu",
+    ).communicate(timeout=300)
     assert sum("broken.png" in line for line in err.splitlines() if line.startswith("warning: ")) == 1, err
 
 
@@ -115,7 +173,8 @@ def threads_left(run):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are listed in /proc on Linux alone")
-def test_no_thread_outlives_its_group(runs): assert threads_left(runs / "two") == []
+def test_no_thread_outlives_its_group(runs):
+    assert threads_left(runs / "two") == []
 
 
 def test_interrupted_together_and_resumed(tmp_path):
@@ -124,19 +183,32 @@ def test_interrupted_together_and_resumed(tmp_path):
     launch(2, tmp_path / "interrupted.py", tmp_path / "undisturbed", "go on")
     process = start(2, tmp_path / "interrupted.py", tmp_path / "resumed", "wait")
     assert process.stdout.readline() == "three\n"
-    process.send_signal(signal.SIGINT); process.communicate(timeout=120)
-    assert process.returncode and not (tmp_path / "resumed" / "model.safetensors").exists() and (tmp_path / "resumed" / "checkpoint.safetensors").exists()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert (
+        process.returncode
+        and not (tmp_path / "resumed" / "model.safetensors").exists()
+        and (tmp_path / "resumed" / "checkpoint.safetensors").exists()
+    )
     launch(2, tmp_path / "interrupted.py", tmp_path / "resumed", "go on")
-    assert not Path("/proc/self/task").exists() or threads_left(tmp_path / "undisturbed") == threads_left(tmp_path / "resumed") == []
-    assert (tmp_path / "resumed" / "history.csv").read_bytes() == (tmp_path / "undisturbed" / "history.csv").read_bytes()
+    assert (
+        not Path("/proc/self/task").exists()
+        or threads_left(tmp_path / "undisturbed") == threads_left(tmp_path / "resumed") == []
+    )
+    assert (tmp_path / "resumed" / "history.csv").read_bytes() == (
+        tmp_path / "undisturbed" / "history.csv"
+    ).read_bytes()
 
 
 def test_what_is_not_shared_is_refused(tmp_path):
-    (tmp_path / "images").mkdir(); np.save(tmp_path / "images" / "0.npy", np.random.default_rng(0).random((24, 24)))
+    (tmp_path / "images").mkdir()
+    np.save(tmp_path / "images" / "0.npy", np.random.default_rng(0).random((24, 24)))
     complaint = launch(2, *CUTS, "run", tmp_path / "images", "--out", tmp_path / "refused", fails=True)
     assert "a whole run was started in 2 processes" in complaint and not (tmp_path / "refused").exists()
 
 
 def test_a_batch_smaller_than_the_processes_is_refused():
     from cuts.parallel import World
-    with pytest.raises(ValueError, match="fewer than the 3 processes"): World(2, 3).part(2)
+
+    with pytest.raises(ValueError, match="fewer than the 3 processes"):
+        World(2, 3).part(2)

@@ -1,4 +1,5 @@
 "`cuts explore`: who is let in, what the page shows, and what is left when it ends."
+
 import http.client
 import signal
 
@@ -9,7 +10,17 @@ from cuts.datasets import fundus_phantom
 from cuts.experiment import make_config, segment_run, train_run
 from cuts.images import write_picture
 
-TINY = dict(epochs=1, device="cpu", crop=24, batch_size=4, n_anchors=8, min_batches=1, precision="float32", n_landmarks=60, spectral_landmarks=40)
+TINY = dict(
+    epochs=1,
+    device="cpu",
+    crop=24,
+    batch_size=4,
+    n_anchors=8,
+    min_batches=1,
+    precision="float32",
+    n_landmarks=60,
+    spectral_landmarks=40,
+)
 SET = [x for k, v in TINY.items() for x in ("--set", f"{k}={v}")]
 
 
@@ -18,30 +29,54 @@ def run(tmp_path_factory):
     "A folder with images/ and a run of them that is whole."
     folder = tmp_path_factory.mktemp("run")
     for seed in range(2):
-        (folder/"images").mkdir(exist_ok=True)
-        write_picture(folder/f"images/{seed}.png", fundus_phantom((32, 36), seed)[0])
-    train_run(folder/"images", folder/"run", make_config(**TINY), progress=False)
-    segment_run(folder/"images", folder/"run/segmentations", run=folder/"run", progress=False)
+        (folder / "images").mkdir(exist_ok=True)
+        write_picture(folder / f"images/{seed}.png", fundus_phantom((32, 36), seed)[0])
+    train_run(folder / "images", folder / "run", make_config(**TINY), progress=False)
+    segment_run(folder / "images", folder / "run/segmentations", run=folder / "run", progress=False)
     return folder
 
-def traces(served): # of temporary folders
-    return list((served.folder/"tmp").iterdir())
 
-def explorer(page): # is there, and has an image from its kernel
+def traces(served):  # of temporary folders
+    return list((served.folder / "tmp").iterdir())
+
+
+def explorer(page):  # is there, and has an image from its kernel
     page.locator("canvas.picture[aria-label*=pixels]").wait_for()
+
 
 def handshake(base, path):
     "The status of an attempt to open a web socket."
     connection = http.client.HTTPConnection(base.split("/")[2], timeout=SECONDS)
     try:
-        connection.request("GET", path, headers={"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
+        connection.request(
+            "GET",
+            path,
+            headers={
+                "Upgrade": "websocket",
+                "Connection": "Upgrade",
+                "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+            },
+        )
         return connection.getresponse().status
-    finally: connection.close()
+    finally:
+        connection.close()
+
 
 def nobody_comes_in(served):
     "Whoever does not know the token is sent away, and starts nothing."
     kernel = "00000000-0000-0000-0000-000000000000"
-    for path in ("", "?token=", "?token=" + "A" * 32, "api/kernels", f"api/kernels/{kernel}", "voila/render/explorer.ipynb", "voila/api/contents", "voila/files/files.json", "voila/files/../files.json"):
+    for path in (
+        "",
+        "?token=",
+        "?token=" + "A" * 32,
+        "api/kernels",
+        f"api/kernels/{kernel}",
+        "voila/render/explorer.ipynb",
+        "voila/api/contents",
+        "voila/files/files.json",
+        "voila/files/../files.json",
+    ):
         status, text = ask(served.base + path)
         assert status in (302, 403, 404) and "kernelId" not in text, path
     assert ask(f"{served.base}voila/api/shutdown/{kernel}", "POST")[0] == 403
@@ -49,9 +84,10 @@ def nobody_comes_in(served):
     assert len(family(served.process)) == 1, "somebody who was sent away has started a kernel"
     assert {c.laddr.ip for c in family(served.process)[0].net_connections("tcp") if c.status == "LISTEN"} == {HOST}
 
+
 def test_a_run_is_shown_to_its_owner_alone(voila, run, page, tmp_path):
     before = {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()}
-    served = voila(run/"images", "--run", run/"run", "--out", tmp_path/"out")
+    served = voila(run / "images", "--run", run / "run", "--out", tmp_path / "out")
     assert served.said[-1].startswith("2 images")
     nobody_comes_in(served)
     explorer(served.show(page))
@@ -59,7 +95,8 @@ def test_a_run_is_shown_to_its_owner_alone(voila, run, page, tmp_path):
     assert page.locator(".jp-InputArea-editor, .highlight").count() == 0
     them = family(served.process)
     assert len(them) > 1
-    for file in (tmp_path/"out/segmentations").glob("*.npz"): file.unlink()
+    for file in (tmp_path / "out/segmentations").glob("*.npz"):
+        file.unlink()
     said = served.show(page).get_by_role("alert").inner_text()
     assert "cannot be shown" in said and "0.png.npz" in said
     them += family(served.process)
@@ -68,22 +105,26 @@ def test_a_run_is_shown_to_its_owner_alone(voila, run, page, tmp_path):
     assert served.process.wait(SECONDS) == 0 and left_of(them) == [] and traces(served) == []
     assert {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()} == before
 
+
 @pytest.mark.parametrize("scheme", ["dark"])
 def test_without_a_run_it_trains_first(voila, run, page):
-    served = voila(run/"images/0.png", *SET)
+    served = voila(run / "images/0.png", *SET)
     assert "is trained on 1 image first" in served.said[0] and served.said[-1].startswith("1 image ")
     explorer(served.show(page))
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(x => x < 80)"), "a light page in the dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(x => x < 80)"), (
+        "a light page in the dark"
+    )
     them = family(served.process)
     assert len(them) > 1
-    page.close(run_before_unload=True)                                     # a page that is closed takes its kernel with it
+    page.close(run_before_unload=True)  # a page that is closed takes its kernel with it
     wait_for(lambda: len(family(served.process)) == 1, lambda: "the kernel stays", served.process)
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(SECONDS) == 0 and left_of(them) == [] and traces(served) == []
 
+
 def test_a_signal_while_it_trains(voila, run):
     code = "import cuts.serve as s; p = s.prepare; s.prepare = lambda *a, **k: (print('http', flush=True), p(*a, **k)); from cuts.cli import main; main(['explore', '--no-browser', *sys.argv[1:]])"
-    served = voila(run/"images", *SET, "--epochs", "100000", code=code)
+    served = voila(run / "images", *SET, "--epochs", "100000", code=code)
     wait_for(lambda: any([*f.rglob("config.yaml")] for f in traces(served)), lambda: "no training", served.process)
     served.process.send_signal(signal.SIGHUP)
     assert served.process.wait(SECONDS) == 128 + signal.SIGHUP and traces(served) == []

@@ -1,4 +1,5 @@
 """Spectral k-means against PHATE (a development dependency) and its memory; the rest is tested in nbs/22_spectral.ipynb."""
+
 import os
 import subprocess
 import sys
@@ -17,13 +18,14 @@ from cuts.spectral import SpectralKMeans
 def picture(size=64, seed=0):
     "A ring around a disc, both uneven, on a shaded ground, as the vectors of its pixels [size², 24] and labels [size²]."
     from scipy.ndimage import gaussian_filter
+
     r = np.random.default_rng(seed)
-    y, x = np.mgrid[-1:1:size*1j, -1:1:size*1j]
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     distance = np.hypot(x, y)
-    labels = np.where(distance < .35, 2, np.where(np.abs(distance - .65) < .12, 1, 0))
-    grey = np.array([.2, .55, .85])[labels] + .08*x
-    image = np.stack([grey, grey**2, 1 - grey], -1) + .05*r.normal(size=(size, size, 3))
-    smooth = np.concatenate([gaussian_filter(image, (s, s, 0)) for s in (.5, 1, 2)], -1).reshape(-1, 9)
+    labels = np.where(distance < 0.35, 2, np.where(np.abs(distance - 0.65) < 0.12, 1, 0))
+    grey = np.array([0.2, 0.55, 0.85])[labels] + 0.08 * x
+    image = np.stack([grey, grey**2, 1 - grey], -1) + 0.05 * r.normal(size=(size, size, 3))
+    smooth = np.concatenate([gaussian_filter(image, (s, s, 0)) for s in (0.5, 1, 2)], -1).reshape(-1, 9)
     return np.maximum(smooth @ r.normal(size=(9, 24)), 0).astype(np.float32), labels.ravel()
 
 
@@ -41,7 +43,7 @@ def test_estimator(estimator, check):
 
 
 def test_same_partition_as_phate_of_separated_groups():
-    X, y = make_blobs(900, n_features=8, centers=4, cluster_std=1., center_box=(-12, 12), random_state=3)
+    X, y = make_blobs(900, n_features=8, centers=4, cluster_std=1.0, center_box=(-12, 12), random_state=3)
     ours = SpectralKMeans(4, n_landmarks=200, knn=40).fit_predict(X)
     theirs = phate_labels(X, 4, knn=40, n_landmark=200)
     assert adjusted_rand_score(ours, y) == 1
@@ -53,36 +55,54 @@ def test_similar_to_phate_on_a_picture():
     theirs = [phate_labels(X, 6, seed, knn=50, n_landmark=300) for seed in (0, 1)]
     ours = SpectralKMeans(6, n_landmarks=300, knn=50).fit_predict(X)
     to_phate = np.mean([adjusted_rand_score(ours, t) for t in theirs])
-    assert to_phate > .5
-    assert to_phate > adjusted_rand_score(*theirs) - .25  # PHATE with another seed differs as well
+    assert to_phate > 0.5
+    assert to_phate > adjusted_rand_score(*theirs) - 0.25  # PHATE with another seed differs as well
 
 
 def test_same_bytes_on_any_number_of_threads():
-    code = (f"import hashlib, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from test_spectral import picture, SpectralKMeans\n"
-            "m = SpectralKMeans().fit(picture()[0]); print(hashlib.sha256(m.labels_.tobytes() + m.potential_.tobytes()).hexdigest())")
-    outcomes = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                               env={**os.environ, "OMP_NUM_THREADS": str(n)}).stdout for n in (1, 2)}
+    code = (
+        f"import hashlib, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from test_spectral import picture, SpectralKMeans\n"
+        "m = SpectralKMeans().fit(picture()[0]); print(hashlib.sha256(m.labels_.tobytes() + m.potential_.tobytes()).hexdigest())"
+    )
+    outcomes = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(n)},
+        ).stdout
+        for n in (1, 2)
+    }
     assert len(outcomes) == 1
 
 
 def test_memory_of_an_image():
     "16384 vectors of 128 numbers: the whole process stays far below a gigabyte."
-    if not Path("/proc/self/status").exists(): pytest.skip("needs /proc")
-    code = ("import re, numpy as np; from cuts.spectral import SpectralKMeans\n"
-            "X = np.random.default_rng(0).normal(size=(16384, 128)).astype('float32'); SpectralKMeans().fit(X)\n"
-            "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])")    # ru_maxrss would count the process that started it, too
-    assert int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) * 1024 < 1000*2**20
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs /proc")
+    code = (
+        "import re, numpy as np; from cuts.spectral import SpectralKMeans\n"
+        "X = np.random.default_rng(0).normal(size=(16384, 128)).astype('float32'); SpectralKMeans().fit(X)\n"
+        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
+    )  # ru_maxrss would count the process that started it, too
+    assert (
+        int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) * 1024
+        < 1000 * 2**20
+    )
 
 
 def test_four_processes_never_wait_for_each_other():
     "Twenty images in four processes that each start with as many threads as they like: done well before the limit, and the same labels as in one."
-    code = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-            "from joblib import Parallel, delayed\n"
-            "from test_spectral import SpectralKMeans, picture\n"
-            "def work(seed): return SpectralKMeans(6, n_landmarks=200, random_state=0).fit_predict(picture(48, seed)[0]).tobytes()\n"
-            "many = Parallel(n_jobs=4)(delayed(work)(seed) for seed in range(20))\n"
-            "assert many[:3] == [work(seed) for seed in range(3)]\n"
-            "print(len(many))")
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from joblib import Parallel, delayed\n"
+        "from test_spectral import SpectralKMeans, picture\n"
+        "def work(seed): return SpectralKMeans(6, n_landmarks=200, random_state=0).fit_predict(picture(48, seed)[0]).tobytes()\n"
+        "many = Parallel(n_jobs=4)(delayed(work)(seed) for seed in range(20))\n"
+        "assert many[:3] == [work(seed) for seed in range(3)]\n"
+        "print(len(many))"
+    )
     env = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, env=env)
     assert (done.returncode, done.stdout.strip()) == (0, "20"), done.stderr[-2000:]

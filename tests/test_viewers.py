@@ -1,4 +1,5 @@
 "What is written for other programs can be read by them: outlines, GeoJSON, colour tables, layers."
+
 import json, subprocess, sys, time
 
 import numpy as np
@@ -11,34 +12,43 @@ from cuts.viewers import geojson, napari_layers, outlines, slicer_colors, snap_l
 from cuts.images import Image, as_image, label_palette
 
 plain = settings(max_examples=150, deadline=None)
-maps = arrays(np.int32, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(0, 3), fill=st.nothing())
-names = st.dictionaries(st.integers(0, 300), st.text(max_size=12) | st.text('"\'\n\r\t #_\\:', max_size=6))
+maps = arrays(
+    np.int32, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(0, 3), fill=st.nothing()
+)
+names = st.dictionaries(st.integers(0, 300), st.text(max_size=12) | st.text("\"'\n\r\t #_\\:", max_size=6))
 
 
-def area(ring): return (ring[:-1, 0] * ring[1:, 1] - ring[1:, 0] * ring[:-1, 1]).sum() / 2
+def area(ring):
+    return (ring[:-1, 0] * ring[1:, 1] - ring[1:, 0] * ring[:-1, 1]).sum() / 2
+
 
 def filled(polygons, shape):
     "The pixels whose middle lies in an odd number of rings."
     mask = np.zeros(shape, bool)
-    for ring in (np.asarray(ring) for polygon in polygons for ring in polygon): mask[fill(ring[:, 1] - .5, ring[:, 0] - .5, shape)] ^= True
+    for ring in (np.asarray(ring) for polygon in polygons for ring in polygon):
+        mask[fill(ring[:, 1] - 0.5, ring[:, 0] - 0.5, shape)] ^= True
     return mask
 
-def color(n): return tuple(label_palette(n + 1)[n].tolist())
+
+def color(n):
+    return tuple(label_palette(n + 1)[n].tolist())
 
 
 # ---------- outlines
+
 
 @plain
 @given(maps)
 def test_outlines_enclose_their_regions(labels):
     from scipy.ndimage import label
+
     found = outlines(labels)
     assert list(found) == [n for n in np.unique(labels).tolist() if n]
     for number, polygons in found.items():
         mask = labels == number
         assert np.array_equal(filled(polygons, mask.shape), mask)
         assert sum(area(ring) for polygon in polygons for ring in polygon) == mask.sum()
-        assert len(polygons) == label(mask)[1]                                  # pieces are connected over edges
+        assert len(polygons) == label(mask)[1]  # pieces are connected over edges
         for polygon in polygons:
             assert label(filled([polygon], mask.shape))[1] == 1
             assert area(polygon[0]) > 0 and all(area(hole) < 0 for hole in polygon[1:])
@@ -53,8 +63,8 @@ def test_rings_are_closed_turn_at_every_corner_and_never_touch_themselves(labels
         assert (ring >= 0).all() and (ring <= (W, H)).all()
         assert np.array_equal(ring[0], ring[-1])
         along = np.diff(ring, axis=0) != 0
-        assert (along.sum(1) == 1).all()                                        # along the edges of pixels
-        assert (along[:, 0] != np.roll(along[:, 0], 1)).all()                   # no corner that is none
+        assert (along.sum(1) == 1).all()  # along the edges of pixels
+        assert (along[:, 0] != np.roll(along[:, 0], 1)).all()  # no corner that is none
         assert len(np.unique(ring[:-1], axis=0)) == len(ring) - 1
 
 
@@ -62,9 +72,16 @@ def test_rings_are_closed_turn_at_every_corner_and_never_touch_themselves(labels
 @given(maps)
 def test_edges_are_all_borders_of_pixels(labels):
     "The rings are as long as the borders are, neither shorter nor longer."
-    length = sum(np.abs(np.diff(ring, axis=0)).sum() for polygons in outlines(labels).values() for polygon in polygons for ring in polygon)
+    length = sum(
+        np.abs(np.diff(ring, axis=0)).sum()
+        for polygons in outlines(labels).values()
+        for polygon in polygons
+        for ring in polygon
+    )
     x = np.pad(labels, 1)
-    expected = sum(((a != b) * ((a > 0).astype(int) + (b > 0))).sum() for a, b in ((x[1:], x[:-1]), (x[:, 1:], x[:, :-1])))
+    expected = sum(
+        ((a != b) * ((a > 0).astype(int) + (b > 0))).sum() for a, b in ((x[1:], x[:-1]), (x[:, 1:], x[:, :-1]))
+    )
     assert length == expected
 
 
@@ -72,7 +89,8 @@ def test_edges_are_all_borders_of_pixels(labels):
 @given(maps)
 def test_polygons_are_valid_for_geometry_libraries(labels):
     shapely = pytest.importorskip("shapely.geometry")
-    for feature in json.loads(geojson(labels))["features"]: assert shapely.shape(feature["geometry"]).is_valid
+    for feature in json.loads(geojson(labels))["features"]:
+        assert shapely.shape(feature["geometry"]).is_valid
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint16, np.int64, np.uint64])
@@ -80,7 +98,10 @@ def test_outlines_of_any_integers(dtype):
     labels = np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype)
     found = outlines(labels)
     assert list(found) == [1] and type(next(iter(found))) is int
-    assert [[ring.tolist() for ring in polygon] for polygon in found[1]] == [[[[1, 0], [3, 0], [3, 2], [2, 2], [2, 1], [1, 1], [1, 0]]], [[[0, 1], [1, 1], [1, 2], [0, 2], [0, 1]]]]
+    assert [[ring.tolist() for ring in polygon] for polygon in found[1]] == [
+        [[[1, 0], [3, 0], [3, 2], [2, 2], [2, 1], [1, 1], [1, 0]]],
+        [[[0, 1], [1, 1], [1, 2], [0, 2], [0, 1]]],
+    ]
 
 
 def test_outlines_of_large_numbers_and_single_pixels():
@@ -89,13 +110,22 @@ def test_outlines_of_large_numbers_and_single_pixels():
     assert outlines(np.zeros((5, 4), int)) == {}
 
 
-@pytest.mark.parametrize("labels, error, message", [
-    (np.ones((2, 2, 2), int), ValueError, r"\[2, 2, 2\], expected \[H,W\]"), (np.zeros((0, 3), int), ValueError, "not empty"),
-    (np.array([[-1]]), ValueError, "from -1"), (np.ones((2, 2)), TypeError, "float64"), (np.array([["a"]]), TypeError, "whole numbers")])
+@pytest.mark.parametrize(
+    "labels, error, message",
+    [
+        (np.ones((2, 2, 2), int), ValueError, r"\[2, 2, 2\], expected \[H,W\]"),
+        (np.zeros((0, 3), int), ValueError, "not empty"),
+        (np.array([[-1]]), ValueError, "from -1"),
+        (np.ones((2, 2)), TypeError, "float64"),
+        (np.array([["a"]]), TypeError, "whole numbers"),
+    ],
+)
 def test_what_has_no_outlines_is_refused(labels, error, message):
-    with pytest.raises(error, match=message): outlines(labels)
+    with pytest.raises(error, match=message):
+        outlines(labels)
     if labels.ndim < 3:
-        with pytest.raises(error, match=message.replace("not empty", r"\[D,H,W\] and not empty")): geojson(labels)
+        with pytest.raises(error, match=message.replace("not empty", r"\[D,H,W\] and not empty")):
+            geojson(labels)
 
 
 def ragged(side, n, seed=0):
@@ -110,12 +140,13 @@ def test_large_maps_are_outlined_in_seconds():
     labels = ragged(2048, 300)
     before = time.perf_counter()
     found = outlines(labels)
-    assert time.perf_counter() - before < 30                                    # 2 s on an idle core
+    assert time.perf_counter() - before < 30  # 2 s on an idle core
     assert len(found) == 300 and np.array_equal(filled(found[17], labels.shape), labels == 17)
     assert sum(area(ring) for polygons in found.values() for polygon in polygons for ring in polygon) == labels.size
 
 
 # ---------- GeoJSON
+
 
 @plain
 @given(maps)
@@ -123,7 +154,9 @@ def test_geojson_gives_the_map_back(labels):
     found = np.zeros_like(labels)
     for feature in json.loads(geojson(labels))["features"]:
         geometry, number = feature["geometry"], int(feature["properties"]["name"].removeprefix("region "))
-        assert (geometry["type"] == "Polygon") == (len(outlines(labels)[number]) == 1)  # QuPath takes no multipolygon of one
+        assert (geometry["type"] == "Polygon") == (
+            len(outlines(labels)[number]) == 1
+        )  # QuPath takes no multipolygon of one
         polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
         assert all(type(c) is int for polygon in polygons for ring in polygon for point in ring for c in point)
         found[filled(polygons, labels.shape)] = number
@@ -143,21 +176,27 @@ def test_geojson_with_any_names(names):
 
 
 def test_planes_of_a_volume():
-    volume = np.zeros((4, 5, 6), int); volume[1, 1:3, 2:4] = 2; volume[3] = 1
+    volume = np.zeros((4, 5, 6), int)
+    volume[1, 1:3, 2:4] = 2
+    volume[3] = 1
     features = json.loads(geojson(volume, {2: "lesion"}, classification=False))["features"]
     assert [(f["geometry"]["plane"], f["properties"]["name"], f["properties"]["color"]) for f in features] == [
-        ({"c": -1, "z": 1, "t": 0}, "lesion", list(color(2))), ({"c": -1, "z": 3, "t": 0}, "region 1", list(color(1)))]
+        ({"c": -1, "z": 1, "t": 0}, "lesion", list(color(2))),
+        ({"c": -1, "z": 3, "t": 0}, "region 1", list(color(1))),
+    ]
     assert all("classification" not in f["properties"] for f in features)
     assert "plane" not in json.loads(geojson(volume[1]))["features"][0]["geometry"]
 
 
 # ---------- colour tables
 
+
 def read_snap(text):
     "As ITK-SNAP reads: seven numbers, then what stands between two quotes."
     found = {}
     for line in text.split("\n"):
-        if not line or line[0] == "#": continue
+        if not line or line[0] == "#":
+            continue
         number, r, g, b, alpha, visible, mesh, rest = line.split(None, 7)
         before, name, after = rest.split('"')
         assert name and not before and not after
@@ -169,7 +208,8 @@ def read_slicer(text):
     "As 3D Slicer reads: six words."
     found = {}
     for line in text.split("\n"):
-        if not line or line[0] == "#": continue
+        if not line or line[0] == "#":
+            continue
         number, name, *rgba = line.split()
         assert not name.startswith("'") and not name.endswith("'") and len(rgba) == 4
         found[int(number)] = name.replace("_", " "), tuple(map(int, rgba))
@@ -179,47 +219,83 @@ def read_slicer(text):
 @plain
 @given(names)
 def test_any_names_in_colour_tables(names):
-    for text in (snap_labels(names, names), slicer_colors(names, names)): text.encode("utf-8")
+    for text in (snap_labels(names, names), slicer_colors(names, names)):
+        text.encode("utf-8")
     snap, slicer = read_snap(snap_labels(names, names)), read_slicer(slicer_colors(names, names))
     assert list(snap) == list(slicer) == sorted({0, *names})
     assert snap[0] == ("Clear Label", (0, 0, 0), 0, 0, 0) and slicer[0] == ("Background", (0, 0, 0, 0))
     for n in snap:
-        if n: assert snap[n][1:] == (color(n), 1, 1, 1) and slicer[n][1] == (*color(n), 255)
+        if n:
+            assert snap[n][1:] == (color(n), 1, 1, 1) and slicer[n][1] == (*color(n), 255)
 
 
 def test_plain_names_come_back():
     names = {3: "left ventricle", 4: "Ödem", 250: "a, b (c) #1"}
-    assert [name for name, *_ in read_snap(snap_labels([3, 4, 5, 250], names)).values()] == ["Clear Label", "left ventricle", "Ödem", "region 5", "a, b (c) #1"]
-    assert [name for name, _ in read_slicer(slicer_colors([3, 4, 5, 250], names)).values()] == ["Background", "left ventricle", "Ödem", "region 5", "a, b (c) #1"]
-    assert snap_labels(iter([4, 3, 4]), names) == snap_labels({3, 4}, names) == snap_labels(np.array([[0, 3], [4, 3]], np.uint8), names)
+    assert [name for name, *_ in read_snap(snap_labels([3, 4, 5, 250], names)).values()] == [
+        "Clear Label",
+        "left ventricle",
+        "Ödem",
+        "region 5",
+        "a, b (c) #1",
+    ]
+    assert [name for name, _ in read_slicer(slicer_colors([3, 4, 5, 250], names)).values()] == [
+        "Background",
+        "left ventricle",
+        "Ödem",
+        "region 5",
+        "a, b (c) #1",
+    ]
+    assert (
+        snap_labels(iter([4, 3, 4]), names)
+        == snap_labels({3, 4}, names)
+        == snap_labels(np.array([[0, 3], [4, 3]], np.uint8), names)
+    )
 
 
 def test_headers():
     lines = snap_labels([1]).split("\n")
-    assert lines[0] == lines[13] == "#" * 48 and lines[1] == "# ITK-SnAP Label Description File" and lines[3] == "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL"
-    assert lines[14:] == ['    0     0    0    0        0  0  0    "Clear Label"', '    1   230  159    0        1  1  1    "region 1"', ""]
+    assert (
+        lines[0] == lines[13] == "#" * 48
+        and lines[1] == "# ITK-SnAP Label Description File"
+        and lines[3] == "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL"
+    )
+    assert lines[14:] == [
+        '    0     0    0    0        0  0  0    "Clear Label"',
+        '    1   230  159    0        1  1  1    "region 1"',
+        "",
+    ]
     assert slicer_colors([1]) == "# Color table file\n# 2 values\n0 Background 0 0 0 0\n1 region_1 230 159 0 255\n"
 
 
 @pytest.mark.parametrize("table, largest", [(snap_labels, 65535), (slicer_colors, 10**6)])
 def test_numbers_that_would_spoil_a_table(table, largest):
     assert f"\n{'' if table is slicer_colors else '  '}{largest} " in table([largest])
-    with pytest.raises(ValueError, match=f"from 0 to {largest}"): table([largest + 1])
-    with pytest.raises(ValueError, match="from -1"): table([-1, 2])
-    with pytest.raises(TypeError, match="whole numbers"): table([1.5])
-    with pytest.raises(TypeError, match="whole numbers"): table(["a"])
+    with pytest.raises(ValueError, match=f"from 0 to {largest}"):
+        table([largest + 1])
+    with pytest.raises(ValueError, match="from -1"):
+        table([-1, 2])
+    with pytest.raises(TypeError, match="whole numbers"):
+        table([1.5])
+    with pytest.raises(TypeError, match="whole numbers"):
+        table(["a"])
 
 
 # ---------- napari
 
-IMAGES = [np.zeros((20, 30), np.uint8), np.random.default_rng(0).random((20, 30, 3)), np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8),
-          np.random.default_rng(0).random((2, 20, 30)), np.random.default_rng(0).random((4, 9, 20, 30)), np.random.default_rng(0).random((9, 20, 30)),
-          np.random.default_rng(0).integers(-1000, 3000, (9, 20, 30, 3), dtype=np.int16)]
+IMAGES = [
+    np.zeros((20, 30), np.uint8),
+    np.random.default_rng(0).random((20, 30, 3)),
+    np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8),
+    np.random.default_rng(0).random((2, 20, 30)),
+    np.random.default_rng(0).random((4, 9, 20, 30)),
+    np.random.default_rng(0).random((9, 20, 30)),
+    np.random.default_rng(0).integers(-1000, 3000, (9, 20, 30, 3), dtype=np.int16),
+]
 
 
 def layers_of(x):
     image = as_image(x)
-    image = as_image(x, spacing=(.5, .25, .125)[:image.ndim], source="folder/eye.png")
+    image = as_image(x, spacing=(0.5, 0.25, 0.125)[: image.ndim], source="folder/eye.png")
     labels = np.random.default_rng(1).integers(0, 500, image.spatial)
     return image, labels, napari_layers(image, {"level 60": labels, "mask": labels > 250})
 
@@ -231,13 +307,26 @@ def test_layers_are_what_napari_expects(x):
     (data, settings, kind), *others = layers
     assert kind == "image" and settings["name"] == "eye.png"
     assert data.shape == {1: image.spatial, 3: (*image.spatial, 3)}.get(image.n_channels, image.data.shape)
-    assert settings["rgb"] == (image.n_channels == 3) and settings.get("channel_axis") == (0 if image.n_channels not in (1, 3) else None)
-    if settings["rgb"]: assert data.dtype == np.uint8 or 0 <= data.min() and data.max() <= 1
-    else: assert settings["contrast_limits"] == image.window and np.array_equal(np.atleast_3d(data).ravel(), np.atleast_3d(image.values()).ravel())
-    assert [(kind, s["name"], s["visible"]) for _, s, kind in others] == [("labels", "level 60", True), ("labels", "mask", False)]
-    for _, s, _ in layers: assert s["scale"] == image.spacing and s["units"] == ("mm",) * image.ndim
+    assert settings["rgb"] == (image.n_channels == 3) and settings.get("channel_axis") == (
+        0 if image.n_channels not in (1, 3) else None
+    )
+    if settings["rgb"]:
+        assert data.dtype == np.uint8 or 0 <= data.min() and data.max() <= 1
+    else:
+        assert settings["contrast_limits"] == image.window and np.array_equal(
+            np.atleast_3d(data).ravel(), np.atleast_3d(image.values()).ravel()
+        )
+    assert [(kind, s["name"], s["visible"]) for _, s, kind in others] == [
+        ("labels", "level 60", True),
+        ("labels", "mask", False),
+    ]
+    for _, s, _ in layers:
+        assert s["scale"] == image.spacing and s["units"] == ("mm",) * image.ndim
     colors = others[0][1]["colormap"]
-    assert colors[0][3] == 0 and all(np.allclose(colors[n], (*np.array(color(n)) / 255, 1)) for n in {*range(1, 256), *map(int, np.unique(labels))} - {0})
+    assert colors[0][3] == 0 and all(
+        np.allclose(colors[n], (*np.array(color(n)) / 255, 1))
+        for n in {*range(1, 256), *map(int, np.unique(labels))} - {0}
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -245,25 +334,34 @@ def test_layers_are_what_napari_expects(x):
 def test_layers_in_napari(x):
     pytest.importorskip("napari")
     from napari.components import ViewerModel
+
     image, labels, layers = layers_of(x)
     viewer, n = ViewerModel(), 1 if image.n_channels in (1, 3) else image.n_channels
-    for data, settings, kind in layers: getattr(viewer, f"add_{kind}")(data, **settings)
+    for data, settings, kind in layers:
+        getattr(viewer, f"add_{kind}")(data, **settings)
     assert len(viewer.layers) == n + 2
-    for layer in viewer.layers: assert np.allclose(layer.scale, image.spacing) and {str(u) for u in layer.units} == {"millimeter"}
-    for k in (1, int(labels.max())): assert np.allclose(viewer.layers["level 60"].get_color(k)[:3], np.array(color(k)) / 255)
+    for layer in viewer.layers:
+        assert np.allclose(layer.scale, image.spacing) and {str(u) for u in layer.units} == {"millimeter"}
+    for k in (1, int(labels.max())):
+        assert np.allclose(viewer.layers["level 60"].get_color(k)[:3], np.array(color(k)) / 255)
 
 
 def test_layers_without_millimetres_and_of_the_wrong_shape():
     image = as_image(np.random.default_rng(0).random((6, 7)))
     assert "units" not in napari_layers(image, {})[0][1]
-    with pytest.raises(ValueError, match=r"level: labels \[7, 6\], but the image"): napari_layers(image, {"level": np.ones((7, 6), int)})
-    with pytest.raises(TypeError, match="level: float64"): napari_layers(image, {"level": np.ones((6, 7))})
+    with pytest.raises(ValueError, match=r"level: labels \[7, 6\], but the image"):
+        napari_layers(image, {"level": np.ones((7, 6), int)})
+    with pytest.raises(TypeError, match="level: float64"):
+        napari_layers(image, {"level": np.ones((6, 7))})
     assert napari_layers(Image(image.data, source=""), {})[0][1]["name"] == "image"
 
 
 # ---------- all of it
 
+
 def test_importing_it_is_light():
     heavy = ("torch", "scipy", "skimage", "sklearn", "pandas", "matplotlib", "napari", "cuts.segmentation")
     code = f"import cuts.viewers, sys; print([m for m in {heavy} if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
