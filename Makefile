@@ -6,7 +6,10 @@
 # make clean  remove what the above made, the environment excepted
 #
 # To work on it:
+# make install      .venv with everything, and git's merge driver for notebooks
 # make prepare      export the modules, run what is stale, clean, write README.md and the sidebar: before every commit
+# make lint         ruff: style and layout of notebooks, tests and scripts
+# make types        mypy: types of the modules
 # make constraints  pin the whole environment anew
 #
 # Each makes .venv if there is none and installs into it; PYTHON=python3.12 chooses the interpreter, VENV=path another place.
@@ -19,7 +22,7 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help demo test lab docs bench clean install prepare export execute constraints
+.PHONY: help demo test lab docs bench clean install lint types prepare export execute constraints
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -38,6 +41,7 @@ $(STAMP): settings.ini setup.py constraints.txt | $(BIN)/python
 	@touch $@
 
 install: $(STAMP)
+	@$(BIN)/python scripts/merge.py --install
 
 demo: $(STAMP)
 	$(BIN)/cuts demo --out demo
@@ -53,6 +57,13 @@ docs: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/cuts bench
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(STAMP)
+	$(BIN)/mypy
 
 export: $(STAMP)
 	$(BIN)/nbdev_export
@@ -75,5 +86,5 @@ constraints: | $(BIN)/python
 	mv constraints.tmp constraints.txt && rm -rf $(VENV)-pins
 
 clean:
-	rm -rf _docs _proc demo build dist *.egg-info .pytest_cache .hypothesis nbs/.ipynb_checkpoints
+	rm -rf _docs _proc demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis nbs/.ipynb_checkpoints
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

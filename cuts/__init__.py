@@ -1,5 +1,5 @@
 """CUTS: unsupervised, multigranular segmentation of medical images."""
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -36,6 +36,8 @@ def tracked() -> list[Path]:
         "dist",
         "__pycache__",
         ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
         ".hypothesis",
         ".ipynb_checkpoints",
     }
@@ -195,6 +197,12 @@ def test_versions_agree():
     assert (
         settings()["version"] == cuts.__version__ == str(yaml.safe_load((root / "CITATION.cff").read_text())["version"])
     )
+
+
+def test_the_changelog_begins_with_this_version():
+    versions = re.findall(r"^## \[(.+?)\] - (unreleased|\d{4}-\d\d-\d\d)$", (root / "CHANGELOG.md").read_text(), re.M)
+    assert versions[0][0] == settings()["version"]
+    assert [version for version, date in versions[1:] if date == "unreleased"] == []
 
 
 # The notebooks -------------------------------------------------------------------------------------------------------
@@ -363,9 +371,14 @@ TOP = {
     "CITATION.cff",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "MANIFEST.in",
     "Makefile",
     "constraints.txt",
+    "ruff.toml",
+    "mypy.ini",
+    ".pre-commit-config.yaml",
+    ".editorconfig",
     ".gitignore",
     ".gitattributes",
     ".ci",

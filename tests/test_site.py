@@ -228,7 +228,7 @@ def test_citation_and_changes_follow_their_files():
     cff = made.citation()
     text = made.cite()
     assert cff["preferred-citation"]["title"] in text and str(cff["version"]) in text and text.count("```bibtex") == 2
-    assert "# Changes" not in made.changes() and "## 0.1.0" in made.changes()
+    assert "# Changes" not in made.changes() and "## [0.1.0]" in made.changes()
 
 
 # From notebooks to pages -------------------------------------------------------------------------------------------------
