@@ -32,7 +32,8 @@ from cuts.images import (
     read_image,
     read_labels,
 )
-from .dicom import find_series, is_dicom
+from .io.dicom import is_dicom
+from .io.series import find_series
 from .pixels import MAX_PIXELS, read_ahead, suffix
 from .runs import is_results, score_files
 

@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from .dicom import DICOM_SUFFIXES, encode_segmentation, is_dicom, read_dicom
+from .io.dicom import DICOM_SUFFIXES, is_dicom
+from .io.dicom_seg import encode_segmentation
+from .io.series import read_dicom
 from .volumes import ITK_SUFFIXES, encode_itk, is_zarr, read_itk, read_zarr
 from cuts.pixels import (
     BoundedFile,

@@ -161,7 +161,7 @@ def pictured(kind, tmp_path, ending):
     noise = np.random.default_rng(0).random
     if ending == ".dcm":
         pytest.importorskip("highdicom")
-        from test_dicom import AXIAL, make_series
+        from dicom_files import AXIAL, make_series
 
         files = make_series(tmp_path / "series", (1000 * noise((5, 12, 10))).astype(np.int16), orientation=AXIAL)
         return read_image(tmp_path / "series") if kind == "slanted volume" else read_image(files[2])
