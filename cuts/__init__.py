@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what an editor reads; at run time `__getattr__` fetches a name when it is first asked for
     from .condensation import DiffusionCondensation
-    from .config import Config, preset
+    from .config.settings import Config, preset
     from .datasets import open_dataset
     from .encoder import Model
     from .experiment import fit, load, run, segment
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # what an editor reads; at run time `__getattr__` fetches a n
 _home = {  # name → the module it lives in
     **dict.fromkeys(["fit", "segment", "load", "run"], "experiment"),
     **dict.fromkeys(["Image", "read_image", "as_image", "write_labels"], "images"),
-    **dict.fromkeys(["Config", "preset"], "config"),
+    **dict.fromkeys(["Config", "preset"], "config.settings"),
     "open_dataset": "datasets", "Model": "encoder", "Segmentation": "segmentation",
     "DiffusionCondensation": "condensation"}
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .baselines import segment_colours
-from .config import Config
-from .diffusion import fixed_threads
+from .config.settings import Config
+from .device import fixed_threads
 from .experiment import open_checked, score_segmentation, train_run
 from .metrics import adjusted_rand, covering, read_table
 from .parallel import only_alone

@@ -18,8 +18,8 @@ import torch
 from scipy.ndimage import correlate1d, gaussian_filter
 from torch import nn
 
-from .config import Config
-from .diffusion import fixed_threads
+from .config.settings import Config
+from .device import fixed_threads
 from .images import Image
 from .segmentation import Segmentation, segment_vectors
 

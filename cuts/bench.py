@@ -19,14 +19,15 @@ import torch
 from tqdm.auto import tqdm
 
 from .condensation import condense, peer_tree
-from .config import Config, preset
+from .config.settings import Config, preset
 from .datasets import fundus_phantom, open_dataset, phantoms
-from .diffusion import fixed_threads, nearest
+from .device import fixed_threads, mixed_precision
+from .diffusion import nearest
 from .encoder import Network
 from .images import Image, as_image, read_image
 from .segmentation import segment_image, segment_vectors, unit
 from .spectral import SpectralKMeans
-from .training import Trainer, mixed_precision, train
+from .training import Trainer, train
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def training(images: int = 28) -> dict:
 
 def plain_steps(size: int = 128) -> dict:
     "Five steps of the same network on batches of sixteen whole images in float32, and nothing else; three steps are timed."
-    from cuts.config import choose_device
+    from cuts.device import choose_device
 
     device, torch_seed = choose_device("auto"), torch.manual_seed(0)
     network = Network.of(preset("retina"), 3)

@@ -126,7 +126,7 @@ def _remedies(
     def reword(text):
         if "=" not in text and ":" not in text:
             return text
-        from cuts.config import Config
+        from cuts.config.settings import Config
 
         settings, calls = Config().flat(), [m.span() for m in re.finditer(r"\w\([^()]*\)", text)]
         options = {
@@ -388,15 +388,11 @@ def _assigned(
     pairs: list[str],  # "name=value"
 ):  # `Config` with these values
     "The configuration with settings given as text."
-    from dataclasses import fields
-    from cuts.config import Config, ConfigError
+    from cuts.config.checks import ConfigError, takes_text
+    from cuts.config.sections import SECTION_OF, SECTIONS
+    from cuts.config.settings import Config
 
-    texts = {
-        f.name
-        for s in (config.data, config.training, config.segmentation)
-        for f in fields(s)
-        if "str" in str(f.type) or "Literal" in str(f.type)
-    }
+    texts = {name for name, section in SECTION_OF.items() if takes_text(SECTIONS[section], name)}
     text, yaml = config.to_yaml(), lambda name, value: json.dumps(value, ensure_ascii=False) if name in texts else value
     for pair in pairs:
         name, equals, value = (part.strip() for part in pair.partition("="))
@@ -424,7 +420,8 @@ def _configured(
     **options,  # settings by name; None: not given
 ):  # `Config`
     "What preset, file, options and --set say together."
-    from cuts.config import Config, ConfigError, preset as named
+    from cuts.config.checks import ConfigError
+    from cuts.config.settings import Config, preset as named
 
     if preset and config:
         raise typer.BadParameter("--preset and --config exclude each other.", param_hint="--preset")
@@ -459,7 +456,8 @@ def _source(
 
 def _preset_of(given: list[str] | None):
     "The preset of the data set that SOURCE names, else the default."
-    from cuts.config import ConfigError, preset
+    from cuts.config.checks import ConfigError
+    from cuts.config.settings import preset
 
     try:
         return (
@@ -1292,7 +1290,7 @@ def _facts(root: Path | None) -> dict:
     from importlib.metadata import version
     import torch
     from cuts.bench import machine
-    from cuts.config import choose_device
+    from cuts.device import choose_device
     from cuts.datasets import datasets_table, find_root
 
     used = {name: version(name) for name in ("torch", "numpy", "scipy", "scikit-learn", "scikit-image", "pandas")}

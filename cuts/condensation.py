@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .config import choose_device
+from .device import choose_device
 from .diffusion import diffusion_operator, landmarks, nearest, squared_distances
 from .tree import CondensationTree, from_levels, from_merges, salient_levels
 

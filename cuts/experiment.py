@@ -19,9 +19,10 @@ import numpy as np
 
 from .baselines import BASELINES, baseline_parameters, segment_baseline, segment_colours
 from .condensation import PEERS, peer_class
-from .config import Config, TrainingConfig, choose_device, preset, stored_device
+from .config.sections import TrainingConfig
+from .config.settings import Config, preset
+from .device import choose_device, fixed_threads, stored_device
 from .datasets import DATASETS, ImageDataset, open_dataset
-from .diffusion import fixed_threads
 from .encoder import Model, read_reference
 from .images import Image, array_names, read_array
 from .metrics import best_level, is_binary_truth, read_table, render, score, summarise, table
@@ -215,7 +216,7 @@ def segment(
     "Stage 2: segment one image, or many one after the other."
     if model is None:
         only_alone("segmenting without a model")
-    elif learned := [k for k in settings if k in vars(TrainingConfig()) and k != "device"]:
+    elif learned := [k for k in settings if k in TrainingConfig.model_fields and k != "device"]:
         raise ValueError(
             f"{learned[0]}: the model is trained already, and nothing changes that. Leave it out, or train another: cuts.fit(source, {learned[0]}=…)"
         )

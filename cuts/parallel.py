@@ -16,7 +16,7 @@ from torch import nn
 if dist.is_available():
     import torch.distributed.nn.functional  # made after a group it would hold on to it, and the group's threads would abort the process at its end
 
-from .config import choose_device
+from .device import choose_device
 
 # %% ../nbs/04_parallel.ipynb #fb6e29da
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path, PurePath
 
 import filelock
-from .config import Config
+from .config.checks import Frozen
+from .config.settings import Config
 
 _log = logging.getLogger(__name__)
 
@@ -133,6 +134,8 @@ def _plain(x):
     "What JSON does not know, as what it knows."
     if is_dataclass(x) and not isinstance(x, type):
         return asdict(x)
+    if isinstance(x, Frozen):
+        return x.model_dump()
     if isinstance(x, os.PathLike):
         return os.fspath(x)
     if isinstance(x, bytes):
@@ -145,12 +148,13 @@ def _plain(x):
         x = x.astype(x.dtype.newbyteorder("<"), order="C", copy=False)
         return {"array": [x.dtype.str, list(x.shape), hashlib.sha256(x.tobytes()).hexdigest()]}
     raise TypeError(
-        f"a {type(x).__name__} has no digest: pass numbers, texts, lists, dictionaries, dataclasses or NumPy arrays."
+        f"a {type(x).__name__} has no digest: pass numbers, texts, lists, dictionaries, dataclasses, configurations "
+        "or NumPy arrays."
     )
 
 
 def digest(obj) -> str:  # 64 hexadecimal digits
-    "SHA-256 of plain values, arrays and dataclasses. Raises TypeError for what has no fixed text."
+    "SHA-256 of plain values, arrays, dataclasses and configurations. Raises TypeError for what has no fixed text."
     return hashlib.sha256(_canonical(obj).encode()).hexdigest()
 
 

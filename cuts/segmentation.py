@@ -19,8 +19,9 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from .condensation import PEERS, DiffusionCondensation, peer_tree
-from .config import SegmentationConfig
-from .diffusion import fixed_threads, nearest
+from .config.sections import SegmentationConfig
+from .device import fixed_threads
+from .diffusion import nearest
 from .encoder import Model
 from .images import WRITERS, Image, array_names, check_labels_match, read_array, write_labels
 from .pixels import MAX_PIXELS, suffix

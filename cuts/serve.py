@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from .config import Config
+from .config.settings import Config
 
 # %% ../nbs/55_serve.ipynb #577388b1
 def check_installed(

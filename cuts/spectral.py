@@ -13,7 +13,8 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from .diffusion import decay, diffusion_potential, fixed_threads, landmarks, neighbour_distance, squared_distances
+from .device import fixed_threads
+from .diffusion import decay, diffusion_potential, landmarks, neighbour_distance, squared_distances
 
 # %% ../nbs/22_spectral.ipynb #4ae82219
 def landmark_bandwidth(

@@ -7,13 +7,13 @@ __all__ = ['redraw', 'border_stability', 'borders', 'Stability', 'level_stabilit
 
 # %% ../nbs/25_stability.ipynb #7b1ac5a4
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from .segmentation import Segmentation, Tiles, segment_vectors
-from .config import SegmentationConfig
+from .config.sections import SegmentationConfig
 
 # %% ../nbs/25_stability.ipynb #7b048e2f
 def redraw(
@@ -33,7 +33,7 @@ def redraw(
         segment_vectors(
             tiles,
             spatial,
-            replace(config, method="condensation", segmentation_seed=config.segmentation_seed + i),
+            config.replace(method="condensation", segmentation_seed=config.segmentation_seed + i),
             spacing,
             n_drawn,
         )

@@ -18,9 +18,10 @@ from torch import nn
 from torch.nn import functional as F
 from safetensors.torch import save as save_tensors
 
-from .config import Config, TrainingConfig, choose_device
+from .config.sections import TrainingConfig
+from .config.settings import Config
+from .device import choose_device, fixed_threads, mixed_precision
 from .datasets import ImageDataset
-from .diffusion import fixed_threads
 from .encoder import check_tensors, read_tensors
 from .images import Image
 from .parallel import only_alone
@@ -32,7 +33,6 @@ from cuts.training import (
     draw_places,
     leave_ctrl_c,
     learning_rate,
-    mixed_precision,
     plane_sizes,
     restore,
     run_epochs,
@@ -459,7 +459,7 @@ class SupervisedTrainer:
 # %% ../nbs/32_supervised.ipynb #c8687ce6
 def fit_supervised(
     dataset: ImageDataset,  # at least three of its images have labels
-    config: Config = Config(),  # what to do, see `cuts.config`
+    config: Config = Config(),  # what to do, see `cuts.config.settings`
     run: Run | None = None,  # run folder for checkpoint and model; None: nothing is written
     resume: bool = False,  # go on from the run folder's checkpoint, if it has one
     progress: bool = True,  # show a progress bar

@@ -233,7 +233,7 @@ def test_output_cannot_be_made(here, images):
 
 # Settings --------------------------------------------------------------------------------------------------------------
 def test_config_prints_what_it_reads(here):
-    from cuts.config import Config, preset
+    from cuts.config.settings import Config, preset
 
     status, text = cuts(
         "config", "--preset", "retina", "--set", "epochs=5", "--set", "crop=null", "--set", "train_val_ratio=4:1"
@@ -247,7 +247,7 @@ def test_config_prints_what_it_reads(here):
 
 
 def test_options_reach_the_run_folder(trained, images):
-    from cuts.config import Config
+    from cuts.config.settings import Config
 
     made = Config.from_yaml(trained / "config.yaml")
     assert (made.training.epochs, made.training.crop, made.training.precision, made.segmentation.n_landmarks) == (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from browser import browser, jupyter_lab, page, scheme, viewport
 
-from cuts.config import Config
+from cuts.config.settings import Config
 from cuts.datasets import fundus_phantom, open_dataset
 from cuts.explorer import Explorer, selected_leaves
 from cuts.images import as_image, read_image, read_labels

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cuts.config import Config
+from cuts.config.settings import Config
 from cuts.datasets import nested_phantom
 from cuts.experiment import run, segment_run, train_run
 from cuts.export import export_run

@@ -92,7 +92,7 @@ def seeds(folder):
     except ImportError:
         pass
     import torch
-    from cuts.config import Config
+    from cuts.config.settings import Config
     from cuts.encoder import Model, Network
 
     config = Config().replace(num_kernels=2)
@@ -119,7 +119,7 @@ def reader(kind):
 
         return Model.load
     if kind == ".yaml":
-        from cuts.config import Config
+        from cuts.config.settings import Config
 
         return Config.from_yaml
     if kind == "segmentation":

@@ -18,7 +18,7 @@ SCRIPT = (
     LEFT
     + """
 import sys, cuts, numpy as np
-from cuts.config import Config
+from cuts.config.settings import Config
 from cuts.datasets import phantoms
 from cuts.parallel import one_world
 from cuts.training import Trainer

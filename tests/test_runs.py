@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import cuts.runs
-from cuts.config import Config
+from cuts.config.settings import Config
 from cuts.runs import Run, RunError, digest, file_digest, output_name, write_atomic
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")

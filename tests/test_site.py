@@ -417,7 +417,7 @@ def test_contents_are_in_the_order_of_the_paper():
             "70_your_images.ipynb",
             "api.qmd",
             "59_cli.ipynb",
-            "02_config.ipynb",
+            "02e_config.ipynb",
             "80_faq.ipynb",
             "cite.qmd",
             "changelog.qmd",
