@@ -4,7 +4,13 @@ The scripts nbs/*.qmd.py print them while nbdev makes its pages, so Quarto and p
 source of the modules, nothing is imported: comments beside parameters are their documentation, as nbdev has it.
 """
 
-import ast, io, json, re, sys, textwrap, tokenize
+import ast
+import io
+import json
+import re
+import sys
+import textwrap
+import tokenize
 from configparser import ConfigParser
 from dataclasses import dataclass, field
 from functools import cache

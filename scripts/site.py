@@ -11,7 +11,15 @@ alternative text, anything that a page would fetch from the network, a page abov
 without docstring, a notebook whose outputs are stale, and (with pandoc) on whatever pandoc warns of.
 """
 
-import argparse, base64, html, json, os, re, shutil, subprocess, sys
+import argparse
+import base64
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +28,8 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 sys.path.append(str(Path(__file__).resolve().parent))
-import execute, pages as made
+import execute
+import pages as made
 
 root = Path(__file__).resolve().parents[1]
 nbs, proc, docs, here = root / "nbs", root / "_proc", root / "_docs", root / "scripts"
@@ -203,14 +212,14 @@ class Page:
             if re.match(r"(?![-*+|>#\s]|\d+\.)\S", line) and re.match(r"([-*+]|1\.)\s+\S", after):
                 self.problems.add(self.name, f"a list needs an empty line before it: {after[:50]!r}")
         text = re.sub(
-            rf"(\$\$(?:[^$]|\\\$)+\$\$)\s*\{{#(eq-[\w-]+)\}}",
+            r"(\$\$(?:[^$]|\\\$)+\$\$)\s*\{#(eq-[\w-]+)\}",
             lambda m: (
                 f"\n\n::: {{#{m[2]} .equation}}\n{m[1]}\n\n[({self.numbers[m[2]].split()[-1]})]{{.number}}\n:::\n\n"
             ),
             text,
         )
         text = re.sub(
-            rf"^(:[ \t]+)(.*?)[ \t]*\{{#(tbl-[\w-]+)\}}[ \t]*$",
+            r"^(:[ \t]+)(.*?)[ \t]*\{#(tbl-[\w-]+)\}[ \t]*$",
             lambda m: f"{m[1]}[{self.numbers[m[3]]}:]{{#{m[3]}}} {m[2]}",
             text,
             flags=re.M,

@@ -6,13 +6,21 @@ Chromium is looked for at /usr/bin/chromium; CUTS_CHROMIUM names another. Withou
 Nothing waits a fixed time: everything waits for what it needs, for two minutes at most, because the machine may be busy.
 """
 
-import ast, json, os, signal, socket, subprocess, sys, time
+import ast
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
+import contextlib
 
 root = Path(__file__).resolve().parents[1]
 SECONDS = 120  # of patience
@@ -167,10 +175,8 @@ def end(process, how=signal.SIGTERM):
     if process.poll() is None:
         process.send_signal(how)
     for p in psutil.wait_procs(them, timeout=30)[1]:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             p.kill()
-        except psutil.NoSuchProcess:
-            pass
     process.wait(SECONDS)
 
 

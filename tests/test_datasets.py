@@ -1,6 +1,17 @@
 "Data sets: folders as people have them, damaged files, the published formats, downloads, and the real sets where they are."
 
-import hashlib, http.server, logging, os, pickle, signal, stat, subprocess, sys, threading, warnings, zipfile
+import hashlib
+import http.server
+import logging
+import os
+import pickle
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import warnings
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -68,13 +79,15 @@ def test_odd_names_hidden_files_and_links(tmp_path):
     (tmp_path / "notes.txt").write_text("not an image")
     ds = open_dataset(tmp_path).check()
     assert set(ds.names) == {n for n in names if not n.startswith((".", "__"))} | {"link.png"}
-    assert list(ds.failures) == ["broken.png"] and "no such file" in ds.failures["broken.png"]
+    assert list(ds.failures) == ["broken.png"]
+    assert "no such file" in ds.failures["broken.png"]
     for odd in ("x[1].png", "-rf.png", "~tilde.png"):
         assert open_dataset(tmp_path / odd).names == [odd]
     cwd = os.getcwd()
     os.chdir(tmp_path)
     try:
-        assert open_dataset("~tilde.png")[0].name == "~tilde.png" and open_dataset("./a").names == ["01.png"]
+        assert open_dataset("~tilde.png")[0].name == "~tilde.png"
+        assert open_dataset("./a").names == ["01.png"]
     finally:
         os.chdir(cwd)
 
@@ -99,7 +112,9 @@ def test_damaged_files_are_recorded_and_the_others_go_on(tmp_path, caplog):
         ds = open_dataset(tmp_path)
         assert [s.name for s in ds] == ["a.png", "b.png", "c.png"]  # iteration skips, and says so
     assert "nan.npy" in caplog.text
-    assert len(ds) == 10 and ds.check() is ds and len(ds) == 3
+    assert len(ds) == 10
+    assert ds.check() is ds
+    assert len(ds) == 3
     assert set(ds.failures) == {"t.png", "t.tif", "t.npz", "t.npy", "t.nii.gz", "nan.npy", "objects.npy"}
     assert all(str(tmp_path / n) in m for n, m in ds.failures.items())  # every message names its file
     for n in "abc":
@@ -164,12 +179,16 @@ def test_labels_by_stem_and_digits(tmp_path, where):
         "images/deep/image2.png": len("deep/label2.npy"),
     }
     found = {s.name: int(s.labels[0, 0]) for s in ds if s.labels is not None}
-    assert len(ds) == 4 and found == marks
-    assert len(said) == 1 and "images/none.png" in said[0] and "stray99.npy" in said[0]
+    assert len(ds) == 4
+    assert found == marks
+    assert len(said) == 1
+    assert "images/none.png" in said[0]
+    assert "stray99.npy" in said[0]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no complaint about what was not asked for
         part = open_dataset(f"{tmp_path}/images/image*.png", labels=tmp_path / where)
-    assert part.names == ["image2.png", "image10.png"] and part.has_labels
+    assert part.names == ["image2.png", "image10.png"]
+    assert part.has_labels
     assert open_dataset(tmp_path / "images/image10.png", labels=tmp_path / where / "label010.npy")[0].labels.shape == (
         16,
         18,
@@ -185,14 +204,17 @@ def test_labels_folder_elsewhere_inside_and_beside(tmp_path):
     assert open_dataset(tmp_path / "in", labels=tmp_path / "in/truth").names == ["x1.png", "x2.png"]
     assert open_dataset(os.path.relpath(tmp_path / "in"), labels=tmp_path / "in/truth").check()[0].labels.sum() == 16
     listed = open_dataset([tmp_path / "in/x2.png", tmp_path / "in/x1.png"], labels=tmp_path / "in/truth")
-    assert listed.names == ["x2.png", "x1.png"] and listed.check().has_labels
+    assert listed.names == ["x2.png", "x1.png"]
+    assert listed.check().has_labels
     beside = tmp_path / "beside"
     for n in ("scan1.png", "scan2.png", "mask_of_zorro.png"):
         picture(beside / n)
     assert len(open_dataset(beside)) == 3  # nothing matches: these are images
     np.save(beside / "scan1_mask.npy", np.ones((16, 18), bool))
     ds, said = quietly(beside)
-    assert ds.names == ["scan1.png", "scan2.png"] and "mask_of_zorro.png" in said[0] and "scan2.png" in said[0]
+    assert ds.names == ["scan1.png", "scan2.png"]
+    assert "mask_of_zorro.png" in said[0]
+    assert "scan2.png" in said[0]
 
 
 def test_wrong_labels_are_failures(tmp_path):
@@ -202,9 +224,9 @@ def test_wrong_labels_are_failures(tmp_path):
     for i, x in enumerate([np.ones((16, 18)), np.ones((5, 5)), np.full((16, 18), 0.5), np.full((16, 18), np.nan)]):
         np.save(tmp_path / f"labels/{i}.npy", x)
     ds = open_dataset(tmp_path).check()
-    assert (
-        ds.names == ["0.png"] and set(ds.failures) == {"1.png", "2.png", "3.png"} and "[5, 5]" in ds.failures["1.png"]
-    )
+    assert ds.names == ["0.png"]
+    assert set(ds.failures) == {"1.png", "2.png", "3.png"}
+    assert "[5, 5]" in ds.failures["1.png"]
     assert ds[0].labels.dtype == np.int32
 
 
@@ -220,10 +242,13 @@ def test_ambiguous_labels_are_not_guessed():
 def test_binary_masks_and_many_classes():
     x = rng.random((9, 9))
     masks = ImageDataset([("a", x, 255 * (x > 0.5)), ("b", x, np.zeros((9, 9), int))])
-    assert masks.is_binary and set(np.unique(masks["a"].labels)) == {0, 1}
+    assert masks.is_binary
+    assert set(np.unique(masks["a"].labels)) == {0, 1}
     many = ImageDataset([("a", x, 255 * (x > 0.5)), ("b", x, np.full((9, 9), 3))])
-    assert many.is_binary is False and set(np.unique(many["a"].labels)) == {0, 255}
-    assert ImageDataset([("a", x, None)]).is_binary is None and not ImageDataset([("a", x, None)]).has_labels
+    assert many.is_binary is False
+    assert set(np.unique(many["a"].labels)) == {0, 255}
+    assert ImageDataset([("a", x, None)]).is_binary is None
+    assert not ImageDataset([("a", x, None)]).has_labels
 
 
 # ---- the data set
@@ -232,10 +257,12 @@ def test_binary_masks_and_many_classes():
 def test_subset_split_digest_and_pickle():
     ds = phantoms("fundus", 7, (32, 32))
     a, b = ds.split()
-    assert (len(a), len(b)) == (5, 2) and not {*a.names} & {*b.names}
+    assert (len(a), len(b)) == (5, 2)
+    assert not {*a.names} & {*b.names}
     assert ds.split(seed=3)[0].names == phantoms("fundus", 7, (32, 32)).split(seed=3)[0].names
     copy = pickle.loads(pickle.dumps(ds))  # workers get a copy
-    assert copy.digest() == ds.digest() != a.digest() and copy[2].labels.shape == (32, 32)
+    assert copy.digest() == ds.digest() != a.digest()
+    assert copy[2].labels.shape == (32, 32)
     assert ds["fundus_003"] is ds[3] is ds[-4]  # read once
     with pytest.raises(IndexError):
         ds[7]
@@ -253,7 +280,8 @@ def test_dataloader_workers():
 def test_a_name_wins_over_a_folder_with_a_warning(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     picture(tmp_path / "samples/1.png")
-    assert len(quietly("samples")[0]) == 4 and "./samples" in quietly("samples")[1][0]
+    assert len(quietly("samples")[0]) == 4
+    assert "./samples" in quietly("samples")[1][0]
     assert open_dataset("./samples").names == open_dataset(Path("samples")).names == ["1.png"]
 
 
@@ -275,8 +303,12 @@ def test_arrays_and_lists():
 def test_phantoms_hold_their_promises(draw):
     for seed in range(12):
         image, labels = draw((40, 48), seed)
-        assert image.dtype == np.float32 and np.isfinite(image).all() and image.min() >= 0 and image.max() <= 1
-        assert labels.max() >= 1 and image.std() > 0.03
+        assert image.dtype == np.float32
+        assert np.isfinite(image).all()
+        assert image.min() >= 0
+        assert image.max() <= 1
+        assert labels.max() >= 1
+        assert image.std() > 0.03
     assert np.array_equal(draw((40, 50), 4)[0], draw((40, 50), 4)[0])
     assert not np.array_equal(draw((40, 50), 4)[0], draw((40, 50), 5)[0])
 
@@ -316,7 +348,8 @@ def test_brain_ventricles_scaling(tmp_path):
         open_dataset(tmp_path / "brain_ventricles"),
         open_dataset(tmp_path / "brain_ventricles/prepared_data.npz"),
     ):
-        assert ds.is_binary and len(ds.check()) == 5
+        assert ds.is_binary
+        assert len(ds.check()) == 5
         want = np.minimum(x[2, ..., 0] / np.percentile(x, 99), 1)
         want[x[2, ..., 0] == 0] = 1
         assert np.allclose(ds[2].image.data[0], 2 * want - 1, atol=1e-6)
@@ -331,11 +364,9 @@ def test_berkeley_format_and_alias(tmp_path):
         all_images_segmented=rng.integers(1, 9, (3, 12, 14, 1)),
     )
     ds = open_dataset("berkeley", root=tmp_path)
-    assert (
-        ds.names == ["000", "001", "002"]
-        and ds.is_binary is False
-        and np.allclose(ds[1].image.display(), x[1], atol=1e-6)
-    )
+    assert ds.names == ["000", "001", "002"]
+    assert ds.is_binary is False
+    assert np.allclose(ds[1].image.display(), x[1], atol=1e-6)
 
 
 def test_brain_tumor_format(tmp_path):
@@ -345,10 +376,13 @@ def test_brain_tumor_format(tmp_path):
     np.savez(tmp_path / "brain_tumor/p1/s1.npz", image=image, label=(image > 0)[..., None])
     np.savez(tmp_path / "brain_tumor/s2.npz", image=image.T, label=image.T > 0)
     ds = open_dataset("brain_tumor", root=tmp_path).check()
-    assert ds.names == ["p1/s1.npz", "s2.npz"] and {s.image.spatial for s in ds} == {(128, 128)}
+    assert ds.names == ["p1/s1.npz", "s2.npz"]
+    assert {s.image.spatial for s in ds} == {(128, 128)}
     for s, axis in zip(ds, (1, 0)):
-        assert s.image.data[0, 64, 64] == 0.5 and s.image.data[0, 0, 0] == 0  # values as stored, padded with 0
-        assert np.ptp(np.nonzero(s.labels)[0]) + 1 == (64 if axis else 32) and s.labels.sum() == 64 * 32
+        assert s.image.data[0, 64, 64] == 0.5
+        assert s.image.data[0, 0, 0] == 0
+        assert np.ptp(np.nonzero(s.labels)[0]) + 1 == (64 if axis else 32)
+        assert s.labels.sum() == 64 * 32
     assert fit_square(np.ones((300, 3)))[:, 63:65].sum() > 0
 
 
@@ -356,7 +390,9 @@ def test_npz_files_bring_their_labels(tmp_path):
     for i in range(3):
         np.savez(tmp_path / f"s{i}.npz", image=rng.random((9, 9)), label=np.eye(9))
     ds = open_dataset(tmp_path).check()
-    assert ds.has_labels and ds.is_binary and ds[2].labels.sum() == 9
+    assert ds.has_labels
+    assert ds.is_binary
+    assert ds[2].labels.sum() == 9
     np.savez(tmp_path / "s1.npz", image=np.array([{}], object), label=np.eye(9))
     assert list(open_dataset(tmp_path).check().failures) == ["s1.npz"]
 
@@ -369,7 +405,8 @@ def test_a_missing_set_says_how_to_get_it(name, tmp_path, monkeypatch):
     for part in (str(tmp_path / name), DATASETS[name].layout[0], "--root", "CUTS_DATA", "https://"):
         assert part in str(e.value)
     monkeypatch.delenv("CUTS_DATA")
-    assert find_root() == Path("data") and find_root("x") == Path("x")
+    assert find_root() == Path("data")
+    assert find_root("x") == Path("x")
 
 
 # ---- downloads
@@ -408,13 +445,14 @@ def make_zip(path, extra=None, top="retina/", link=False):
 def test_download(tmp_path, server, top):
     sha = make_zip(tmp_path / "web/x.zip", top=top)
     place = download("retina", tmp_path / "root", url=server + "x.zip", sha256=sha)
-    assert place == tmp_path / "root/retina" and [p.name for p in (tmp_path / "root").iterdir()] == ["retina"]
+    assert place == tmp_path / "root/retina"
+    assert [p.name for p in (tmp_path / "root").iterdir()] == ["retina"]
     assert open_dataset("retina", root=tmp_path / "root").check()[0].labels.sum() == 16
     assert download("retina", tmp_path / "root", url=server + "gone.zip") == place  # there already: nothing is fetched
 
 
 @pytest.mark.parametrize(
-    "member, link",
+    ("member", "link"),
     [
         ("../x", False),
         ("a/../../x", False),
@@ -430,21 +468,24 @@ def test_unsafe_archives_are_refused(tmp_path, server, member, link):
         download("retina", tmp_path / "root", url=server + "x.zip", sha256=sha)
     with pytest.raises(ValueError, match="nothing was unpacked"):
         unzip(tmp_path / "web/x.zip", tmp_path / "out")
-    assert not list((tmp_path / "root").iterdir()) and not (tmp_path / "out").exists()
+    assert not list((tmp_path / "root").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_checksum_is_not_kept(tmp_path, server):
     make_zip(tmp_path / "web/x.zip")
     with pytest.raises(ValueError) as e:
         download("retina", tmp_path / "root", url=server + "x.zip", sha256="0" * 64)
-    assert server + "x.zip" in str(e.value) and str(tmp_path / "root/retina.zip") in str(e.value)
+    assert server + "x.zip" in str(e.value)
+    assert str(tmp_path / "root/retina.zip") in str(e.value)
     assert not list((tmp_path / "root").iterdir())
 
 
 def test_no_network_says_where_to_put_the_file(tmp_path):
     with pytest.raises(ConnectionError) as e:
         download("retina", tmp_path / "root", url="http://127.0.0.1:9/x.zip")
-    assert "http://127.0.0.1:9/x.zip" in str(e.value) and str(tmp_path / "root/retina.zip") in str(e.value)
+    assert "http://127.0.0.1:9/x.zip" in str(e.value)
+    assert str(tmp_path / "root/retina.zip") in str(e.value)
     sha = make_zip(tmp_path / "root/retina.zip")  # so it is put there by hand
     with pytest.raises(ValueError, match="expected 0000"):
         download("retina", tmp_path / "root", url="http://127.0.0.1:9/", sha256="0" * 64)
@@ -496,8 +537,12 @@ def test_what_cannot_be_downloaded(tmp_path):
 )
 def test_real_retina():
     ds = open_dataset("retina").check()
-    assert not ds.failures and len(ds) in (28, 56) and ds.n_channels == 3 and ds.is_binary
-    assert {s.image.spatial for s in ds} == {(128, 128)} and all(s.labels is not None and s.labels.any() for s in ds)
+    assert not ds.failures
+    assert len(ds) in (28, 56)
+    assert ds.n_channels == 3
+    assert ds.is_binary
+    assert {s.image.spatial for s in ds} == {(128, 128)}
+    assert all(s.labels is not None and s.labels.any() for s in ds)
     for s in ds:
         assert s.name.startswith("image_with_GA/image")
     apart = open_dataset(ROOT / "retina/image_with_GA", labels=ROOT / "retina/label_with_GA")
@@ -510,7 +555,9 @@ def test_real_retina():
 )
 def test_real_berkeley():
     ds = open_dataset("berkeley").check()
-    assert ds.n_channels == 3 and ds.is_binary is False and all(s.labels.max() > 1 for s in ds)
+    assert ds.n_channels == 3
+    assert ds.is_binary is False
+    assert all(s.labels.max() > 1 for s in ds)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux alone")
@@ -527,11 +574,9 @@ def test_a_file_that_kills_its_reader_is_left_out(tmp_path, monkeypatch, caplog)
     for n in ("a", "evil", "z"):
         (tmp_path / f"{n}.raw").write_bytes(b"x")
     ds = open_dataset(tmp_path).check(progress=False)
-    assert (
-        ds.names == ["a.raw", "z.raw"]
-        and "kills a process by SIGSEGV" in ds.failures["evil.raw"]
-        and "evil.raw is left out" in caplog.text
-    )
+    assert ds.names == ["a.raw", "z.raw"]
+    assert "kills a process by SIGSEGV" in ds.failures["evil.raw"]
+    assert "evil.raw is left out" in caplog.text
     assert ds.check(progress=False).names == ["a.raw", "z.raw"]
 
 
@@ -543,9 +588,8 @@ def test_a_folder_of_different_sizes_and_spacings(tmp_path):
             tmp_path / f"{i}.nii.gz",
         )
     ds = open_dataset(tmp_path).check(progress=False)
-    assert [s.image.spatial for s in ds] == [(5, 22, 20), (9, 18, 31)] and np.allclose(
-        [s.image.spacing for s in ds], [(3, 1, 1), (1, 0.7, 0.5)]
-    )
+    assert [s.image.spatial for s in ds] == [(5, 22, 20), (9, 18, 31)]
+    assert np.allclose([s.image.spacing for s in ds], [(3, 1, 1), (1, 0.7, 0.5)])
     picture(tmp_path / "flat.png", (16, 18))
     with pytest.raises(ValueError, match="flat.png has .*0.nii.gz has|0.nii.gz has .*flat.png has|flat.png.*0.nii.gz"):
         open_dataset(tmp_path).check(progress=False)

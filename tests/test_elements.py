@@ -2,7 +2,9 @@
 
 What is opened are the outputs as they stand in the notebooks. The packing and the piece of HTML are tested in nbs/42_elements.ipynb."""
 
-import base64, json, re
+import base64
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +68,8 @@ def test_outputs_hold_the_scripts_as_they_are(notebook):
         assert _embedded((root / "cuts" / name).read_text(encoding="utf-8")) in here, (
             f"{name} changed since the notebook ran: scripts/execute.py nbs/{notebook}.ipynb"
         )
-    assert len(here) < 125_000 and len((root / "cuts" / parts[-1]).read_bytes()) < 25_000
+    assert len(here) < 125_000
+    assert len((root / "cuts" / parts[-1]).read_bytes()) < 25_000
 
 
 # What moves ----------------------------------------------------------------------------------------------------------
@@ -75,7 +78,7 @@ _UNSEEN = """() => [...document.querySelectorAll(".cuts-element :is(input, butto
 
 
 @pytest.mark.parametrize(
-    "scheme, viewport",
+    ("scheme", "viewport"),
     [("light", dict(width=700, height=800)), ("dark", dict(width=390, height=800))],
     ids=["light-700", "dark-390"],
 )
@@ -135,7 +138,8 @@ def test_the_film_plays_and_stops(page, tmp_path):
     element.get_by_role("button", name="pause").click()
     at = line.input_value()
     page.wait_for_timeout(1200)
-    assert line.input_value() == at != "0" and "regions left" in element.inner_text()
+    assert line.input_value() == at != "0"
+    assert "regions left" in element.inner_text()
 
 
 def test_a_click_moves_the_star(page, tmp_path):
@@ -167,7 +171,8 @@ def test_what_fails_leaves_words(page, tmp_path):
         "What it would show.",
         "This element cannot move here: no such thing",
     ]
-    assert len(page.faults) == 1 and "no such thing" in page.faults[0]
+    assert len(page.faults) == 1
+    assert "no such thing" in page.faults[0]
     page.faults.clear()
 
 
@@ -195,7 +200,8 @@ def test_in_jupyterlab(jupyter_lab, page):
     light = page.evaluate(
         "() => getComputedStyle(document.querySelector('.cuts-element')).color.match(/[\\d.]+/g).slice(0, 3).reduce((a, b) => a + +b, 0) / 3"
     )
-    assert light > 128 and page.locator("body").get_attribute("data-jp-theme-light") == "false"
+    assert light > 128
+    assert page.locator("body").get_attribute("data-jp-theme-light") == "false"
 
 
 # What is computed ----------------------------------------------------------------------------------------------------
@@ -228,10 +234,8 @@ def test_data_arrive(page, tmp_path):
     show(page, tmp_path, Element(tmp_path / "tell.js", sent)._repr_html_())
     got = page.evaluate("window.got")
     for name in ("uint8", "uint16", "uint32", "int32", "float32", "int64", "bool"):
-        assert (
-            got[name]["shape"] == [3, 4]
-            and [float(v) for v in got[name]["values"]] == sent[name].astype(float).ravel().tolist()
-        )
+        assert got[name]["shape"] == [3, 4]
+        assert [float(v) for v in got[name]["values"]] == sent[name].astype(float).ravel().tolist()
     assert [got[k]["kind"] for k in ("uint16", "int32", "float32", "int64", "bool")] == [
         "Uint16Array",
         "Int32Array",
@@ -239,16 +243,12 @@ def test_data_arrive(page, tmp_path):
         "Uint8Array",
         "Uint8Array",
     ]
-    assert (
-        got["empty"]["shape"] == [0, 2]
-        and got["odd"]["values"] == ["NaN", "Infinity", "-0.5"]
-        and got["turned"]["values"] == list("031425")
-    )
-    assert (
-        got["words"] == sent["words"]
-        and got["deep"][1:] == [None, True, 1.5]
-        and got["deep"][0]["x"]["values"] == ["0", "1", "2"]
-    )
+    assert got["empty"]["shape"] == [0, 2]
+    assert got["odd"]["values"] == ["NaN", "Infinity", "-0.5"]
+    assert got["turned"]["values"] == list("031425")
+    assert got["words"] == sent["words"]
+    assert got["deep"][1:] == [None, True, 1.5]
+    assert got["deep"][0]["x"]["values"] == ["0", "1", "2"]
 
 
 def test_walk_and_pieces(page):
@@ -263,7 +263,8 @@ def test_walk_and_pieces(page):
     np.testing.assert_allclose(np.reshape(got["K"], (40, 40)), K, atol=1e-12)
     np.testing.assert_allclose(got["p"], torch.linalg.matrix_power(diffusion_operator(K), 9)[3], atol=1e-12)
     n, piece = connected_components((K > 0.3).numpy())
-    assert got["count"] == n > 1 and len(got["links"]) == 40 - n
+    assert got["count"] == n > 1
+    assert len(got["links"]) == 40 - n
     assert (np.equal.outer(got["piece"], got["piece"]) == np.equal.outer(piece, piece)).all()
 
 
@@ -298,7 +299,8 @@ def test_similarity(page):
         np.testing.assert_allclose(
             [p["score"] for p in got], ssim(cut(torch.tensor([[row, col]])), cut(places), given), atol=1e-9
         )
-        assert sum(p["ways"] for p in got) == 100 and len(got) == (100 if row == 9 else 25)
+        assert sum(p["ways"] for p in got) == 100
+        assert len(got) == (100 if row == 9 else 25)
 
 
 def test_contrast(page):
@@ -313,16 +315,18 @@ def test_contrast(page):
     np.testing.assert_allclose(got["next"], (angles - 0.1 * angles.grad).tolist(), atol=1e-6)
 
 
-@pytest.mark.parametrize("layers, kernel", [(4, 3), (4, 5), (2, 5)])
+@pytest.mark.parametrize(("layers", "kernel"), [(4, 3), (4, 5), (2, 5)])
 def test_field_and_cost(page, layers, kernel):
     encoder = make_encoder(3, 16, layers, kernel)
     got = ask(page, "field", "({ ways: m.ways(a[0], a[1]), ...m.cost(3, 16, a[0], a[1]) })", layers, kernel)
-    assert got["learned"] == sum(p.numel() for p in encoder.parameters()) and got["length"] == 16 * 2 ** (layers - 1)
+    assert got["learned"] == sum(p.numel() for p in encoder.parameters())
+    assert got["length"] == 16 * 2 ** (layers - 1)
     assert got["products"] == sum(p.numel() for p in encoder.parameters() if p.ndim == 4)
     line = np.ones(1)
     for _ in range(layers):
         line = np.convolve(line, np.ones(kernel))
-    assert got["ways"] == line.tolist() and len(line) == 1 + layers * (kernel - 1)
+    assert got["ways"] == line.tolist()
+    assert len(line) == 1 + layers * (kernel - 1)
 
 
 def test_between_frames(page):

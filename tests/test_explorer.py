@@ -120,7 +120,8 @@ def test_the_slider_moves_the_regions(one, scheme):
     seen, _ = one
     before, first = seen.picture(), seen.of("x.state.level")
     seen.key("ArrowRight")
-    assert seen.text("count") == f"{first + 1} regions" and seen.picture() != before
+    assert seen.text("count") == f"{first + 1} regions"
+    assert seen.picture() != before
     seen.key("ArrowLeft")
     assert seen.picture() == before
     seen.key("Shift+ArrowRight")
@@ -131,22 +132,27 @@ def test_the_slider_moves_the_regions(one, scheme):
 def test_a_click_is_a_structure_that_grows(one):
     seen, explorer = one
     seen.click(*AT)
-    assert (
-        seen.agrees(explorer) and explorer.mask[AT] and "mm²" in seen.text("status") and "Dice" in seen.text("status")
-    )
+    assert seen.agrees(explorer)
+    assert explorer.mask[AT]
+    assert "mm²" in seen.text("status")
+    assert "Dice" in seen.text("status")
     sizes = []
     for _ in range(12):
         seen.key("ArrowRight")
         sizes.append(int(seen.of("x.measure().pixels")))
-    assert sizes == sorted(sizes, reverse=True) and sizes[-1] < sizes[0] and seen.agrees(explorer)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] < sizes[0]
+    assert seen.agrees(explorer)
     seen.click(70, 70)  # adds
     seen.do("subtract")
     more = seen.hit.sum()
     seen.click(70, 70)
-    assert seen.hit.sum() < more and seen.agrees(explorer)
+    assert seen.hit.sum() < more
+    assert seen.agrees(explorer)
     for _ in range(3):
         seen.do("undo")
-    assert not seen.hit.any() and seen.text("status").startswith("Click a structure")
+    assert not seen.hit.any()
+    assert seen.text("status").startswith("Click a structure")
     seen.do("redo")
     assert seen.hit.any()
     seen.key("Escape")
@@ -156,12 +162,14 @@ def test_a_click_is_a_structure_that_grows(one):
 def test_strokes_fit_their_level(one):
     seen, explorer = one
     seen.paint(AT, (40, 50), (52, 55))
-    assert seen.of("x.state.marks[0].path.length") > 10 and seen.agrees(explorer)
+    assert seen.of("x.state.marks[0].path.length") > 10
+    assert seen.agrees(explorer)
     seen.do("auto")
     assert seen.agrees(explorer)
     seen.key("s")
     seen.paint((10, 48), (14, 52))
-    assert seen.of("x.state.marks[1].sign") == -1 and seen.agrees(explorer)
+    assert seen.of("x.state.marks[1].sign") == -1
+    assert seen.agrees(explorer)
     seen.do("connected")
     explorer.state = seen.of("x.state")
     assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
@@ -211,8 +219,10 @@ def test_a_nifti_lies_as_its_source(page, made, tmp_path, codes):
         seen.do("export")
     d.value.save_as(tmp_path / "page.nii.gz")
     ours, theirs = (nib.load(tmp_path / f"{k}.nii.gz") for k in ("python", "page"))
-    assert np.array_equal(ours.get_fdata(), theirs.get_fdata()) and np.allclose(ours.affine, theirs.affine, atol=1e-5)
-    assert theirs.header.get_xyzt_units()[0] == "mm" and np.allclose(ours.header.get_zooms(), theirs.header.get_zooms())
+    assert np.array_equal(ours.get_fdata(), theirs.get_fdata())
+    assert np.allclose(ours.affine, theirs.affine, atol=1e-5)
+    assert theirs.header.get_xyzt_units()[0] == "mm"
+    assert np.allclose(ours.header.get_zooms(), theirs.header.get_zooms())
 
 
 def test_all_other_buttons(one):
@@ -250,7 +260,8 @@ def test_a_click_means_the_same_in_a_cohort(page, made):
     first = seen.hit
     page.locator(".strip button").nth(2).click()
     page.wait_for_function("x => x.state.image == 2", arg=seen.handle)
-    assert np.array_equal(seen.hit, first) and seen.agrees(explorer)
+    assert np.array_equal(seen.hit, first)
+    assert seen.agrees(explorer)
     seen.do("subtract")
     seen.click(60, 60)
     page.locator(".strip button").nth(0).click()
@@ -266,7 +277,8 @@ def test_a_volume_has_slices(page, made):
     page.locator("#plane").focus()
     page.keyboard.press("ArrowUp")
     page.wait_for_function("x => x.state.plane == 3", arg=seen.handle)
-    assert seen.text("at") == "4 of 5" and seen.picture() != before
+    assert seen.text("at") == "4 of 5"
+    assert seen.picture() != before
     seen.click(20, 20)
     assert "mm³" in seen.text("status")
 
@@ -291,13 +303,15 @@ def test_images_with_trees_of_their_own_do_not_meet(page, made):
     level = seen.of("x.k")
     page.locator(".strip button").nth(1).click()
     page.wait_for_function("x => x.state.image == 1", arg=seen.handle)
-    assert not seen.hit.any() and page.locator('[data-do="clear"]').is_disabled()
+    assert not seen.hit.any()
+    assert page.locator('[data-do="clear"]').is_disabled()
     seen.key("ArrowRight", "ArrowRight", "ArrowRight")
     seen.click(30, 30)
     seen.do("clear")
     page.locator(".strip button").nth(0).click()
     page.wait_for_function("x => x.state.image == 0", arg=seen.handle)
-    assert np.array_equal(seen.hit, mine) and seen.of("x.state.marks[0].level") == level
+    assert np.array_equal(seen.hit, mine)
+    assert seen.of("x.state.marks[0].level") == level
 
 
 def test_marks_are_there_before_their_image_is_opened(page, made, tmp_path):
@@ -309,7 +323,8 @@ def test_marks_are_there_before_their_image_is_opened(page, made, tmp_path):
     page.goto((tmp_path / "marked.html").as_uri())
     seen = Seen(page)
     chosen = selected_leaves(explorer.segmentation.tree, explorer.state["marks"])
-    assert chosen.any() and np.array_equal(seen.hit, chosen)
+    assert chosen.any()
+    assert np.array_equal(seen.hit, chosen)
     assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
 
 
@@ -362,11 +377,9 @@ def test_in_jupyterlab(jupyter_lab, page, made):
     seen.page.locator(".picture").scroll_into_view_if_needed()
     seen.click(*AT)
     notebook.wait("int(explorer.mask.sum())", seen.of("x.measure().pixels"))
+    assert seen.of("x.now.palette.length") == 3 * 256
     assert (
-        seen.of("x.now.palette.length") == 3 * 256
-        and len(
-            set(page.locator(".barcode rect[data-node]").evaluate_all("them => them.map(r => r.getAttribute('fill'))"))
-        )
+        len(set(page.locator(".barcode rect[data-node]").evaluate_all("them => them.map(r => r.getAttribute('fill'))")))
         > 2
     )
     notebook.value("setattr(explorer, 'state', explorer.state | dict(level=3, marks=[]))")  # from Python to the page

@@ -63,9 +63,14 @@ def test_places_do_not_depend_on_what_was_chosen(whole, tmp_path):
     one = names(tmp_path)
     export_run(whole, tmp_path, what="4", only=["b/01.png"], progress=False)
     both = names(tmp_path)
-    assert len(one) == 2 and len(both) == 4 and set(one) < set(both)  # two seeds each
+    assert len(one) == 2
+    assert len(both) == 4
+    assert set(one) < set(both)
     report = export_run(whole, tmp_path, what="4", progress=False)
-    assert not report.done and len(report.skipped) == 4 and not report.failures and names(tmp_path) == both
+    assert not report.done
+    assert len(report.skipped) == 4
+    assert not report.failures
+    assert names(tmp_path) == both
 
 
 def test_a_new_neighbour_leaves_no_old_files(tmp_path):
@@ -92,14 +97,15 @@ def test_a_new_neighbour_leaves_no_old_files(tmp_path):
         )
     assert not export_run(tmp_path / "segs", tmp_path / "out", progress=False).done
     export_run(tmp_path / "segs", tmp_path / "out", what="4", formats="tif", progress=False)
-    assert len(names(tmp_path / "out")) == 8 and set(both) < set(
-        names(tmp_path / "out")
-    )  # maps that were asked for before stay
+    assert len(names(tmp_path / "out")) == 8
+    assert set(both) < set(names(tmp_path / "out"))
 
 
 def test_methods_without_a_tree_are_left_out_with_a_line(whole, tmp_path, caplog):
     report = export_run(whole, tmp_path, progress=False)
-    assert report.ok and len(report.done) == 4 and "Otsu's threshold makes no tree" in caplog.text
+    assert report.ok
+    assert len(report.done) == 4
+    assert "Otsu's threshold makes no tree" in caplog.text
     assert export_run(whole, tmp_path / "k", what="kmeans", progress=False).ok
 
 
@@ -111,7 +117,8 @@ def test_one_scribble_answers_for_all_images_of_every_seed(whole, tmp_path):
     write_labels(tmp_path / "s/a/01.tif", drawn)
     (tmp_path / "s/a/01.json").write_text("{}")
     report = export_run(whole, tmp_path / "out", scribbles=tmp_path / "s", progress=False)
-    assert report.ok and len(report.done) == 4
+    assert report.ok
+    assert len(report.done) == 4
     for seed in (1, 2):
         a, b = (Segmentation.load(whole / f"seed-{seed}/segmentations/{n}/01.png.npz") for n in "ab")
         leaves = a.leaves(drawn == 1, sparse=True)
@@ -190,7 +197,8 @@ def test_round_trip(tmp_path, ending, kind, most):
         return
     write_labels(path, labels, image)
     back, spacing, affine = read_placed_labels(path)
-    assert back.dtype.kind == "i" and np.array_equal(back, labels)
+    assert back.dtype.kind == "i"
+    assert np.array_equal(back, labels)
     keeps_spacing, keeps_place = KEPT[ending]
     if image.unit == "mm" and keeps_spacing:
         assert np.allclose(spacing, image.spacing, rtol=1e-6)
@@ -214,7 +222,8 @@ def test_other_programs_read_the_resolution(tmp_path):
         assert np.allclose(25.4 / np.array(p.info["dpi"]), (0.7, 0.3), rtol=1e-3)
     with tifffile.TiffFile(tmp_path / "a.tif") as t:
         tags = t.pages[0].tags
-        assert tags["ResolutionUnit"].value == 3 and np.allclose(
+        assert tags["ResolutionUnit"].value == 3
+        assert np.allclose(
             [10 * tags[k].value[1] / tags[k].value[0] for k in ("XResolution", "YResolution")], (0.7, 0.3), rtol=1e-3
         )
 
@@ -272,7 +281,9 @@ def test_a_plane_answers_for_its_volume(scans, tmp_path):
         write_labels(folder / "s" / name, labels, like)
         assert masks(scans, folder / "out", folder / "s").done == ["a.nii.gz"]
         made.append(read_labels(folder / "out/a_mask.nii.gz"))
-    assert made[0].any() and np.array_equal(made[0], made[1]) and np.array_equal(made[0], made[2])
+    assert made[0].any()
+    assert np.array_equal(made[0], made[1])
+    assert np.array_equal(made[0], made[2])
 
 
 def test_a_scribble_of_another_scan_is_refused(scans, tmp_path, caplog):
@@ -281,11 +292,9 @@ def test_a_scribble_of_another_scan_is_refused(scans, tmp_path, caplog):
     (tmp_path / "s").mkdir()
     write_labels(tmp_path / "s/a.nii.gz", drawn, read_image(scans / "in/b.nii.gz"))
     report = masks(scans, tmp_path / "out", tmp_path / "s")
-    assert (
-        "s/a.nii.gz: lies from" in report.failures["a.nii.gz"]
-        and "in/a.nii.gz" in report.failures["a.nii.gz"]
-        and "50 mm apart" in report.failures["a.nii.gz"]
-    )
+    assert "s/a.nii.gz: lies from" in report.failures["a.nii.gz"]
+    assert "in/a.nii.gz" in report.failures["a.nii.gz"]
+    assert "50 mm apart" in report.failures["a.nii.gz"]
     (tmp_path / "t").mkdir()
     write_labels(tmp_path / "t/a.png", drawn[2])
     assert "Which plane is it" in masks(scans, tmp_path / "out", tmp_path / "t").failures["a.nii.gz"]

@@ -4,7 +4,19 @@ python tests/test_fuzz.py 20000            all readers together
 python tests/test_fuzz.py 2000 .tif .dcm   some of them
 """
 
-import gzip, io, json, os, random, re, shutil, subprocess, sys, tempfile, time, warnings, zipfile
+import gzip
+import io
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -211,7 +223,8 @@ def unpacked(path, data, rng):
 
 def work(folder, kinds, first, last):
     "Read the mutants number `first` to `last`; each is announced before it is read, so that a death tells its number."
-    import resource, signal
+    import resource
+    import signal
 
     warnings.simplefilter("ignore")
     found = seeds(Path(folder))

@@ -1,6 +1,12 @@
 "What the whole stands on: the import graph, exports, outputs, packaging, and what lies at the top."
 
-import ast, importlib.util, os, re, shutil, subprocess, sys
+import ast
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -128,17 +134,16 @@ def python(code: str, **env) -> str:
 def test_import_is_light():
     code = "import sys, time; t = time.perf_counter(); import cuts; dir(cuts); print(time.perf_counter() - t, 'torch' in sys.modules, 'numpy' in sys.modules)"
     seconds, torch, numpy = min(python(code).split() for _ in range(3))
-    assert float(seconds) < 0.5 and torch == numpy == "False"
+    assert float(seconds) < 0.5
+    assert torch == numpy == "False"
 
 
 def test_lazy_names_arrive():
     import cuts
 
-    assert (
-        set(cuts.__all__) == set(cuts._home)
-        and set(cuts.__all__) <= set(dir(cuts))
-        and re.fullmatch(r"\d+\.\d+\.\d+\S*", cuts.__version__)
-    )
+    assert set(cuts.__all__) == set(cuts._home)
+    assert set(cuts.__all__) <= set(dir(cuts))
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", cuts.__version__)
     for name in cuts.__all__:
         assert callable(getattr(cuts, name))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
@@ -190,7 +195,8 @@ def test_installed_metadata_has_the_extras():
 
 
 def test_versions_agree():
-    import cuts, yaml
+    import cuts
+    import yaml
 
     assert (
         settings()["version"] == cuts.__version__ == str(yaml.safe_load((root / "CITATION.cff").read_text())["version"])
@@ -285,15 +291,14 @@ def test_stamp_follows_code_not_prose():
     assert plain == execute.stamp(nb(("markdown", "words"), ("code", "#| fig-cap: another\nx = 1   \n\n")))
     assert plain != execute.stamp(nb(("code", "x = 2")))
     slow = execute.stamp(nb(("code", "x = 1"), ("code", "#| slow\ny = x")))
-    assert (
-        slow["code"] == plain["code"]
-        and slow["slow"] != execute.stamp(nb(("code", "x = 1"), ("code", "#| slow\ny = 2")))["slow"]
-    )
+    assert slow["code"] == plain["code"]
+    assert slow["slow"] != execute.stamp(nb(("code", "x = 1"), ("code", "#| slow\ny = 2")))["slow"]
 
 
 def test_modules_used_are_transitive():
     used = set(execute.modules_used("import cuts\ncuts.read_image('x.png')"))
-    assert "images" in used and "training" not in used
+    assert "images" in used
+    assert "training" not in used
     assert {"experiment", "training", "images"} <= set(execute.modules_used("from cuts import fit"))
     assert execute.modules_used("import numpy as np") == []
 
@@ -326,7 +331,8 @@ def test_places_are_whole_paths(monkeypatch):
 
 
 def test_difference_of_pictures_is_measured():
-    import base64, io
+    import base64
+    import io
     from PIL import Image
 
     def cell(value):

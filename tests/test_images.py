@@ -1,6 +1,16 @@
 """Files that are broken, hostile or unusual: what `cuts.images` must survive, and how it says so."""
 
-import gzip, io, itertools, os, pickle, struct, subprocess, sys, warnings, zipfile, zlib
+import gzip
+import io
+import itertools
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import warnings
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -332,7 +342,8 @@ def test_types():
 
 def test_extreme_values():
     image = as_image(np.array([[0.0, 1e300], [-1e300, 5.0]]))
-    assert np.isfinite(image.data).all() and np.isfinite(image.window).all()
+    assert np.isfinite(image.data).all()
+    assert np.isfinite(image.window).all()
     with pytest.raises(ValueError, match="window"):
         as_image(np.array([[-1.7e308, 1.7e308]] * 2))
     for window in ((1, 1), (2, 1), (0, np.nan), (0, np.inf), (1, 2, 3)):
@@ -344,7 +355,8 @@ def test_extreme_values():
 def test_constant(value):
     with pytest.warns(UserWarning, match="constant"):
         image = as_image(np.full((9, 8), value))
-    assert np.array_equal(image.data, np.zeros((1, 9, 8))) and np.allclose(image.values(), value)
+    assert np.array_equal(image.data, np.zeros((1, 9, 8)))
+    assert np.allclose(image.values(), value)
     with pytest.warns(UserWarning, match="inside the window"):
         assert (as_image(np.full((9, 8), -1000.0), window=(-160, 240)).data == -1).all()
 
@@ -354,7 +366,8 @@ def test_ambiguous_channels():
         with pytest.raises(ValueError, match="Pass channel_axis=0 or channel_axis=-1"):
             as_image(np.zeros(shape) + rng.random(shape))
     x = rng.random((3, 3, 3))
-    assert as_image(x, channel_axis=0).spatial == (3, 3) and as_image(x, channel_axis="none").spatial == (3, 3, 3)
+    assert as_image(x, channel_axis=0).spatial == (3, 3)
+    assert as_image(x, channel_axis="none").spatial == (3, 3, 3)
     assert np.array_equal(as_image(x, channel_axis=-1).data, as_image(np.moveaxis(x, -1, 0), channel_axis=0).data)
     for axis in (3, -4, 1.5, "last"):
         with pytest.raises(ValueError, match="channel_axis"):
@@ -364,11 +377,9 @@ def test_ambiguous_channels():
 
 def test_conversion_only_when_asked(tmp_path):
     path = save(tmp_path / "a.png", RGB)
-    assert (
-        read_image(path).n_channels == 3
-        and read_image(path, channels="gray").n_channels == 1
-        and as_image(GREY, channels="rgb").n_channels == 3
-    )
+    assert read_image(path).n_channels == 3
+    assert read_image(path, channels="gray").n_channels == 1
+    assert as_image(GREY, channels="rgb").n_channels == 3
     luminance = np.clip(RGB @ [0.2125, 0.7154, 0.0721] / 127.5 - 1, -1, 1)
     assert np.allclose(read_image(path, channels="gray").data[0], luminance, atol=1e-5)
     with pytest.raises(ValueError, match="2 channels, only 3 can be made 'gray'"):
@@ -380,11 +391,14 @@ def test_conversion_only_when_asked(tmp_path):
 def test_an_image_and_a_path_are_taken_as_they_are(tmp_path):
     path = save(tmp_path / "a.png", RGB)
     image = as_image(path)
-    assert as_image(image) is image and as_image(str(path)).source == str(path)
+    assert as_image(image) is image
+    assert as_image(str(path)).source == str(path)
     with pytest.raises(ValueError, match="scaled already"):
         as_image(image, window=(0, 9))
     placed = as_image(image, spacing=(0.5, 0.25))
-    assert placed.spacing == (0.5, 0.25) and placed.unit == "mm" and image.unit == "px"
+    assert placed.spacing == (0.5, 0.25)
+    assert placed.unit == "mm"
+    assert image.unit == "px"
     affine = np.diag([2.0, 3, 4, 1])
     assert as_image(GREY, affine=affine).spacing == (2, 3)
     for spacing in ((1, 2, 3), (0, 1), (np.nan, 1), -1):
@@ -404,11 +418,13 @@ def test_kinds_of_png(tmp_path):
 
     sixteen = (GREY.astype(np.uint16) * 200) + 7
     image = read_image(written(Picture.fromarray(sixteen)))
-    assert image.scaling.startswith("percentiles") and abs(image.values()[0] - sixteen).max() < 600
+    assert image.scaling.startswith("percentiles")
+    assert abs(image.values()[0] - sixteen).max() < 600
     assert np.array_equal(read_labels(tmp_path / "a.png"), sixteen)
     palette = Picture.fromarray(GREY % 5).copy()
     palette.putpalette(label_palette().tobytes())
-    assert read_image(written(palette)).n_channels == 3 and np.array_equal(read_labels(tmp_path / "a.png"), GREY % 5)
+    assert read_image(written(palette)).n_channels == 3
+    assert np.array_equal(read_labels(tmp_path / "a.png"), GREY % 5)
     assert np.array_equal(
         np.rint(read_image(tmp_path / "a.png").values()).astype(np.uint8), np.moveaxis(label_palette()[GREY % 5], -1, 0)
     )
@@ -430,7 +446,8 @@ def test_exif_rotation_and_cmyk(tmp_path):
     exif[0x0112] = 6
     Picture.fromarray(smooth).save(tmp_path / "a.jpg", exif=exif, quality=100)
     image = read_image(tmp_path / "a.jpg")
-    assert image.spatial == (36, 24) and abs(image.values()[0] - np.rot90(smooth, -1)).max() < 6
+    assert image.spatial == (36, 24)
+    assert abs(image.values()[0] - np.rot90(smooth, -1)).max() < 6
     Picture.fromarray(RGB).convert("CMYK").save(tmp_path / "b.JPEG")
     assert read_image(tmp_path / "b.JPEG").n_channels == 3
     with pytest.raises(ValueError, match="JPEG changes numbers"):
@@ -440,12 +457,15 @@ def test_exif_rotation_and_cmyk(tmp_path):
 def test_names(tmp_path, monkeypatch):
     for name in ("with space.PNG", "-dash.png", "Äußeres 図.Tif", "α.NPY", "b.NII.GZ"):
         path = save(tmp_path / name, GREY)
-        assert is_image_file(path) and read_image(path).n_channels == 1
+        assert is_image_file(path)
+        assert read_image(path).n_channels == 1
     (tmp_path / "link.png").symlink_to(tmp_path / "with space.PNG")
     assert read_image(tmp_path / "link.png").spatial == GREY.shape
     monkeypatch.chdir(tmp_path)
     assert read_image("-dash.png").spatial == GREY.shape
-    assert not is_image_file(".hidden.png") and not is_image_file("notes.txt") and not is_image_file("a.gz")
+    assert not is_image_file(".hidden.png")
+    assert not is_image_file("notes.txt")
+    assert not is_image_file("a.gz")
 
 
 # ---------- TIFF
@@ -473,25 +493,24 @@ def test_tiff_layouts(tmp_path):
     assert read(np.concatenate([stack] * 3), photometric="minisblack").spatial == (9, 24, 36)
     volume = rng.integers(0, 4000, (5, 2, 24, 36)).astype(np.uint16)
     image = read(volume, imagej=True, metadata={"axes": "ZCYX"})
-    assert (image.n_channels, image.spatial) == (2, (5, 24, 36)) and np.array_equal(
-        image.data[1], as_image(volume, channel_axis=1).data[1]
-    )
+    assert (image.n_channels, image.spatial) == (2, (5, 24, 36))
+    assert np.array_equal(image.data[1], as_image(volume, channel_axis=1).data[1])
     with pytest.raises(ValueError, match="expected an image or one volume"):
         read(rng.random((2, 3, 4, 24, 36)).astype(np.float32), imagej=True, metadata={"axes": "TZCYX"})
     with pytest.warns(UserWarning, match="transparency"):
         assert read(np.dstack([RGB, GREY]), photometric="rgb").n_channels == 3
     assert np.allclose(read(GREY, photometric="miniswhite").values()[0], 255 - GREY)
     colormap = label_palette().T.astype(np.uint16) << 8
-    assert read(GREY, photometric="palette", colormap=colormap).n_channels == 3 and np.array_equal(
-        read_labels(tmp_path / "a.tif"), GREY
-    )
+    assert read(GREY, photometric="palette", colormap=colormap).n_channels == 3
+    assert np.array_equal(read_labels(tmp_path / "a.tif"), GREY)
     image = read(
         np.concatenate([stack] * 2),
         imagej=True,
         resolution=(4.0, 2.0),
         metadata={"axes": "ZYX", "unit": "um", "spacing": 3.0},
     )
-    assert image.unit == "mm" and np.allclose(image.spacing, (0.003, 0.0005, 0.00025))
+    assert image.unit == "mm"
+    assert np.allclose(image.spacing, (0.003, 0.0005, 0.00025))
     assert read(GREY, resolution=(300, 300), resolutionunit="inch").unit == "px"
 
 
@@ -507,7 +526,8 @@ def test_tiff_compressions_without_another_package(tmp_path, compression, array)
         save_all=True,
     )
     image = read_image(tmp_path / "a.tif")
-    assert image.spatial == (5, 24, 36) and image.n_channels == (3 if array.ndim == 3 else 1)
+    assert image.spatial == (5, 24, 36)
+    assert image.n_channels == (3 if array.ndim == 3 else 1)
     assert compression == "jpeg" or np.allclose(
         image.plane(1).data, as_image(array[::-1], window=image.window).data, atol=1e-6
     )
@@ -516,9 +536,8 @@ def test_tiff_compressions_without_another_package(tmp_path, compression, array)
 def test_fax_compression_and_bits(tmp_path):
     for compression in (None, "group4"):
         Picture.fromarray(GREY > 99).save(tmp_path / "a.tif", **({"compression": compression} if compression else {}))
-        assert np.array_equal(read_image(tmp_path / "a.tif").data[0], np.where(GREY > 99, 1, -1)) and np.array_equal(
-            read_labels(tmp_path / "a.tif"), GREY > 99
-        )
+        assert np.array_equal(read_image(tmp_path / "a.tif").data[0], np.where(GREY > 99, 1, -1))
+        assert np.array_equal(read_labels(tmp_path / "a.tif"), GREY > 99)
 
 
 # ---------- NIfTI
@@ -551,18 +570,17 @@ def test_nifti_every_orientation_goes_back_exactly(tmp_path, codes):
     stored = rng.permutation(5 * 6 * 7).reshape(5, 6, 7).astype(np.int16)
     affine = nifti(tmp_path / "a.nii.gz", stored, codes, oblique=0.2)
     image, labels = read_image(tmp_path / "a.nii.gz"), read_labels(tmp_path / "a.nii.gz")
-    assert (
-        nib.orientations.aff2axcodes(image.affine) == ("S", "P", "L")
-        and image.file_axes == codes
-        and image.unit == "mm"
-    )
+    assert nib.orientations.aff2axcodes(image.affine) == ("S", "P", "L")
+    assert image.file_axes == codes
+    assert image.unit == "mm"
     assert np.allclose(image.spacing, np.linalg.norm(image.affine[:3, :3], axis=0))
     for index in ((0, 0, 0), (2, 3, 4), (4, 1, 2)):  # the same voxel at the same place
         here = np.argwhere(labels == stored[index])[0]
         assert np.allclose(image.affine @ [*here, 1], affine @ [*index, 1])
     write_labels(tmp_path / "b.nii.gz", labels, like=image)
     back = nib.load(tmp_path / "b.nii.gz")
-    assert np.array_equal(np.asarray(back.dataobj), stored) and np.allclose(back.affine, affine, atol=1e-5)
+    assert np.array_equal(np.asarray(back.dataobj), stored)
+    assert np.allclose(back.affine, affine, atol=1e-5)
     assert np.allclose(back.header.get_qform(), affine, atol=1e-4)
     assert np.array_equal(read_labels(tmp_path / "b.nii.gz"), labels)
     for axis in range(3):  # a plane knows where it lies
@@ -576,13 +594,10 @@ def test_nifti_every_orientation_goes_back_exactly(tmp_path, codes):
         cut = labels.take(2, axis)
         write_labels(tmp_path / "c.nii", cut, like=plane)
         again = read_image(tmp_path / "c.nii")
-        assert np.array_equal(read_labels(tmp_path / "c.nii"), cut) and np.allclose(
-            again.affine @ [r, c, 0, 1], plane.affine @ [r, c, 0, 1], atol=1e-4
-        )
-        assert (
-            sorted(nib.load(tmp_path / "c.nii").shape) == sorted((*cut.shape, 1))
-            and nib.load(tmp_path / "c.nii").shape != cut.shape
-        )
+        assert np.array_equal(read_labels(tmp_path / "c.nii"), cut)
+        assert np.allclose(again.affine @ [r, c, 0, 1], plane.affine @ [r, c, 0, 1], atol=1e-4)
+        assert sorted(nib.load(tmp_path / "c.nii").shape) == sorted((*cut.shape, 1))
+        assert nib.load(tmp_path / "c.nii").shape != cut.shape
 
 
 def test_nifti_values_units_and_channels(tmp_path):
@@ -593,10 +608,8 @@ def test_nifti_values_units_and_channels(tmp_path):
     image.header.set_slope_inter(2, -1024)
     nib.save(image, tmp_path / "a.nii.gz")
     read = read_image(tmp_path / "a.nii.gz", window=(-1024, 1000))
-    assert (
-        np.allclose(read.values()[0], hounsfield.transpose(2, 1, 0)[:, ::-1, ::-1], atol=1.5)
-        and read.scaling == "declared"
-    )
+    assert np.allclose(read.values()[0], hounsfield.transpose(2, 1, 0)[:, ::-1, ::-1], atol=1.5)
+    assert read.scaling == "declared"
     assert np.array_equal(read_labels(tmp_path / "a.nii.gz"), np.rint(hounsfield.transpose(2, 1, 0)[:, ::-1, ::-1]))
     nifti(tmp_path / "m.nii", rng.random((5, 6, 7)).astype(np.float32), header=lambda h: h.set_xyzt_units("micron"))
     assert np.allclose(read_image(tmp_path / "m.nii").spacing, (0.003, 0.002, 0.001))
@@ -652,7 +665,8 @@ def test_labels_come_back(tmp_path, ending, n):
     plane = (np.arange(250 * 260) % n).reshape(250, 260)
     write_labels(tmp_path / f"a{ending}", plane)
     back = read_labels(tmp_path / f"a{ending}")
-    assert np.array_equal(back, plane) and back.dtype == np.int32
+    assert np.array_equal(back, plane)
+    assert back.dtype == np.int32
     image = as_image(rng.random((250, 260)), spacing=(0.5, 0.25))
     write_labels(tmp_path / f"b{ending}", plane, like=image)
     assert np.array_equal(read_labels(tmp_path / f"b{ending}"), plane)
@@ -660,7 +674,8 @@ def test_labels_come_back(tmp_path, ending, n):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # one region is a constant image
             again = read_image(tmp_path / f"b{ending}")
-        assert np.allclose(again.spacing, (0.5, 0.25)) and again.unit == "mm"
+        assert np.allclose(again.spacing, (0.5, 0.25))
+        assert again.unit == "mm"
     for volume in (rng.integers(0, n, (5, 30, 40)), rng.integers(0, n, (3, 30, 40))):
         if ending == ".png":
             with pytest.raises(ValueError, match="one plane"):
@@ -681,8 +696,10 @@ def test_labels_with_odd_values(tmp_path):
         np.save(tmp_path / "a.npy", x)
         return read_labels(tmp_path / "a.npy")
 
-    assert np.array_equal(read(GREY.astype(float)), GREY) and np.array_equal(read(GREY > 9), GREY > 9)
-    assert read(np.array([[2**40, 0]])).dtype == np.int64 and read(-GREY.astype(int)).min() < 0
+    assert np.array_equal(read(GREY.astype(float)), GREY)
+    assert np.array_equal(read(GREY > 9), GREY > 9)
+    assert read(np.array([[2**40, 0]])).dtype == np.int64
+    assert read(-GREY.astype(int)).min() < 0
     assert read(GREY[..., None]).shape == GREY.shape == read(GREY[None]).shape
     with pytest.raises(ValueError, match="whole numbers, found"):
         read(GREY / 2)
@@ -723,7 +740,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_labels(path, GREY % 4)
     with pytest.raises(OSError, match="disk is full"):
         write_picture(tmp_path / "b.png", RGB)
-    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.png"]
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
     monkeypatch.undo()
     with pytest.raises(FileNotFoundError, match="does not exist"):
         write_labels(tmp_path / "no" / "a.png", GREY)
@@ -757,7 +775,8 @@ def test_a_new_format_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setitem(READERS, ".raw", lambda path, **_: Pixels(np.fromfile(path, np.uint8).reshape(24, 36)))
     GREY.tofile(tmp_path / "a.raw")
-    assert is_image_file("a.RAW") and np.array_equal(read_image(tmp_path / "a.raw").data, as_image(GREY).data)
+    assert is_image_file("a.RAW")
+    assert np.array_equal(read_image(tmp_path / "a.raw").data, as_image(GREY).data)
 
 
 def test_importing_is_light():

@@ -3,7 +3,11 @@
 python tests/test_kill.py 50        more moments than the test has
 """
 
-import os, random, sys, tempfile, time
+import os
+import random
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import forks

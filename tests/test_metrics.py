@@ -87,9 +87,8 @@ def test_dice_iou_and_rmse():
     from sewar.full_ref import rmse as sewar_rmse
 
     for pred, true, _ in PAIRS:
-        assert dice(pred, true) == pytest.approx(binary.dc(pred, true), abs=1e-12) and iou(pred, true) == pytest.approx(
-            binary.jc(pred, true), abs=1e-12
-        )
+        assert dice(pred, true) == pytest.approx(binary.dc(pred, true), abs=1e-12)
+        assert iou(pred, true) == pytest.approx(binary.jc(pred, true), abs=1e-12)
         if pred.ndim == 2:
             assert rmse(pred, true) == pytest.approx(sewar_rmse(true.astype(float), pred.astype(float)), abs=1e-12)
 

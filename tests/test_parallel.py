@@ -1,6 +1,9 @@
 """Two processes do what one does."""
 
-import os, signal, subprocess, sys
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +110,8 @@ def test_gradients_are_those_of_the_whole_batch(runs):
     one, two = (
         np.load(runs / f"{name}.gradients.npz") for name in ("one", "two")
     )  # of five images, two in one process and three in the other
-    assert set(one) == set(two) and len(one) > 10
+    assert set(one) == set(two)
+    assert len(one) > 10
     for name in one:
         if name.startswith("encoder") and name.endswith("0.bias"):
             continue  # normalisation takes a convolution's bias away: its gradient is rounding alone
@@ -138,7 +142,8 @@ def test_a_second_call_finds_it_done_and_only_one_speaks(runs):
         "--device",
         "cpu",
     )
-    assert text.count("Model(") == 1 and (runs / "command" / "model.safetensors").exists()
+    assert text.count("Model(") == 1
+    assert (runs / "command" / "model.safetensors").exists()
 
 
 def test_only_one_process_warns(tmp_path):
@@ -185,11 +190,9 @@ def test_interrupted_together_and_resumed(tmp_path):
     assert process.stdout.readline() == "three\n"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
-    assert (
-        process.returncode
-        and not (tmp_path / "resumed" / "model.safetensors").exists()
-        and (tmp_path / "resumed" / "checkpoint.safetensors").exists()
-    )
+    assert process.returncode
+    assert not (tmp_path / "resumed" / "model.safetensors").exists()
+    assert (tmp_path / "resumed" / "checkpoint.safetensors").exists()
     launch(2, tmp_path / "interrupted.py", tmp_path / "resumed", "go on")
     assert (
         not Path("/proc/self/task").exists()
@@ -204,7 +207,8 @@ def test_what_is_not_shared_is_refused(tmp_path):
     (tmp_path / "images").mkdir()
     np.save(tmp_path / "images" / "0.npy", np.random.default_rng(0).random((24, 24)))
     complaint = launch(2, *CUTS, "run", tmp_path / "images", "--out", tmp_path / "refused", fails=True)
-    assert "a whole run was started in 2 processes" in complaint and not (tmp_path / "refused").exists()
+    assert "a whole run was started in 2 processes" in complaint
+    assert not (tmp_path / "refused").exists()
 
 
 def test_a_batch_smaller_than_the_processes_is_refused():

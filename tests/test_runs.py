@@ -1,6 +1,14 @@
 "Killed, crowded and full: what a run folder must survive, and how `cuts.runs` says so."
 
-import errno, json, os, random, signal, subprocess, sys, textwrap, time
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -56,7 +64,8 @@ def test_a_killed_writer_leaves_the_old_file_or_the_new_one(tmp_path, kind):
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         content = path.read_bytes()
-        assert len(content) == 3_000_000 and content in (b"A" * 3_000_000, b"B" * 3_000_000)
+        assert len(content) == 3_000_000
+        assert content in (b"A" * 3_000_000, b"B" * 3_000_000)
         seen_half += len(leftovers(tmp_path))
         with run.lock():
             assert leftovers(tmp_path) == []  # the next run sweeps up
@@ -77,7 +86,8 @@ def test_a_writer_killed_before_its_first_file_leaves_none(tmp_path):
     process.stdout.readline()
     process.kill()
     process.communicate()
-    assert not (tmp_path / "x.npz").exists() and len(leftovers(tmp_path)) == 1
+    assert not (tmp_path / "x.npz").exists()
+    assert len(leftovers(tmp_path)) == 1
     with Run(tmp_path).lock():
         assert leftovers(tmp_path) == []
 
@@ -153,12 +163,10 @@ def test_a_second_process_is_told_who_is_there_and_the_first_goes_on(tmp_path):
     first.stdout.readline()
     second = python(WORKER, tmp_path, 0, 0, "lock")
     out, err = second.communicate(timeout=60)
-    assert (
-        second.returncode == 1
-        and f"{tmp_path}: this run folder is in use by process {first.pid} on" in err
-        and "Traceback" not in err
-        and out == ""
-    )
+    assert second.returncode == 1
+    assert f"{tmp_path}: this run folder is in use by process {first.pid} on" in err
+    assert "Traceback" not in err
+    assert out == ""
     out, err = first.communicate(timeout=60)
     assert first.returncode == 0 and out == "whole\n", err
 
@@ -175,8 +183,10 @@ def test_without_a_lock_two_processes_make_the_same_result(tmp_path):
     one, two = Run(tmp_path / "one"), Run(tmp_path / "two")
     crowd = [python(WORKER, two.path, 0, 0.002, "free") for _ in range(3)] + [python(WORKER, one.path, 0, 0, "free")]
     for process in crowd:
-        assert process.communicate(timeout=60)[1] == "" and process.returncode == 0
-    assert state(one) == state(two) and len(two.items()) == 20
+        assert process.communicate(timeout=60)[1] == ""
+        assert process.returncode == 0
+    assert state(one) == state(two)
+    assert len(two.items()) == 20
 
 
 @posix
@@ -186,9 +196,8 @@ def test_a_killed_holder_frees_the_lock(tmp_path):
         tmp_path,
     )
     process.stdout.readline()
-    with pytest.raises(RunError, match=f"in use by process {process.pid}"):
-        with Run(tmp_path).lock():
-            pass
+    with pytest.raises(RunError, match=f"in use by process {process.pid}"), Run(tmp_path).lock():
+        pass
     process.kill()
     process.communicate()
     with Run(tmp_path).lock():
@@ -197,14 +206,13 @@ def test_a_killed_holder_frees_the_lock(tmp_path):
 
 def test_a_lock_is_released_by_an_error_and_may_be_nested(tmp_path):
     run = Run(tmp_path)
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError), run.lock():
         with run.lock():
-            with run.lock():
+            pass
+        with pytest.raises(RunError):  # the inner end has not freed it
+            with Run(tmp_path).lock():
                 pass
-            with pytest.raises(RunError):  # the inner end has not freed it
-                with Run(tmp_path).lock():
-                    pass
-            raise KeyError
+        raise KeyError
     with Run(tmp_path).lock():
         pass
 
@@ -218,9 +226,8 @@ def test_a_lock_keeps_other_threads_out(tmp_path):
         with run.lock():
             return "both"
 
-    with ThreadPoolExecutor(1) as pool, run.lock():
-        with pytest.raises(RunError, match="in use"):
-            pool.submit(other).result(10)
+    with ThreadPoolExecutor(1) as pool, run.lock(), pytest.raises(RunError, match="in use"):
+        pool.submit(other).result(10)
     with run.lock():
         pass
 
@@ -243,17 +250,16 @@ def test_a_full_disk_in_the_middle_of_a_file(tmp_path):
         tmp_path,
     )
     err = process.communicate(timeout=60)[1]
-    assert (
-        process.returncode == 1
-        and f"{tmp_path / 'a.bin'}: not written" in err
-        and "Earlier results" in err
-        and "Traceback" not in err
-    )
-    assert Run(tmp_path).done("a", "x") and leftovers(tmp_path) == []
+    assert process.returncode == 1
+    assert f"{tmp_path / 'a.bin'}: not written" in err
+    assert "Earlier results" in err
+    assert "Traceback" not in err
+    assert Run(tmp_path).done("a", "x")
+    assert leftovers(tmp_path) == []
 
 
 @pytest.mark.parametrize(
-    "code, says",
+    ("code", "says"),
     [
         (errno.ENOSPC, "the disk is full"),
         (errno.EROFS, "can only be read"),
@@ -280,13 +286,12 @@ def test_a_disk_that_refuses(tmp_path, monkeypatch, code, says, function):
         ):
             with pytest.raises(RunError) as e:
                 work()
-            assert (
-                says in str(e.value)
-                and str(tmp_path) in str(e.value)
-                and ".writing-" not in str(e.value)
-                and e.value.errno == code
-            )
-    assert run.done("a", "x") and sorted(p.name for p in run.path.iterdir()) == ["a.txt", "manifest"]
+            assert says in str(e.value)
+            assert str(tmp_path) in str(e.value)
+            assert ".writing-" not in str(e.value)
+            assert e.value.errno == code
+    assert run.done("a", "x")
+    assert sorted(p.name for p in run.path.iterdir()) == ["a.txt", "manifest"]
 
 
 def test_folders_that_are_not_there(tmp_path, monkeypatch):
@@ -343,15 +348,13 @@ def run(tmp_path):
 
 
 def test_done(run):
-    assert (
-        run.done("item", "inputs")
-        and run.items()["item"]["facts"] == {"dice": 0.5}
-        and set(run.items()["item"]["files"]) == {"out/a", "out/b"}
-    )
+    assert run.done("item", "inputs")
+    assert run.items()["item"]["facts"] == {"dice": 0.5}
+    assert set(run.items()["item"]["files"]) == {"out/a", "out/b"}
 
 
 @pytest.mark.parametrize(
-    "damage, why",
+    ("damage", "why"),
     [
         (lambda p: p.write_bytes(p.read_bytes()[:-1]), "out/b: has 999 bytes, had 1000"),
         (lambda p: p.write_bytes(b""), "out/b: has 0 bytes"),
@@ -362,14 +365,19 @@ def test_done(run):
 )
 def test_a_damaged_file_is_no_result(run, damage, why):
     damage(run.path / "out" / "b")
-    assert not run.done("item", "inputs") and run.why_not("item", "inputs").startswith(why)
+    assert not run.done("item", "inputs")
+    assert run.why_not("item", "inputs").startswith(why)
 
 
 def test_other_inputs_or_another_key_are_not_done(run):
-    assert not run.done("item", "other") and not run.done("Item", "inputs") and not run.done("item ", "inputs")
+    assert not run.done("item", "other")
+    assert not run.done("Item", "inputs")
+    assert not run.done("item ", "inputs")
     run.forget("item")
     run.forget("item")
-    assert not run.done("item", "inputs") and run.items() == {} and (run.path / "out" / "a").exists()
+    assert not run.done("item", "inputs")
+    assert run.items() == {}
+    assert (run.path / "out" / "a").exists()
 
 
 @pytest.mark.parametrize(
@@ -402,7 +410,8 @@ def test_a_moved_run_is_still_done(run, tmp_path, monkeypatch):
     here = Run(".")
     assert here.done("item", "inputs")
     here.record("again", "x", ["out/a", Path("out/b").absolute()])
-    assert set(here.items()["again"]["files"]) == {"out/a", "out/b"} and here.done("again", "x")
+    assert set(here.items()["again"]["files"]) == {"out/a", "out/b"}
+    assert here.done("again", "x")
 
 
 def test_nothing_is_written_outside(run, tmp_path):
@@ -431,20 +440,17 @@ def test_nothing_is_written_outside(run, tmp_path):
         run.record("x", "y", [tmp_path / "outside" / "file"])
     with pytest.raises(ValueError, match="not inside the run folder"):
         run.record("x", "y", [run.path / ".." / "outside" / "file"])
-    assert [p.name for p in sorted(tmp_path.iterdir())] == ["outside", "run"] and (
-        tmp_path / "outside" / "file"
-    ).read_text() == "mine"
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["outside", "run"]
+    assert (tmp_path / "outside" / "file").read_text() == "mine"
 
 
 def test_a_link_is_replaced_not_followed(tmp_path):
     (tmp_path / "target").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "target")
     write_atomic(tmp_path / "link", "new")
-    assert (
-        (tmp_path / "target").read_text() == "mine"
-        and (tmp_path / "link").read_text() == "new"
-        and not (tmp_path / "link").is_symlink()
-    )
+    assert (tmp_path / "target").read_text() == "mine"
+    assert (tmp_path / "link").read_text() == "new"
+    assert not (tmp_path / "link").is_symlink()
 
 
 @settings(max_examples=60, deadline=None)
@@ -453,7 +459,8 @@ def test_keys_of_any_text_stay_apart(tmp_path_factory, keys):
     run = Run(tmp_path_factory.mktemp("keys"))
     for key, inputs in keys.items():
         run.record(key, inputs)
-    assert {k: e["inputs"] for k, e in run.items().items()} == keys and all(run.done(k, i) for k, i in keys.items())
+    assert {k: e["inputs"] for k, e in run.items().items()} == keys
+    assert all(run.done(k, i) for k, i in keys.items())
 
 
 # ---------- names
@@ -489,12 +496,10 @@ def test_no_two_names_share_a_place(names, suffix):
     assert len(set(outputs)) == len(names)
     assert not {p for o in outputs for p in o.parents} & set(outputs)  # no result where another's folder must be
     for o in outputs:
-        assert (
-            o.name.endswith(suffix)
-            and not o.is_absolute()
-            and ".." not in o.parts
-            and max(len(os.fsencode(p)) for p in o.parts) <= 200
-        )
+        assert o.name.endswith(suffix)
+        assert not o.is_absolute()
+        assert ".." not in o.parts
+        assert max(len(os.fsencode(p)) for p in o.parts) <= 200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere disks take fewer names")
@@ -519,7 +524,8 @@ def test_names_from_a_disk_that_knows_no_unicode(tmp_path):
     except OSError:
         pytest.skip("this disk takes only Unicode")
     run.record(name, "x", [file])
-    assert run.done(name, "x") and digest(name) != digest("café.png")
+    assert run.done(name, "x")
+    assert digest(name) != digest("café.png")
 
 
 @pytest.mark.parametrize("name", ["../a.png", "a/../../b.png", "/a.png", "//a", "", ".", "..", "a/", "./a", "a\0b"])
@@ -560,9 +566,8 @@ def test_digests_of_values():
         {0},
     ]
     assert len({digest(x) for x in different}) == len(different)
-    assert digest({"a": 1, "b": [a]}) == digest({"b": (a,), "a": np.int64(1)}) and digest({1, 2, 3}) == digest(
-        {3, 2, 1}
-    )
+    assert digest({"a": 1, "b": [a]}) == digest({"b": (a,), "a": np.int64(1)})
+    assert digest({1, 2, 3}) == digest({3, 2, 1})
     assert digest(Config()) == digest(Config().as_dict())
     for bad in (object(), np.array([{}]), {1: 1}, [{None: 1}], lambda: 0):
         with pytest.raises(TypeError):
@@ -580,6 +585,5 @@ def test_digest_of_a_file(tmp_path):
 def test_config_in_the_folder(tmp_path):
     config = Config().replace(dataset="my images/", epochs=3, lambda_contrastive=0)
     Run(tmp_path / "r").save_config(config)
-    assert Run(tmp_path / "r", create=False).load_config() == config and "# " in (
-        tmp_path / "r" / "config.yaml"
-    ).read_text(encoding="utf-8")
+    assert Run(tmp_path / "r", create=False).load_config() == config
+    assert "# " in (tmp_path / "r" / "config.yaml").read_text(encoding="utf-8")

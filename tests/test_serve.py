@@ -91,25 +91,31 @@ def test_a_run_is_shown_to_its_owner_alone(voila, run, page, tmp_path):
     assert served.said[-1].startswith("2 images")
     nobody_comes_in(served)
     explorer(served.show(page))
-    assert page.title() == "CUTS explorer" and "token" not in page.url and "show_files" not in page.content()
+    assert page.title() == "CUTS explorer"
+    assert "token" not in page.url
+    assert "show_files" not in page.content()
     assert page.locator(".jp-InputArea-editor, .highlight").count() == 0
     them = family(served.process)
     assert len(them) > 1
     for file in (tmp_path / "out/segmentations").glob("*.npz"):
         file.unlink()
     said = served.show(page).get_by_role("alert").inner_text()
-    assert "cannot be shown" in said and "0.png.npz" in said
+    assert "cannot be shown" in said
+    assert "0.png.npz" in said
     them += family(served.process)
     page.close()
     served.process.send_signal(signal.SIGINT)
-    assert served.process.wait(SECONDS) == 0 and left_of(them) == [] and traces(served) == []
+    assert served.process.wait(SECONDS) == 0
+    assert left_of(them) == []
+    assert traces(served) == []
     assert {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()} == before
 
 
 @pytest.mark.parametrize("scheme", ["dark"])
 def test_without_a_run_it_trains_first(voila, run, page):
     served = voila(run / "images/0.png", *SET)
-    assert "is trained on 1 image first" in served.said[0] and served.said[-1].startswith("1 image ")
+    assert "is trained on 1 image first" in served.said[0]
+    assert served.said[-1].startswith("1 image ")
     explorer(served.show(page))
     assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(x => x < 80)"), (
         "a light page in the dark"
@@ -119,7 +125,9 @@ def test_without_a_run_it_trains_first(voila, run, page):
     page.close(run_before_unload=True)  # a page that is closed takes its kernel with it
     wait_for(lambda: len(family(served.process)) == 1, lambda: "the kernel stays", served.process)
     served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(SECONDS) == 0 and left_of(them) == [] and traces(served) == []
+    assert served.process.wait(SECONDS) == 0
+    assert left_of(them) == []
+    assert traces(served) == []
 
 
 def test_a_signal_while_it_trains(voila, run):
@@ -127,4 +135,5 @@ def test_a_signal_while_it_trains(voila, run):
     served = voila(run / "images", *SET, "--epochs", "100000", code=code)
     wait_for(lambda: any([*f.rglob("config.yaml")] for f in traces(served)), lambda: "no training", served.process)
     served.process.send_signal(signal.SIGHUP)
-    assert served.process.wait(SECONDS) == 128 + signal.SIGHUP and traces(served) == []
+    assert served.process.wait(SECONDS) == 128 + signal.SIGHUP
+    assert traces(served) == []

@@ -1,7 +1,9 @@
 """The site: every fault that `make docs` must find is planted in a small page and found; what it makes of notebooks and modules is what
 it should be; and its pages can be read on a telephone, in the dark, by keyboard and without a network."""
 
-import hashlib, json, re
+import hashlib
+import json
+import re
 
 import nbformat.v4 as v4
 import pytest
@@ -77,7 +79,8 @@ def test_planted_fault_is_found(fault, tmp_path):
     body, message = FAULTS[fault]
     found = write(tmp_path, **{"index.html": html(body)})
     assert len(found) == 1 or fault == "a place on this page" and found, found
-    assert re.search(message, found[0]) and found[0].startswith("index.html: ")
+    assert re.search(message, found[0])
+    assert found[0].startswith("index.html: ")
 
 
 def test_pictures_count_for_the_weight_of_a_page(tmp_path):
@@ -101,11 +104,9 @@ def test_undocumented_exports_and_stale_notebooks_are_found(tmp_path, monkeypatc
     monkeypatch.setattr(made, "entries", lambda module: made.exported(SOURCE.replace('"Twice a number."', "pass")))
     found = site.Problems()
     site.check_sources(found)
-    assert (
-        len(found) == 2
-        and found[0] == "10_thing.ipynb: twice is exported without a docstring"
-        and "changed since it ran: make prepare" in found[1]
-    )
+    assert len(found) == 2
+    assert found[0] == "10_thing.ipynb: twice is exported without a docstring"
+    assert "changed since it ran: make prepare" in found[1]
     (tmp_path / "10_thing.ipynb").write_text(json.dumps(nb | {"metadata": {"cuts": execute.stamp(nb)}}))
     monkeypatch.setattr(made, "entries", lambda module: made.exported(SOURCE))
     site.check_sources(found := site.Problems())
@@ -152,10 +153,8 @@ def test_modules_are_read_without_importing_them():
         ("**more", "further settings"),
     ]
     assert (twice.told, twice.returns) == ("Twice a number.", "its double")
-    assert (
-        pair.signature == "class Pair(a: int = 0, b: str = field(default_factory=str))  # Base"
-        and pair.arguments[0].told == "the first"
-    )
+    assert pair.signature == "class Pair(a: int = 0, b: str = field(default_factory=str))  # Base"
+    assert pair.arguments[0].told == "the first"
     assert [(m.name, m.sort, m.returns) for m in pair.members] == [
         ("Pair.sum", "function", "of both"),
         ("Pair.first", "property", ""),
@@ -182,17 +181,14 @@ def test_text_stays_what_it_is():
         pandoc(made.escaped(text))
         == "<p>a * b_c [D + C] &lt;x&gt; $5 ~y ^z @fig #h |q| \\n 'one' {t} <code>code *x*</code></p>"
     )
-    assert pandoc(made.escaped("$A or $B, $5 or $6")) == "<p>$A or $B, $5 or $6</p>" and "$" not in re.sub(
-        "<[^>]+>", "", pandoc(made.escaped(r"the walk $P_{ij}^t$ of $t$ steps_"))
-    )
+    assert pandoc(made.escaped("$A or $B, $5 or $6")) == "<p>$A or $B, $5 or $6</p>"
+    assert "$" not in re.sub("<[^>]+>", "", pandoc(made.escaped(r"the walk $P_{ij}^t$ of $t$ steps_")))
 
 
 def test_names_are_linked_to_the_module_that_is_meant():
     link = made.linked
-    assert (
-        link("`segment`", "experiment") == "[`segment`](api_experiment.html#segment)"
-        and link("`segment`", "cli") == "[`segment`](api_cli.html#segment)"
-    )
+    assert link("`segment`", "experiment") == "[`segment`](api_experiment.html#segment)"
+    assert link("`segment`", "cli") == "[`segment`](api_cli.html#segment)"
     assert link("`segment`", "images") == "[`segment`](api_experiment.html#segment)"  # what `cuts` hands on
     assert link("`cuts.tree`", "images") == "[`cuts.tree`](api_tree.html)"
     assert (
@@ -227,8 +223,11 @@ def test_exports_have_docstrings():
 def test_citation_and_changes_follow_their_files():
     cff = made.citation()
     text = made.cite()
-    assert cff["preferred-citation"]["title"] in text and str(cff["version"]) in text and text.count("```bibtex") == 2
-    assert "# Changes" not in made.changes() and "## 0.1.0" in made.changes()
+    assert cff["preferred-citation"]["title"] in text
+    assert str(cff["version"]) in text
+    assert text.count("```bibtex") == 2
+    assert "# Changes" not in made.changes()
+    assert "## 0.1.0" in made.changes()
 
 
 # From notebooks to pages -------------------------------------------------------------------------------------------------
@@ -322,7 +321,8 @@ def test_a_page_is_sound_and_the_same_twice(small):
         '<div class="table" tabindex="0"',
     ):
         assert part in text, part
-    assert len(re.findall("<h1", text)) == 1 and '<h2 class="unnumbered" id="bibliography">' in text
+    assert len(re.findall("<h1", text)) == 1
+    assert '<h2 class="unnumbered" id="bibliography">' in text
     first = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in page.parent.iterdir()}
     small(*CELLS)
     assert first == {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in page.parent.iterdir()}
@@ -334,7 +334,8 @@ def test_a_live_output_passes_unchanged(small):
 
 def test_a_live_output_wins_over_a_widget(small):
     text = small(*CELLS[:-1], live(**{WIDGET: {"model_id": "a" * 32}})).read_text()
-    assert SCRIPT in text and WIDGET not in text
+    assert SCRIPT in text
+    assert WIDGET not in text
 
 
 def test_a_widget_alone_is_a_problem(small):
@@ -355,11 +356,9 @@ def test_quarto_gets_live_outputs_as_raw_blocks():
         quarto=True,
     )
     data = nb["cells"][1]["outputs"][0]["data"]
-    assert (
-        set(data) == {"text/markdown", "text/plain"}
-        and "widgets" not in nb["metadata"]
-        and pandoc(data["text/markdown"]) == SCRIPT
-    )
+    assert set(data) == {"text/markdown", "text/plain"}
+    assert "widgets" not in nb["metadata"]
+    assert pandoc(data["text/markdown"]) == SCRIPT
 
 
 def test_a_table_with_a_label_keeps_what_follows_it(small):
@@ -399,12 +398,16 @@ def test_documented_names_are_those_of_their_own_module():
     shown = site.mended({"cells": [cell], "metadata": {}}, "50_experiment.ipynb", site.Problems(), False)["cells"][0][
         "outputs"
     ][0]["data"]["text/markdown"]
-    assert "cuts/experiment.py#L" in shown and "\n### segment\n" in shown and "api_experiment.html#segment" in shown
+    assert "cuts/experiment.py#L" in shown
+    assert "\n### segment\n" in shown
+    assert "api_experiment.html#segment" in shown
 
 
 def test_contents_are_in_the_order_of_the_paper():
     order = site.flat(site.contents())
-    assert len(order) == len(set(order)) and set(site.notebooks()) <= set(order) and order[0] == "index.ipynb"
+    assert len(order) == len(set(order))
+    assert set(site.notebooks()) <= set(order)
+    assert order[0] == "index.ipynb"
     at = [
         order.index(n)
         for n in (
@@ -469,7 +472,8 @@ def test_in_a_browser(small, page, viewport, scheme):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     box = page.locator(".skip").bounding_box()
-    assert box["x"] >= 0 and box["y"] >= 0
+    assert box["x"] >= 0
+    assert box["y"] >= 0
     page.keyboard.press("Enter")
     page.wait_for_function('document.activeElement.id == "content"')
     assert page.locator("nav.pages > details").evaluate("d => d.open") == (viewport["width"] > 900)
