@@ -12,7 +12,6 @@ import pytest
 import torch
 from scipy.sparse.csgraph import connected_components
 
-from browser import browser, jupyter_lab, page, scheme, viewport
 from cuts.condensation import condense
 from cuts.diffusion import affinity, diffusion_operator
 from cuts.elements import Element, _embedded

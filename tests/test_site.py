@@ -7,7 +7,6 @@ import re
 
 import nbformat.v4 as v4
 import pytest
-from browser import browser, page, scheme, viewport  # noqa: F401
 from test_ground import execute, root, script
 
 site = script("site")

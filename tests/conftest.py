@@ -1,0 +1,3 @@
+"Fixtures for every test: those of browser.py."
+
+pytest_plugins = ["browser"]
