@@ -6,6 +6,7 @@ machine may be busy.
 """
 
 import ast
+import contextlib
 import json
 import os
 import signal
@@ -18,9 +19,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
-import contextlib
+from repository import root
 
-root = Path(__file__).resolve().parents[1]
 SECONDS = 120  # of patience
 HOST = "127.0.0.1"
 
