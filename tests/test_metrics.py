@@ -160,7 +160,7 @@ def test_masks_as_pictures():
 
 
 def test_partitions():
-    from skimage.metrics import adapted_rand_error, variation_of_information as expected
+    from skimage.metrics import variation_of_information as expected
     from sklearn.metrics import adjusted_rand_score
 
     rng = np.random.default_rng(2)
