@@ -1,6 +1,5 @@
 "Maps and masks of whole runs: several images of one name, seeds, other methods, one scribble for all."
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +62,7 @@ def test_places_do_not_depend_on_what_was_chosen(whole, tmp_path):
     one = names(tmp_path)
     export_run(whole, tmp_path, what="4", only=["b/01.png"], progress=False)
     both = names(tmp_path)
-    assert len(one) == 2
+    assert len(one) == 2  # two seeds each
     assert len(both) == 4
     assert set(one) < set(both)
     report = export_run(whole, tmp_path, what="4", progress=False)
@@ -78,10 +77,8 @@ def test_a_new_neighbour_leaves_no_old_files(tmp_path):
 
     def export(*images):
         for name in images:
-            picture = nested_phantom((40, 44), len(name))[0]
-            np.save(tmp_path / "in" / name, picture) if name.endswith(".npy") else write_picture(
-                tmp_path / "in" / name, picture
-            )
+            write = np.save if name.endswith(".npy") else write_picture
+            write(tmp_path / "in" / name, nested_phantom((40, 44), len(name))[0])
         assert segment_run(tmp_path / "in", tmp_path / "segs", config=TINY, progress=False).ok
         export_run(tmp_path / "segs", tmp_path / "out", progress=False)
         return names(tmp_path / "out")
@@ -91,14 +88,12 @@ def test_a_new_neighbour_leaves_no_old_files(tmp_path):
     both = export("a.png", "a.npy")  # now a.png.png gives its place to a.png
     assert both == ["a.npy_persistent.png", "a.png.png_persistent.png", "a.png_persistent.png", "b_persistent.png"]
     for name in ("a.png.png", "a.png"):
-        assert np.array_equal(
-            read_labels(tmp_path / f"out/{name}_persistent.png"),
-            Segmentation.load(tmp_path / f"segs/{name}.npz").persistent,
-        )
+        persistent = Segmentation.load(tmp_path / f"segs/{name}.npz").persistent
+        assert np.array_equal(read_labels(tmp_path / f"out/{name}_persistent.png"), persistent)
     assert not export_run(tmp_path / "segs", tmp_path / "out", progress=False).done
     export_run(tmp_path / "segs", tmp_path / "out", what="4", formats="tif", progress=False)
     assert len(names(tmp_path / "out")) == 8
-    assert set(both) < set(names(tmp_path / "out"))
+    assert set(both) < set(names(tmp_path / "out"))  # maps that were asked for before stay
 
 
 def test_methods_without_a_tree_are_left_out_with_a_line(whole, tmp_path, caplog):
@@ -147,9 +142,9 @@ def test_an_image_that_was_moved_is_segmented_again(tmp_path):
         assert nibabel.load(tmp_path / "out/a_persistent.nii.gz").affine[0, 3] == origin
 
 
-# What a format keeps ---------------------------------------------------------------------------------------------------
+# What a format keeps -------------------------------------------------------------------------------------------------
 SLANTED = np.array([[0, 0.1, -0.7, 9], [0.1, -0.5, 0, 8], [3, 0.1, 0, 7], [0, 0, 0, 1.0]])
-KEPT = {
+KEPT = {  # whether a format keeps the spacing; and the place and orientation
     ".png": (True, False),
     ".tif": (True, False),
     ".tiff": (True, False),
@@ -160,7 +155,7 @@ KEPT = {
     ".nrrd": (True, True),
     ".mha": (True, True),
     ".dcm": (True, True),
-}  # spacing; place and orientation
+}
 
 
 def pictured(kind, tmp_path, ending):
@@ -173,14 +168,13 @@ def pictured(kind, tmp_path, ending):
         files = make_series(tmp_path / "series", (1000 * noise((5, 12, 10))).astype(np.int16), orientation=AXIAL)
         return read_image(tmp_path / "series") if kind == "slanted volume" else read_image(files[2])
     volume = as_image(noise((5, 12, 10)), affine=SLANTED, channel_axis="none")
-    return dict(
-        {
-            "slanted volume": volume,
-            "plane of it": volume.plane(3),
-            "flat": as_image(noise((12, 10)), spacing=(0.3, 0.7)),
-            "no spacing": as_image(noise((12, 10))),
-        }
-    )[kind]
+    images = {
+        "slanted volume": volume,
+        "plane of it": volume.plane(3),
+        "flat": as_image(noise((12, 10)), spacing=(0.3, 0.7)),
+        "no spacing": as_image(noise((12, 10))),
+    }
+    return images[kind]
 
 
 @pytest.mark.parametrize("kind", ["slanted volume", "plane of it", "flat", "no spacing"])
@@ -245,7 +239,7 @@ def test_the_dots_per_inch_of_any_picture_are_no_spacing(tmp_path):
         assert {read_image(tmp_path / n).unit for n in ("b.png", "b.tif")} == {"px"}
 
 
-# Scribbles in volumes --------------------------------------------------------------------------------------------------
+# Scribbles in volumes ------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
     "Two volumes of one size at different places, segmented."
