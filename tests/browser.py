@@ -175,13 +175,13 @@ def left_of(processes: list, seconds=SECONDS) -> list[str]:
     ]
 
 
-def end(process, how=signal.SIGTERM):
+def end(process, signal_number=signal.SIGTERM):
     "End a process and all that it started, by force if need be."
     import psutil
 
     processes = family(process)
     if process.poll() is None:
-        process.send_signal(how)
+        process.send_signal(signal_number)
     for p in psutil.wait_procs(processes, timeout=30)[1]:
         with contextlib.suppress(psutil.NoSuchProcess):
             p.kill()

@@ -24,37 +24,37 @@ NUMBERS += [2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63 - 1, 2**64 - 1]
 
 
 # Changes of bytes at one place, in place -----------------------------------------------------------------------------
-def flip_bit(out, at, rng):
-    out[at] ^= 1 << rng.randrange(8)
+def flip_bit(out, place, rng):
+    out[place] ^= 1 << rng.randrange(8)
 
 
-def set_byte(out, at, rng):
-    out[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+def set_byte(out, place, rng):
+    out[place] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
 
 
-def cut_short(out, at, rng):
-    del out[at:]
+def cut_short(out, place, rng):
+    del out[place:]
 
 
-def remove(out, at, rng):
-    del out[at : at + rng.randrange(1, 40)]
+def remove(out, place, rng):
+    del out[place : place + rng.randrange(1, 40)]
 
 
-def repeat(out, at, rng):
-    out[at:at] = out[at : at + rng.randrange(1, 40)]
+def repeat(out, place, rng):
+    out[place:place] = out[place : place + rng.randrange(1, 40)]
 
 
-def write_number(out, at, rng):
+def write_number(out, place, rng):
     size = rng.choice((1, 2, 4, 8))
     number = rng.choice(NUMBERS) % 2 ** (8 * size)
-    out[at : at + size] = number.to_bytes(size, rng.choice(("little", "big")))
+    out[place : place + size] = number.to_bytes(size, rng.choice(("little", "big")))
 
 
-def insert(out, at, rng):
-    out[at:at] = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 9)))
+def insert(out, place, rng):
+    out[place:place] = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 9)))
 
 
-def rewrite_text(out, at, rng):
+def rewrite_text(out, place, rng):
     "Change a number that is written as text, wherever one is."
     if numbers := list(re.finditer(rb"-?\d+", bytes(out[:4096]))):
         m = rng.choice(numbers)
@@ -72,8 +72,8 @@ def mutant(data: bytes, rng: random.Random) -> bytes:
         if not out:
             break
         end = min(len(out), rng.choice((64, 512, len(out))))  # the beginning, where headers are, more often
-        at = rng.randrange(end)
-        CHANGES[rng.randrange(len(CHANGES))](out, at, rng)
+        place = rng.randrange(end)
+        CHANGES[rng.randrange(len(CHANGES))](out, place, rng)
     return bytes(out)
 
 

@@ -73,12 +73,12 @@ def test_truncated_result_is_made_again(empty_folder, two_images, trained_run):
     args = ["segment", two_images, "--run", trained_run, "--out", "out"]
     assert cuts(*args)[0] == 0
     first, second = sorted(Path("out").glob("*.npz"))
-    whole, stamp = first.read_bytes(), second.stat().st_mtime_ns
-    first.write_bytes(whole[: len(whole) // 2])
+    content, stamp = first.read_bytes(), second.stat().st_mtime_ns
+    first.write_bytes(content[: len(content) // 2])
     status, text = cuts(*args)
     assert status == 0
     assert "1 image done, 1 whole already" in text
-    assert first.read_bytes() == whole
+    assert first.read_bytes() == content
     assert second.stat().st_mtime_ns == stamp
 
 

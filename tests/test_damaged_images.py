@@ -36,8 +36,8 @@ rng = np.random.default_rng(1)
 def test_truncated_files_are_one_value_error_naming_the_file(tmp_path, ending, keep):
     array = rng.integers(0, 256, (64, 70, 9) if "nii" in ending else (64, 70), dtype=np.uint8)
     path = save(tmp_path / f"cut{ending}", array)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * keep)])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
     with pytest.raises(ValueError, match=f"cut{ending}"):
         read_image(path)
 
@@ -47,8 +47,8 @@ def test_truncated_files_are_one_value_error_naming_the_file(tmp_path, ending, k
 def test_truncated_multipage_tiff(tmp_path, keep, compression):
     stack = rng.integers(0, 999, (12, 40, 50)).astype(np.uint16)
     path = save(tmp_path / "stack.tif", stack, compression=compression, photometric="minisblack")
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * keep)])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
     with pytest.raises(ValueError, match="stack.tif"):
         read_image(path)
 
@@ -87,9 +87,9 @@ def complaint_of(path) -> str:
 def test_flipped_bytes_never_raise_anything_else(tmp_path, ending):
     shape = (20, 21, 5) if "nii" in ending else (20, 21)
     path = save(tmp_path / f"flip{ending}", rng.integers(0, 256, shape, dtype=np.uint8))
-    whole = bytearray(path.read_bytes())
-    for position in np.random.default_rng(1).integers(0, min(len(whole), 400), 80):
-        broken = bytearray(whole)
+    content = bytearray(path.read_bytes())
+    for position in np.random.default_rng(1).integers(0, min(len(content), 400), 80):
+        broken = bytearray(content)
         broken[position] ^= 0xFF
         path.write_bytes(broken)
         assert "flip" in complaint_of(path), complaint_of(path)
@@ -252,8 +252,8 @@ def test_npz_members(tmp_path):
     np.savez(tmp_path / "b.npz", image=GREY, label=GREY % 2)
     assert np.array_equal(read_labels(tmp_path / "b.npz"), GREY % 2)
     assert read_image(tmp_path / "b.npz").n_channels == 1
-    whole = (tmp_path / "b.npz").read_bytes().replace(GREY.tobytes()[:8], b"\0" * 8)  # a wrong checksum
-    (tmp_path / "b.npz").write_bytes(whole)
+    damaged = (tmp_path / "b.npz").read_bytes().replace(GREY.tobytes()[:8], b"\0" * 8)  # a wrong checksum
+    (tmp_path / "b.npz").write_bytes(damaged)
     with pytest.raises(ValueError, match="b.npz"):
         read_image(tmp_path / "b.npz")
     np.save(tmp_path / "c.npy", np.zeros(4, dtype=[("a", "i4")]))

@@ -331,7 +331,7 @@ def test_field_and_cost(page, layers, kernel):
 
 def test_between_frames(page):
     frames = "Object.assign(Float32Array.from([0, 0, 2, 2, 4, 8, 6, 6]), { shape: [2, 2, 2] })"
-    assert [ask(page, "potential", f"Array.from(m.between({frames}, {at}))") for at in (0, 0.5, 1)] == [
+    assert [ask(page, "potential", f"Array.from(m.between({frames}, {place}))") for place in (0, 0.5, 1)] == [
         [0, 0, 2, 2],
         [2, 4, 4, 4],
         [4, 8, 6, 6],

@@ -133,12 +133,12 @@ def test_files_hold_what_is_seen(one, tmp_path):
     assert seen.agrees(explorer)
     for ending in ("png", "nii.gz", "npy"):
         seen.page.locator('[data-set="format"]').select_option(ending)
-        for what, expected in dict(
+        for kind, expected in dict(
             mask=explorer.mask, labels=explorer.labels, persistent=explorer.segmentation.persistent
         ).items():
             if ending == "png" and expected.max() > 255:
                 continue
-            seen.page.locator('[data-set="what"]').select_option(what)
+            seen.page.locator('[data-set="what"]').select_option(kind)
             with seen.page.expect_download() as download:
                 seen.do("export")
             path = tmp_path / download.value.suggested_filename
@@ -167,11 +167,11 @@ def test_a_nifti_lies_as_its_source(page, segmented, tmp_path, codes):
     with page.expect_download() as d:
         seen.do("export")
     d.value.save_as(tmp_path / "page.nii.gz")
-    ours, theirs = (nib.load(tmp_path / f"{k}.nii.gz") for k in ("python", "page"))
-    assert np.array_equal(ours.get_fdata(), theirs.get_fdata())
-    assert np.allclose(ours.affine, theirs.affine, atol=1e-5)
-    assert theirs.header.get_xyzt_units()[0] == "mm"
-    assert np.allclose(ours.header.get_zooms(), theirs.header.get_zooms())
+    by_python, by_page = (nib.load(tmp_path / f"{k}.nii.gz") for k in ("python", "page"))
+    assert np.array_equal(by_python.get_fdata(), by_page.get_fdata())
+    assert np.allclose(by_python.affine, by_page.affine, atol=1e-5)
+    assert by_page.header.get_xyzt_units()[0] == "mm"
+    assert np.allclose(by_python.header.get_zooms(), by_page.header.get_zooms())
 
 
 def test_all_other_buttons(one):

@@ -43,7 +43,7 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(source, tmp_path_factory):
+def finished_run(source, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     run(source, out, TINY, seeds=(1, 2), methods=("otsu", "cuts"), together=True, progress=False)
     return out
@@ -57,15 +57,15 @@ def names(out):
     )
 
 
-def test_places_do_not_depend_on_what_was_chosen(whole, tmp_path):
-    export_run(whole, tmp_path, what="4", only=["a/01.png"], progress=False)
+def test_places_do_not_depend_on_what_was_chosen(finished_run, tmp_path):
+    export_run(finished_run, tmp_path, what="4", only=["a/01.png"], progress=False)
     one = names(tmp_path)
-    export_run(whole, tmp_path, what="4", only=["b/01.png"], progress=False)
+    export_run(finished_run, tmp_path, what="4", only=["b/01.png"], progress=False)
     both = names(tmp_path)
     assert len(one) == 2  # two seeds each
     assert len(both) == 4
     assert set(one) < set(both)
-    report = export_run(whole, tmp_path, what="4", progress=False)
+    report = export_run(finished_run, tmp_path, what="4", progress=False)
     assert not report.done
     assert len(report.skipped) == 4
     assert not report.failures
@@ -96,34 +96,34 @@ def test_a_new_neighbour_leaves_no_old_files(tmp_path):
     assert set(both) < set(names(tmp_path / "out"))  # maps that were asked for before stay
 
 
-def test_methods_without_a_tree_are_left_out_with_a_line(whole, tmp_path, caplog):
-    report = export_run(whole, tmp_path, progress=False)
+def test_methods_without_a_tree_are_left_out_with_a_line(finished_run, tmp_path, caplog):
+    report = export_run(finished_run, tmp_path, progress=False)
     assert report.ok
     assert len(report.done) == 4
     assert "Otsu's threshold makes no tree" in caplog.text
-    assert export_run(whole, tmp_path / "k", what="kmeans", progress=False).ok
+    assert export_run(finished_run, tmp_path / "k", what="kmeans", progress=False).ok
 
 
-def test_one_scribble_answers_for_all_images_of_every_seed(whole, tmp_path):
+def test_one_scribble_answers_for_all_images_of_every_seed(finished_run, tmp_path):
     drawn = np.zeros((40, 44), int)
     drawn[18:22, 18:26] = 1
     (tmp_path / "s").mkdir()
     (tmp_path / "s/a").mkdir()
     write_labels(tmp_path / "s/a/01.tif", drawn)
     (tmp_path / "s/a/01.json").write_text("{}")
-    report = export_run(whole, tmp_path / "out", scribbles=tmp_path / "s", progress=False)
+    report = export_run(finished_run, tmp_path / "out", scribbles=tmp_path / "s", progress=False)
     assert report.ok
     assert len(report.done) == 4
     for seed in (1, 2):
-        a, b = (Segmentation.load(whole / f"seed-{seed}/segmentations/{n}/01.png.npz") for n in "ab")
+        a, b = (Segmentation.load(finished_run / f"seed-{seed}/segmentations/{n}/01.png.npz") for n in "ab")
         leaves = a.leaves(drawn == 1, sparse=True)
         for n, seg in (("a", a), ("b", b)):
             path = next(p for p in names(tmp_path / "out") if f"seed-{seed}" in p and f"/{n}/01" in p)
             assert np.array_equal(read_labels(tmp_path / "out" / path), seg.mask(leaves))
 
 
-def test_another_run_needs_another_folder(source, whole, tmp_path):
-    export_run(whole, tmp_path, progress=False)
+def test_another_run_needs_another_folder(source, finished_run, tmp_path):
+    export_run(finished_run, tmp_path, progress=False)
     train_run(source, tmp_path / "model", TINY, progress=False)
     segment_run(source, tmp_path / "segs", run=tmp_path / "model", progress=False)
     with pytest.raises(ValueError, match="Export .* into another folder"):
@@ -264,7 +264,7 @@ def test_a_plane_answers_for_its_volume(scans, tmp_path):
     image = read_image(scans / "in/a.nii.gz")
     drawn = np.zeros(image.spatial, int)
     drawn[2, 8:14, 10:14] = 1
-    made = []
+    drawn_masks = []
     for name, labels, like in (
         ("a.nii.gz", drawn, image),
         ("a_z02.png", drawn[2], None),
@@ -274,10 +274,10 @@ def test_a_plane_answers_for_its_volume(scans, tmp_path):
         (folder / "s").mkdir(parents=True)
         write_labels(folder / "s" / name, labels, like)
         assert masks(scans, folder / "out", folder / "s").done == ["a.nii.gz"]
-        made.append(read_labels(folder / "out/a_mask.nii.gz"))
-    assert made[0].any()
-    assert np.array_equal(made[0], made[1])
-    assert np.array_equal(made[0], made[2])
+        drawn_masks.append(read_labels(folder / "out/a_mask.nii.gz"))
+    assert drawn_masks[0].any()
+    assert np.array_equal(drawn_masks[0], drawn_masks[1])
+    assert np.array_equal(drawn_masks[0], drawn_masks[2])
 
 
 def test_a_scribble_of_another_scan_is_refused(scans, tmp_path, caplog):

@@ -50,9 +50,9 @@ def color(n):
 def test_outlines_enclose_their_regions(labels):
     from scipy.ndimage import label
 
-    found = outlines(labels)
-    assert list(found) == [n for n in np.unique(labels).tolist() if n]
-    for number, polygons in found.items():
+    polygons_of = outlines(labels)
+    assert list(polygons_of) == [n for n in np.unique(labels).tolist() if n]
+    for number, polygons in polygons_of.items():
         mask = labels == number
         assert np.array_equal(filled(polygons, mask.shape), mask)
         assert sum(area(ring) for polygon in polygons for ring in polygon) == mask.sum()
@@ -101,10 +101,10 @@ def test_polygons_are_valid_for_geometry_libraries(labels):
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint16, np.int64, np.uint64])
 def test_outlines_of_any_integers(dtype):
     labels = np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype)
-    found = outlines(labels)
-    assert list(found) == [1]
-    assert type(next(iter(found))) is int
-    assert [[ring.tolist() for ring in polygon] for polygon in found[1]] == [
+    polygons_of = outlines(labels)
+    assert list(polygons_of) == [1]
+    assert type(next(iter(polygons_of))) is int
+    assert [[ring.tolist() for ring in polygon] for polygon in polygons_of[1]] == [
         [[[1, 0], [3, 0], [3, 2], [2, 2], [2, 1], [1, 1], [1, 0]]],
         [[[0, 1], [1, 1], [1, 2], [0, 2], [0, 1]]],
     ]
@@ -145,11 +145,11 @@ def ragged(side, n, seed=0):
 def test_large_maps_are_outlined_in_seconds():
     labels = ragged(2048, 300)
     before = time.perf_counter()
-    found = outlines(labels)
+    polygons_of = outlines(labels)
     assert time.perf_counter() - before < 30  # 2 s on an idle core
-    assert len(found) == 300
-    assert np.array_equal(filled(found[17], labels.shape), labels == 17)
-    assert sum(map(area, rings_of(found))) == labels.size
+    assert len(polygons_of) == 300
+    assert np.array_equal(filled(polygons_of[17], labels.shape), labels == 17)
+    assert sum(map(area, rings_of(polygons_of))) == labels.size
 
 
 # ---------- GeoJSON
@@ -158,7 +158,7 @@ def test_large_maps_are_outlined_in_seconds():
 @plain
 @given(maps)
 def test_geojson_gives_the_map_back(labels):
-    found = np.zeros_like(labels)
+    painted = np.zeros_like(labels)
     for feature in json.loads(geojson(labels))["features"]:
         geometry, number = feature["geometry"], int(feature["properties"]["name"].removeprefix("region "))
         assert (geometry["type"] == "Polygon") == (
@@ -166,8 +166,8 @@ def test_geojson_gives_the_map_back(labels):
         )  # QuPath takes no multipolygon of one
         polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
         assert all(type(c) is int for polygon in polygons for ring in polygon for point in ring for c in point)
-        found[filled(polygons, labels.shape)] = number
-    assert np.array_equal(found, labels)
+        painted[filled(polygons, labels.shape)] = number
+    assert np.array_equal(painted, labels)
 
 
 @plain
@@ -204,7 +204,7 @@ def test_planes_of_a_volume():
 
 def read_snap(text):
     "As ITK-SNAP reads: seven numbers, then what stands between two quotes."
-    found = {}
+    entries = {}
     for line in text.split("\n"):
         if not line or line[0] == "#":
             continue
@@ -213,13 +213,13 @@ def read_snap(text):
         assert name
         assert not before
         assert not after
-        found[int(number)] = name, (int(r), int(g), int(b)), float(alpha), int(visible), int(mesh)
-    return found
+        entries[int(number)] = name, (int(r), int(g), int(b)), float(alpha), int(visible), int(mesh)
+    return entries
 
 
 def read_slicer(text):
     "As 3D Slicer reads: six words."
-    found = {}
+    entries = {}
     for line in text.split("\n"):
         if not line or line[0] == "#":
             continue
@@ -227,8 +227,8 @@ def read_slicer(text):
         assert not name.startswith("'")
         assert not name.endswith("'")
         assert len(rgba) == 4
-        found[int(number)] = name.replace("_", " "), tuple(map(int, rgba))
-    return found
+        entries[int(number)] = name.replace("_", " "), tuple(map(int, rgba))
+    return entries
 
 
 @plain

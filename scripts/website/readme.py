@@ -65,8 +65,8 @@ class Readme:
 
 def readme() -> tuple[str, dict[Path, bytes]]:  # README.md, and the pictures that it shows
     "README.md as nbs/index.ipynb has it, with its outputs; links and pictures as seen from the top folder."
-    made = Readme(read_cells(places.nbs / "index.ipynb"))
-    return made.text(), made.pictures
+    page = Readme(read_cells(places.nbs / "index.ipynb"))
+    return page.text(), page.pictures
 
 
 def write_readme():
