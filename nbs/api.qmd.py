@@ -4,10 +4,11 @@ description: Every exported name, by module
 ---"""
 
 import sys
+
 from nbdev.config import get_config
 
 sys.path.append(str(get_config().config_path / "scripts"))
-import pages
+from website import reference
 
-pages.write_modules(get_config().config_path / "_proc")
-print(pages.api_index())
+reference.write_modules(get_config().config_path / "_proc")
+print(reference.api_index())

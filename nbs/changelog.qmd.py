@@ -4,9 +4,10 @@ description: What changed, version by version
 ---"""
 
 import sys
+
 from nbdev.config import get_config
 
 sys.path.append(str(get_config().config_path / "scripts"))
-import pages
+from website import citation
 
-print(pages.changes())
+print(citation.changes())

@@ -4,9 +4,10 @@ description: The paper, and the program
 ---"""
 
 import sys
+
 from nbdev.config import get_config
 
 sys.path.append(str(get_config().config_path / "scripts"))
-import pages
+from website import citation
 
-print(pages.cite())
+print(citation.cite())

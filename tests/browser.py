@@ -1,20 +1,26 @@
-"""Fixtures for what is seen in a browser: `page`, `jupyter_lab`, `voila`. A test module imports those that it uses, and what they use:
+"""Fixtures for what is seen in a browser: `page`, `jupyter_lab`, `voila`. conftest.py makes them known to every test.
 
-    from browser import browser, page, scheme, viewport
-
-Chromium is looked for at /usr/bin/chromium; CUTS_CHROMIUM names another. Without it, or without playwright, the tests are skipped.
-Nothing waits a fixed time: everything waits for what it needs, for two minutes at most, because the machine may be busy.
+Chromium is looked for at /usr/bin/chromium; CUTS_CHROMIUM names another. Without it, or without playwright, the tests
+are skipped. Nothing waits a fixed time: everything waits for what it needs, for two minutes at most, because the
+machine may be busy.
 """
 
-import ast, json, os, signal, socket, subprocess, sys, time
+import ast
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
+from repository import root
 
-root = Path(__file__).resolve().parents[1]
 SECONDS = 120  # of patience
 HOST = "127.0.0.1"
 
@@ -32,7 +38,8 @@ def chromium() -> str:
 def browser():
     """A headless Chromium that knows no host but 127.0.0.1.
 
-    Of a module, not of a session: playwright's loop runs as long as it is open, and another test's `asyncio.run` would fail beside it."""
+    It belongs to a module, not to a session: playwright's loop runs as long as the browser is open, and beside it the
+    `asyncio.run` of another test would fail."""
     api, path = pytest.importorskip("playwright.sync_api", reason="playwright is not installed"), chromium()
     rules = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}"
     with api.sync_playwright() as p:
@@ -67,33 +74,42 @@ def viewport():
 
 @pytest.fixture
 def page(browser, scheme, viewport):
-    "An empty page. `page.faults` has errors of scripts and of the console, and what was asked of other hosts; the test fails if it is not empty at the end."
+    """An empty page.
+
+    `page.faults` lists errors of scripts and of the console, and requests to other hosts; the test fails if there are
+    any at its end."""
     context = browser.new_context(color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
     context.set_default_timeout(SECONDS * 1000)
     page, faults = context.new_page(), []
     page.faults = faults
     local = (f"http://{HOST}:", f"ws://{HOST}:", "data:", "blob:", "file:", "about:")
-    abroad = lambda r: None if r.url.startswith(local) else faults.append(f"asked another host: {r.url}")
-    page.on("request", abroad)
-    page.on("websocket", abroad)
-    page.on("pageerror", lambda e: faults.append(f"script: {e}"))
-    page.on(
-        "console", lambda m: faults.append(f"console: {m.text} ({m.location['url']})") if m.type == "error" else None
-    )
+
+    def note_other_host(request):
+        if not request.url.startswith(local):
+            faults.append(f"asked another host: {request.url}")
+
+    def note_console_error(message):
+        if message.type == "error":
+            faults.append(f"console: {message.text} ({message.location['url']})")
+
+    page.on("request", note_other_host)
+    page.on("websocket", note_other_host)
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on("console", note_console_error)
     yield page
     context.close()
     assert not faults, "\n".join(faults)
 
 
 # Servers -------------------------------------------------------------------------------------------------------------
-def wait_for(what, why, process=None, seconds=SECONDS):
-    "The first true answer of a function; `why` is a function, too, of words for when it never comes."
-    end = time.monotonic() + seconds
-    while not (answer := what()):
+def wait_for(question, explain, process=None, seconds=SECONDS):
+    "The first true answer of the function `question`; `explain` is a function that says what is known if none comes."
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
         if process is not None and process.poll() is not None:
-            pytest.fail(f"ended with status {process.returncode}: {why()}", pytrace=False)
-        if time.monotonic() > end:
-            pytest.fail(f"nothing for {seconds} s: {why()}", pytrace=False)
+            pytest.fail(f"ended with status {process.returncode}: {explain()}", pytrace=False)
+        if time.monotonic() > deadline:
+            pytest.fail(f"nothing for {seconds} s: {explain()}", pytrace=False)
         time.sleep(0.05)
     return answer
 
@@ -148,29 +164,27 @@ def family(process) -> list:  # of psutil
         return []
 
 
-def left_of(them: list, seconds=SECONDS) -> list[str]:
-    "Who of a family does not end."
+def left_of(processes: list, seconds=SECONDS) -> list[str]:
+    "The commands of those among `processes` (of psutil) that do not end."
     import psutil
 
     return [
         " ".join(p.cmdline())
-        for p in psutil.wait_procs(them, timeout=seconds)[1]
+        for p in psutil.wait_procs(processes, timeout=seconds)[1]
         if p.is_running() and p.status() != psutil.STATUS_ZOMBIE
     ]
 
 
-def end(process, how=signal.SIGTERM):
+def end(process, signal_number=signal.SIGTERM):
     "End a process and all that it started, by force if need be."
     import psutil
 
-    them = family(process)
+    processes = family(process)
     if process.poll() is None:
-        process.send_signal(how)
-    for p in psutil.wait_procs(them, timeout=30)[1]:
-        try:
+        process.send_signal(signal_number)
+    for p in psutil.wait_procs(processes, timeout=30)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
             p.kill()
-        except psutil.NoSuchProcess:
-            pass
     process.wait(SECONDS)
 
 
@@ -179,13 +193,25 @@ _RUN = """async () => {
   const shown = window.jupyterapp.shell.currentWidget;
   await shown.sessionContext.ready;
   await window.jupyterapp.commands.execute("notebook:run-all-cells");
-  return shown.content.widgets.flatMap(c => c.model.outputs ? c.model.outputs.toJSON() : []).filter(o => o.output_type == "error").map(o => o.traceback.join("\\n"));
+  return shown.content.widgets
+    .flatMap(c => c.model.outputs ? c.model.outputs.toJSON() : [])
+    .filter(o => o.output_type == "error")
+    .map(o => o.traceback.join("\\n"));
 }"""
 _VALUE = """async code => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  const reply = await kernel.requestExecute({code: "", silent: true, store_history: false, user_expressions: {it: code}}).done;
+  const request = {code: "", silent: true, store_history: false, user_expressions: {it: code}};
+  const reply = await kernel.requestExecute(request).done;
   const it = reply.content.user_expressions.it;
   return it.status == "ok" ? it.data["text/plain"] : "error: " + it.ename + ": " + it.evalue;
+}"""
+_OPEN = """name => {
+  const shown = window.jupyterapp?.shell.currentWidget;
+  return shown?.context?.path == name && shown.context.isReady;
+}"""
+_CONNECTED = """() => {
+  const session = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  return session?.kernel?.connectionStatus == "connected";
 }"""
 
 
@@ -225,22 +251,16 @@ class Lab:
         "A new notebook of these cells, open and with its kernel."
         self.count += 1
         name = f"notebook{self.count}.ipynb"
-        made = [
+        code_cells = [
             dict(cell_type="code", id=f"cell{i}", metadata={}, source=c, outputs=[], execution_count=None)
             for i, c in enumerate(cells)
         ]
         spec = dict(name="python3", display_name="Python 3", language="python")
-        (self.folder / name).write_text(
-            json.dumps(dict(cells=made, metadata=dict(kernelspec=spec), nbformat=4, nbformat_minor=5))
-        )
+        notebook = dict(cells=code_cells, metadata=dict(kernelspec=spec), nbformat=4, nbformat_minor=5)
+        (self.folder / name).write_text(json.dumps(notebook))
         page.goto(f"{self.url}lab/workspaces/{name.split('.')[0]}/tree/{name}?reset&token={self.token}")
-        page.wait_for_function(
-            "name => window.jupyterapp?.shell.currentWidget?.context?.path == name && window.jupyterapp.shell.currentWidget.context.isReady",
-            arg=name,
-        )
-        page.wait_for_function(
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.connectionStatus == 'connected'"
-        )
+        page.wait_for_function(_OPEN, arg=name)
+        page.wait_for_function(_CONNECTED)
         return Notebook(page)
 
 
@@ -248,6 +268,33 @@ _NO_NEWS = {
     "@jupyterlab/apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False),
     "@jupyterlab/apputils-extension/themes": {"adaptive-theme": True},
 }
+
+
+def write_lab_settings(folder: Path, notebooks: Path, token: str):
+    "Settings that ask nobody for news, and a server that shows the folder `notebooks` to whoever knows the token."
+    for name, values in _NO_NEWS.items():
+        path = folder / f"settings/{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    options = dict(
+        ServerApp=dict(ip=HOST, open_browser=False, root_dir=str(notebooks), terminals_enabled=False, allow_root=True),
+        IdentityProvider=dict(token=token),
+        LabApp=dict(
+            expose_app_in_browser=True,
+            news_url=None,
+            check_for_updates_class="jupyterlab.NeverCheckForUpdate",
+            extension_manager="readonly",
+        ),
+    )
+    (folder / "config/jupyter_lab_config.json").write_text(json.dumps(options))
+
+
+def server_facts(folder: Path) -> dict:  # empty until the server has written them
+    "What a Jupyter server says of itself in its runtime folder."
+    for path in (folder / "runtime").glob("jpserver-*.json"):
+        text = path.read_text()
+        return json.loads(text) if text.strip().endswith("}") else {}
+    return {}
 
 
 @pytest.fixture(scope="module")
@@ -258,43 +305,19 @@ def jupyter_lab(tmp_path_factory):
     chromium()
     folder, token = tmp_path_factory.mktemp("lab"), os.urandom(12).hex()
     env = own_jupyter(folder)
-    for name, said in _NO_NEWS.items():
-        path = folder / f"settings/{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(said))
-    (work := folder / "notebooks").mkdir()
-    options = dict(
-        ServerApp=dict(ip=HOST, open_browser=False, root_dir=str(work), terminals_enabled=False, allow_root=True),
-        IdentityProvider=dict(token=token),
-        LabApp=dict(
-            expose_app_in_browser=True,
-            news_url=None,
-            check_for_updates_class="jupyterlab.NeverCheckForUpdate",
-            extension_manager="readonly",
-        ),
-    )
-    (folder / "config/jupyter_lab_config.json").write_text(json.dumps(options))
+    (notebooks := folder / "notebooks").mkdir()
+    write_lab_settings(folder, notebooks, token)
+    command = [sys.executable, "-m", "jupyterlab"]
     with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab"], env=env, cwd=work, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    why = lambda: (folder / "log").read_text(errors="replace")[-3000:]
+        process = subprocess.Popen(command, env=env, cwd=notebooks, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def log_end():
+        return (folder / "log").read_text(errors="replace")[-3000:]
+
     try:
-        facts = json.loads(
-            wait_for(
-                lambda: next(
-                    (
-                        (t if (t := p.read_text()).strip().endswith("}") else "")
-                        for p in (folder / "runtime").glob("jpserver-*.json")
-                    ),
-                    "",
-                ),
-                why,
-                process,
-            )
-        )
-        wait_for(lambda: ask(f"{facts['url']}api/status?token={token}")[0] == 200, why, process)
-        yield Lab(facts["url"], token, work)
+        facts = wait_for(lambda: server_facts(folder), log_end, process)
+        wait_for(lambda: ask(f"{facts['url']}api/status?token={token}")[0] == 200, log_end, process)
+        yield Lab(facts["url"], token, notebooks)
     finally:
         end(process)
 
@@ -306,7 +329,8 @@ class Served:
 
     process: subprocess.Popen
     url: str
-    said: list[str] = field(default_factory=list)  # the lines before that
+    folder: Path  # where its log and its Jupyter are
+    lines: list[str] = field(default_factory=list)  # what it printed before its address
 
     @property
     def base(self) -> str:
@@ -319,16 +343,30 @@ class Served:
         return page
 
 
+_EXPLORE = "from cuts.cli import main; main(['explore', '--no-browser', *sys.argv[1:]])"
+
+
+def read_address(process, log: Path) -> tuple[str, list[str]]:
+    "The address that a command prints, and the lines before it; fails where the command ends without one."
+    lines = []
+    for line in process.stdout:
+        if line.startswith("http"):
+            return line.strip(), lines
+        lines.append(line.rstrip())
+    complaint = log.read_text(errors="replace")[-3000:]
+    pytest.fail(f"ended with status {process.wait(SECONDS)}: {lines} {complaint}", pytrace=False)
+
+
 @pytest.fixture
 def voila(tmp_path_factory):
-    "`voila(*arguments of cuts explore)`, or `voila(code=…)`: starts it, waits for the address, and ends it after the test."
+    """`voila(*arguments of cuts explore)`, or `voila(code=…)`, starts the explorer and waits for its address.
+
+    It ends after the test."""
     for name in ("voila", "anywidget"):
         pytest.importorskip(name, reason=f"{name} is not installed")
     started = []
 
-    def start(
-        *arguments, code="from cuts.cli import main; main(['explore', '--no-browser', *sys.argv[1:]])", cwd=None
-    ) -> Served:
+    def start(*arguments, code=_EXPLORE, cwd=None) -> Served:
         folder = tmp_path_factory.mktemp("voila")
         with open(folder / "log", "wb") as log:
             process = subprocess.Popen(
@@ -341,19 +379,8 @@ def voila(tmp_path_factory):
                 text=True,
             )
         started.append(process)
-        lines = []
-        for line in process.stdout:
-            if line.startswith("http"):
-                break
-            lines.append(line.rstrip())
-        else:
-            pytest.fail(
-                f"ended with status {process.wait(SECONDS)}: {lines} {(folder / 'log').read_text(errors='replace')[-3000:]}",
-                pytrace=False,
-            )
-        served = Served(process, line.strip(), lines)
-        served.folder = folder
-        return served
+        address, lines = read_address(process, folder / "log")
+        return Served(process, address, folder, lines)
 
     yield start
     for process in started:

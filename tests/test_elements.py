@@ -1,16 +1,17 @@
-"""The live elements of the pages, in a browser and without a network: that they move, and that they compute what Python computes.
+"""The live elements of the pages, in a browser and without a network: they move, and they compute what Python computes.
 
-What is opened are the outputs as they stand in the notebooks. The packing and the piece of HTML are tested in nbs/42_elements.ipynb."""
+The tests open the outputs as they stand in the notebooks. nbs/42_elements.ipynb tests how an element is packed."""
 
-import base64, json, re
-from pathlib import Path
+import base64
+import json
+import re
 
 import numpy as np
 import pytest
 import torch
+from repository import root
 from scipy.sparse.csgraph import connected_components
 
-from browser import browser, jupyter_lab, page, scheme, viewport
 from cuts.condensation import condense
 from cuts.diffusion import affinity, diffusion_operator
 from cuts.elements import Element, _embedded
@@ -19,7 +20,6 @@ from cuts.losses import nt_xent
 from cuts.patches import extract_patches, ssim
 from cuts.tree import from_merges
 
-root = Path(__file__).resolve().parents[1]
 PAGES = {
     "42_elements": "rings",
     "20_diffusion": "bandwidth",
@@ -35,18 +35,19 @@ PAGES = {
 def fragments(notebook: str) -> list[str]:
     "The live elements among the outputs of a notebook."
     nb = json.loads((root / f"nbs/{notebook}.ipynb").read_text(encoding="utf-8"))
-    found = [
-        "".join(o.get("data", {}).get("text/html", ""))
-        for c in nb["cells"]
-        if c["cell_type"] == "code"
-        for o in c["outputs"]
-    ]
-    return [html for html in found if 'class="cuts-element"' in html]
+    outputs = [output for cell in nb["cells"] if cell["cell_type"] == "code" for output in cell["outputs"]]
+    pages = ["".join(output.get("data", {}).get("text/html", "")) for output in outputs]
+    return [html for html in pages if 'class="cuts-element"' in html]
 
 
 def document(*fragments: str) -> str:
-    body = "\n".join(fragments)
-    return f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>t</title><body style="color-scheme: light dark">{body}'
+    return "\n".join(
+        [
+            '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
+            '<title>t</title><body style="color-scheme: light dark">',
+            *fragments,
+        ]
+    )
 
 
 def show(page, tmp_path, *fragments: str):
@@ -66,16 +67,23 @@ def test_outputs_hold_the_scripts_as_they_are(notebook):
         assert _embedded((root / "cuts" / name).read_text(encoding="utf-8")) in here, (
             f"{name} changed since the notebook ran: scripts/execute.py nbs/{notebook}.ipynb"
         )
-    assert len(here) < 125_000 and len((root / "cuts" / parts[-1]).read_bytes()) < 25_000
+    assert len(here) < 125_000
+    assert len((root / "cuts" / parts[-1]).read_bytes()) < 25_000
 
 
 # What moves ----------------------------------------------------------------------------------------------------------
-_SEEN = """e => [...e.querySelectorAll("canvas")].map(c => c.toDataURL()).join() + [...e.querySelectorAll("svg")].map(s => s.outerHTML).join() + e.innerText"""
-_UNSEEN = """() => [...document.querySelectorAll(".cuts-element :is(input, button, svg, canvas)")].filter(n => !n.closest("label") && !n.ariaLabel && !n.textContent.trim()).map(n => n.outerHTML)"""
+_SEEN = """e => {
+  const canvases = [...e.querySelectorAll("canvas")].map(c => c.toDataURL());
+  const drawings = [...e.querySelectorAll("svg")].map(s => s.outerHTML);
+  return canvases.join() + drawings.join() + e.innerText;
+}"""
+_UNSEEN = """() => [...document.querySelectorAll(".cuts-element :is(input, button, svg, canvas)")]
+  .filter(n => !n.closest("label") && !n.ariaLabel && !n.textContent.trim())
+  .map(n => n.outerHTML)"""
 
 
 @pytest.mark.parametrize(
-    "scheme, viewport",
+    ("scheme", "viewport"),
     [("light", dict(width=700, height=800)), ("dark", dict(width=390, height=800))],
     ids=["light-700", "dark-390"],
 )
@@ -113,16 +121,13 @@ def test_colours_follow_the_scheme(browser, tmp_path):
         context.close()
         return seen
 
-    assert (
-        color("light")
-        == color("dark", "document.body.className = 'quarto-light'")
-        == "rgb(27, 31, 36)"
-        != color("dark")
-    )
-    assert color("light", "document.body.className = 'quarto-dark'") == "rgb(226, 230, 234)" == color("dark")
-    assert (
-        color("light", "document.body.style.setProperty('--jp-content-font-color1', 'rgb(1, 2, 3)')") == "rgb(1, 2, 3)"
-    )
+    on_light, on_dark = "rgb(27, 31, 36)", "rgb(226, 230, 234)"
+    assert color("light") == on_light
+    assert color("dark") == on_dark
+    assert color("dark", "document.body.className = 'quarto-light'") == on_light
+    assert color("light", "document.body.className = 'quarto-dark'") == on_dark
+    jupyter = "document.body.style.setProperty('--jp-content-font-color1', 'rgb(1, 2, 3)')"
+    assert color("light", jupyter) == "rgb(1, 2, 3)"
 
 
 def test_the_film_plays_and_stops(page, tmp_path):
@@ -133,9 +138,11 @@ def test_the_film_plays_and_stops(page, tmp_path):
     button.click()
     page.wait_for_function("() => document.querySelector('input[type=range]').value > 0")
     element.get_by_role("button", name="pause").click()
-    at = line.input_value()
+    stopped = line.input_value()
     page.wait_for_timeout(1200)
-    assert line.input_value() == at != "0" and "regions left" in element.inner_text()
+    assert line.input_value() == stopped
+    assert stopped != "0"
+    assert "regions left" in element.inner_text()
 
 
 def test_a_click_moves_the_star(page, tmp_path):
@@ -167,7 +174,8 @@ def test_what_fails_leaves_words(page, tmp_path):
         "What it would show.",
         "This element cannot move here: no such thing",
     ]
-    assert len(page.faults) == 1 and "no such thing" in page.faults[0]
+    assert len(page.faults) == 1
+    assert "no such thing" in page.faults[0]
     page.faults.clear()
 
 
@@ -183,19 +191,16 @@ def test_words_stand_where_no_script_runs(browser, tmp_path):
 @pytest.mark.parametrize("scheme", ["dark"])
 def test_in_jupyterlab(jupyter_lab, page):
     "The cell runs, the slider moves, and the colours are those of the dark theme."
-    code = "from cuts.elements import Element\nElement('field.js', dict(channels=3, kernels=16, layers=4, kernel=3, patch=3), 'words')"
-    jupyter_lab.open(
-        page, code, "Element('field.js', dict(channels=3, kernels=16, layers=4, kernel=3, patch=3), 'words')"
-    ).run()
+    code = "Element('field.js', dict(channels=3, kernels=16, layers=4, kernel=3, patch=3), 'words')"
+    jupyter_lab.open(page, f"from cuts.elements import Element\n{code}", code).run()
     page.wait_for_function("() => document.querySelectorAll('.cuts-element[data-live] input[type=range]').length == 4")
     line = page.get_by_role("slider", name="layers").first
     line.focus()
     line.press("ArrowRight")
     page.get_by_text("1 + 5 · 2 = 11 pixels").wait_for()
-    light = page.evaluate(
-        "() => getComputedStyle(document.querySelector('.cuts-element')).color.match(/[\\d.]+/g).slice(0, 3).reduce((a, b) => a + +b, 0) / 3"
-    )
-    assert light > 128 and page.locator("body").get_attribute("data-jp-theme-light") == "false"
+    color = page.evaluate("() => getComputedStyle(document.querySelector('.cuts-element')).color")
+    assert np.mean([float(part) for part in re.findall(r"[\d.]+", color)[:3]]) > 128, color
+    assert page.locator("body").get_attribute("data-jp-theme-light") == "false"
 
 
 # What is computed ----------------------------------------------------------------------------------------------------
@@ -208,30 +213,35 @@ def ask(page, script: str, code: str, *arguments):
     )
 
 
+TELL = """
+function plain(v) {
+  if (v?.shape) return { kind: v.constructor.name, shape: v.shape, values: Array.from(v, String) };
+  if (Array.isArray(v)) return v.map(plain);
+  if (v && typeof v == "object") return Object.fromEntries(Object.entries(v).map(([k, w]) => [k, plain(w)]));
+  return v;
+}
+export function mount(el, data, { html }) {
+  window.got = plain(data);
+  el.append(html("button", {}, "there"));
+}"""
+
+
 def test_data_arrive(page, tmp_path):
     rng = np.random.default_rng(0)
-    sent = {
-        kind: rng.integers(0, 250, (3, 4)).astype(kind)
-        for kind in ("uint8", "uint16", "uint32", "int32", "float32", "int64", "bool")
-    }
-    sent |= dict(
+    kinds = ("uint8", "uint16", "uint32", "int32", "float32", "int64", "bool")
+    sent = {kind: rng.integers(0, 250, (3, 4)).astype(kind) for kind in kinds} | dict(
         empty=np.zeros((0, 2)),
         odd=np.array([np.nan, np.inf, -0.5]),
         turned=np.arange(6).reshape(2, 3).T,
         words="</script><!-- “σ” \u2028",
         deep=[{"x": np.arange(3)}, None, True, 1.5],
     )
-    (tmp_path / "tell.js").write_text("""export function mount(el, data, { html }) {
-        const plain = v => v?.shape ? { kind: v.constructor.name, shape: v.shape, values: Array.from(v, String) } : Array.isArray(v) ? v.map(plain) : v && typeof v == "object" ? Object.fromEntries(Object.entries(v).map(([k, w]) => [k, plain(w)])) : v;
-        window.got = plain(data); el.append(html("button", {}, "there"));
-    }""")
+    (tmp_path / "tell.js").write_text(TELL)
     show(page, tmp_path, Element(tmp_path / "tell.js", sent)._repr_html_())
     got = page.evaluate("window.got")
-    for name in ("uint8", "uint16", "uint32", "int32", "float32", "int64", "bool"):
-        assert (
-            got[name]["shape"] == [3, 4]
-            and [float(v) for v in got[name]["values"]] == sent[name].astype(float).ravel().tolist()
-        )
+    for name in kinds:
+        assert got[name]["shape"] == [3, 4]
+        assert [float(v) for v in got[name]["values"]] == sent[name].astype(float).ravel().tolist()
     assert [got[k]["kind"] for k in ("uint16", "int32", "float32", "int64", "bool")] == [
         "Uint16Array",
         "Int32Array",
@@ -239,31 +249,29 @@ def test_data_arrive(page, tmp_path):
         "Uint8Array",
         "Uint8Array",
     ]
-    assert (
-        got["empty"]["shape"] == [0, 2]
-        and got["odd"]["values"] == ["NaN", "Infinity", "-0.5"]
-        and got["turned"]["values"] == list("031425")
-    )
-    assert (
-        got["words"] == sent["words"]
-        and got["deep"][1:] == [None, True, 1.5]
-        and got["deep"][0]["x"]["values"] == ["0", "1", "2"]
-    )
+    assert got["empty"]["shape"] == [0, 2]
+    assert got["odd"]["values"] == ["NaN", "Infinity", "-0.5"]
+    assert got["turned"]["values"] == list("031425")
+    assert got["words"] == sent["words"]
+    assert got["deep"][1:] == [None, True, 1.5]
+    assert got["deep"][0]["x"]["values"] == ["0", "1", "2"]
 
 
 def test_walk_and_pieces(page):
     X = torch.randn(40, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     K = affinity(X, bandwidth=0.5)
-    got = ask(
-        page,
-        "bandwidth",
-        "(K => ({ K: Array.from(K), p: Array.from(m.walk(K, 3, 9)), ...m.pieces(K, .3), piece: Array.from(m.pieces(K, .3).piece) }))(m.affinities(Float64Array.from(a[0]), .5))",
-        X.flatten().tolist(),
-    )
+    code = """(K => ({
+      K: Array.from(K),
+      p: Array.from(m.walk(K, 3, 9)),
+      ...m.pieces(K, .3),
+      piece: Array.from(m.pieces(K, .3).piece),
+    }))(m.affinities(Float64Array.from(a[0]), .5))"""
+    got = ask(page, "bandwidth", code, X.flatten().tolist())
     np.testing.assert_allclose(np.reshape(got["K"], (40, 40)), K, atol=1e-12)
     np.testing.assert_allclose(got["p"], torch.linalg.matrix_power(diffusion_operator(K), 9)[3], atol=1e-12)
     n, piece = connected_components((K > 0.3).numpy())
-    assert got["count"] == n > 1 and len(got["links"]) == 40 - n
+    assert got["count"] == n > 1
+    assert len(got["links"]) == 40 - n
     assert (np.equal.outer(got["piece"], got["piece"]) == np.equal.outer(piece, piece)).all()
 
 
@@ -272,9 +280,8 @@ def test_regions(page):
     tree, _ = from_merges(*condense(X, torch.ones(60)), np.ones(60))
     death = np.append(2 * tree.death[1], tree.death[1:])
     for time in np.linspace(0, tree.death[1] * 0.99, 7):
-        got = ask(
-            page, "flow", "Array.from(m.regions(a[0], a[1], a[2]))", tree.parent.tolist(), death.tolist(), float(time)
-        )
+        code = "Array.from(m.regions(a[0], a[1], a[2]))"
+        got = ask(page, "flow", code, tree.parent.tolist(), death.tolist(), float(time))
         assert got == tree.labels(tree.n_regions(time)).tolist()
     row = ask(page, "flow", "Array.from(m.rows(a[0], 25))", tree.parent.tolist())
     assert sorted(row) == list(range(25))
@@ -283,22 +290,18 @@ def test_regions(page):
 def test_similarity(page):
     image = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)
     x = torch.from_numpy(image)[None, None].double() / 127.5 - 1
-    for (row, col), given in (((9, 12), None), ((2, 2), 2.0)):
-        got = ask(
-            page,
-            "positives",
-            "m.candidates(Object.assign(Uint8Array.from(a[0]), { shape: [20, 30] }), a[1], a[2], 5, a[3])",
-            image.ravel().tolist(),
-            row,
-            col,
-            given,
-        )
+    code = "m.candidates(Object.assign(Uint8Array.from(a[0]), { shape: [20, 30] }), a[1], a[2], 5, a[3])"
+
+    def patches(places):
+        return extract_patches(x, places[None])[0]
+
+    for (row, col), data_range in (((9, 12), None), ((2, 2), 2.0)):
+        got = ask(page, "positives", code, image.ravel().tolist(), row, col, data_range)
         places = torch.tensor([[p["r"], p["c"]] for p in got])
-        cut = lambda at: extract_patches(x, at[None])[0]
-        np.testing.assert_allclose(
-            [p["score"] for p in got], ssim(cut(torch.tensor([[row, col]])), cut(places), given), atol=1e-9
-        )
-        assert sum(p["ways"] for p in got) == 100 and len(got) == (100 if row == 9 else 25)
+        expected = ssim(patches(torch.tensor([[row, col]])), patches(places), data_range)
+        np.testing.assert_allclose([p["score"] for p in got], expected, atol=1e-9)
+        assert sum(p["ways"] for p in got) == 100
+        assert len(got) == (100 if row == 9 else 25)
 
 
 def test_contrast(page):
@@ -306,28 +309,29 @@ def test_contrast(page):
     z = torch.stack([angles.cos(), angles.sin()], -1)
     loss = nt_xent(z[None, :3], z[None, 3:], 0.3)
     loss.backward()
-    got = ask(
-        page, "temperature", "({ mean: m.contrast(a[0], .3).mean, next: m.descend(a[0], .3, .1) })", angles.tolist()
-    )
+    code = "({ mean: m.contrast(a[0], .3).mean, next: m.descend(a[0], .3, .1) })"
+    got = ask(page, "temperature", code, angles.tolist())
     np.testing.assert_allclose(got["mean"], loss.item(), rtol=1e-5)
     np.testing.assert_allclose(got["next"], (angles - 0.1 * angles.grad).tolist(), atol=1e-6)
 
 
-@pytest.mark.parametrize("layers, kernel", [(4, 3), (4, 5), (2, 5)])
+@pytest.mark.parametrize(("layers", "kernel"), [(4, 3), (4, 5), (2, 5)])
 def test_field_and_cost(page, layers, kernel):
     encoder = make_encoder(3, 16, layers, kernel)
     got = ask(page, "field", "({ ways: m.ways(a[0], a[1]), ...m.cost(3, 16, a[0], a[1]) })", layers, kernel)
-    assert got["learned"] == sum(p.numel() for p in encoder.parameters()) and got["length"] == 16 * 2 ** (layers - 1)
+    assert got["learned"] == sum(p.numel() for p in encoder.parameters())
+    assert got["length"] == 16 * 2 ** (layers - 1)
     assert got["products"] == sum(p.numel() for p in encoder.parameters() if p.ndim == 4)
     line = np.ones(1)
     for _ in range(layers):
         line = np.convolve(line, np.ones(kernel))
-    assert got["ways"] == line.tolist() and len(line) == 1 + layers * (kernel - 1)
+    assert got["ways"] == line.tolist()
+    assert len(line) == 1 + layers * (kernel - 1)
 
 
 def test_between_frames(page):
     frames = "Object.assign(Float32Array.from([0, 0, 2, 2, 4, 8, 6, 6]), { shape: [2, 2, 2] })"
-    assert [ask(page, "potential", f"Array.from(m.between({frames}, {at}))") for at in (0, 0.5, 1)] == [
+    assert [ask(page, "potential", f"Array.from(m.between({frames}, {place}))") for place in (0, 0.5, 1)] == [
         [0, 0, 2, 2],
         [2, 4, 4, 4],
         [4, 8, 6, 6],

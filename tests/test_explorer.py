@@ -1,10 +1,12 @@
-"The explorer where people use it: as a page without a kernel, and in JupyterLab. What it computes is in nbs/41_explorer.ipynb, Voilà in test_serve.py."
+"""The explorer where people use it: as a page without a kernel, and in JupyterLab.
+
+What it computes is tested in nbs/41_explorer.ipynb, Voilà in test_serve.py."""
 
 import statistics
 
 import numpy as np
 import pytest
-from browser import browser, jupyter_lab, page, scheme, viewport
+from explorer_page import SIDE, ExplorerPage
 
 from cuts.config.settings import Config
 from cuts.datasets import fundus_phantom, open_dataset
@@ -13,17 +15,14 @@ from cuts.images import as_image, read_image, read_labels
 from cuts.segmentation import Segmentation, segment_image, segment_together
 from cuts.training import train
 
-SIDE = 96
 AT = (48, 40)  # where clicks go: (row, column)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    "A folder with three segmentations that share a tree, and with one of 256 × 256 pixels; as files and as pages."
-    folder, (photos, truths) = (
-        tmp_path_factory.mktemp("explorer"),
-        zip(*(fundus_phantom((SIDE, SIDE), s) for s in range(3))),
-    )
+def segmented(tmp_path_factory):
+    "A folder with segmentations and explorers of them: three that share a tree, one alone, large ones and a volume."
+    folder = tmp_path_factory.mktemp("explorer")
+    photos, truths = zip(*(fundus_phantom((SIDE, SIDE), seed) for seed in range(3)), strict=True)
     model = train(
         open_dataset(list(photos)),
         Config().replace(
@@ -39,80 +38,31 @@ def made(tmp_path_factory):
     one.save(folder / "one.npz")
     one.save(folder / "one.html")
     Explorer([folder / "one.npz", segment_image(images[1], model, name="another")]).save(folder / "apart.html")
-    huge, r = np.zeros((1500, 1500), np.uint16), np.random.default_rng(0)
-    huge[...] = np.kron(r.integers(0, len(one.tree), (150, 150)), np.ones((10, 10), int))
-    Segmentation(one.tree, huge, name="huge").save(folder / "huge.html")
-    large, truth = fundus_phantom((256, 256), 5)
-    segment_image(as_image(large), model, name="large", truth=truth).save(folder / "large.html")
-    planes = np.stack([fundus_phantom((40, 44), i)[0].mean(-1) for i in range(5)]).astype(np.float32)
-    segment_image(
-        as_image(planes, spacing=(3, 1, 1)),
-        train(open_dataset([planes]), model.config.replace(epochs=1), progress=False),
-        name="volume",
-    ).save(folder / "volume.html")
+    save_large(folder, model, one.tree)
+    save_volume(folder, model)
     return folder
 
 
-class Seen:
-    "The explorer on a page."
+def save_large(folder, model, tree):
+    "A page of 256 × 256 pixels, and one of 1500 × 1500."
+    blocks = np.random.default_rng(0).integers(0, len(tree), (150, 150))
+    huge = np.kron(blocks, np.ones((10, 10), int)).astype(np.uint16)
+    Segmentation(tree, huge, name="huge").save(folder / "huge.html")
+    large, truth = fundus_phantom((256, 256), 5)
+    segment_image(as_image(large), model, name="large", truth=truth).save(folder / "large.html")
 
-    def __init__(self, page, shape=(SIDE, SIDE)):
-        self.page, self.shape = page, shape
-        page.locator(".count").wait_for()
-        self.handle = page.evaluate_handle(
-            "() => { const find = n => { for (const x of n.querySelectorAll('*')) { if (x.explorer) return x.explorer; if (x.shadowRoot) { const y = find(x.shadowRoot); if (y) return y; } } }; return find(document); }"
-        )
-        page.wait_for_function("x => x.flat && !x.pending && x.hit", arg=self.handle)
 
-    def of(self, code):
-        return self.page.evaluate(f"async x => {code}", self.handle)
-
-    def text(self, name):
-        return self.page.locator(f".{name}").inner_text()
-
-    def do(self, name):
-        self.page.locator(f'[data-do="{name}"]').click()
-
-    def key(self, *keys):
-        self.page.locator("#level").focus()
-        for k in keys:
-            self.page.keyboard.press(k)
-
-    def place(self, row, col):
-        box = self.page.locator(".picture").bounding_box()
-        return box["x"] + (col + 0.5) * box["width"] / self.shape[1], box["y"] + (row + 0.5) * box[
-            "height"
-        ] / self.shape[0]
-
-    def click(self, row, col, **options):
-        self.page.mouse.click(*self.place(row, col), **options)
-
-    def paint(self, *places):
-        self.page.mouse.move(*self.place(*places[0]))
-        self.page.mouse.down()
-        for p in places[1:]:
-            self.page.mouse.move(*self.place(*p), steps=4)
-        self.page.mouse.up()
-
-    @property
-    def hit(self):
-        return np.array(self.of("Array.from(x.hit)"), bool)
-
-    def picture(self):
-        "What stands on the canvas once all is drawn."
-        self.page.wait_for_function("x => !x.pending", arg=self.handle)
-        return self.of("x.canvas.toDataURL()")
-
-    def agrees(self, explorer):
-        "Page and Python select the same."
-        explorer.state = self.of("x.state")
-        return np.array_equal(self.hit[explorer.segmentation.landmark_map], explorer.mask)
+def save_volume(folder, model):
+    "A page of a volume, by a model of its own."
+    planes = np.stack([fundus_phantom((40, 44), i)[0].mean(-1) for i in range(5)]).astype(np.float32)
+    of_planes = train(open_dataset([planes]), model.config.replace(epochs=1), progress=False)
+    segment_image(as_image(planes, spacing=(3, 1, 1)), of_planes, name="volume").save(folder / "volume.html")
 
 
 @pytest.fixture
-def one(page, made):
-    page.goto((made / "one.html").as_uri())
-    return Seen(page), Explorer(made / "one.npz")
+def one(page, segmented):
+    page.goto((segmented / "one.html").as_uri())
+    return ExplorerPage(page), Explorer(segmented / "one.npz")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -120,7 +70,8 @@ def test_the_slider_moves_the_regions(one, scheme):
     seen, _ = one
     before, first = seen.picture(), seen.of("x.state.level")
     seen.key("ArrowRight")
-    assert seen.text("count") == f"{first + 1} regions" and seen.picture() != before
+    assert seen.text("count") == f"{first + 1} regions"
+    assert seen.picture() != before
     seen.key("ArrowLeft")
     assert seen.picture() == before
     seen.key("Shift+ArrowRight")
@@ -131,22 +82,27 @@ def test_the_slider_moves_the_regions(one, scheme):
 def test_a_click_is_a_structure_that_grows(one):
     seen, explorer = one
     seen.click(*AT)
-    assert (
-        seen.agrees(explorer) and explorer.mask[AT] and "mm²" in seen.text("status") and "Dice" in seen.text("status")
-    )
+    assert seen.agrees(explorer)
+    assert explorer.mask[AT]
+    assert "mm²" in seen.text("status")
+    assert "Dice" in seen.text("status")
     sizes = []
     for _ in range(12):
         seen.key("ArrowRight")
         sizes.append(int(seen.of("x.measure().pixels")))
-    assert sizes == sorted(sizes, reverse=True) and sizes[-1] < sizes[0] and seen.agrees(explorer)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] < sizes[0]
+    assert seen.agrees(explorer)
     seen.click(70, 70)  # adds
     seen.do("subtract")
     more = seen.hit.sum()
     seen.click(70, 70)
-    assert seen.hit.sum() < more and seen.agrees(explorer)
+    assert seen.hit.sum() < more
+    assert seen.agrees(explorer)
     for _ in range(3):
         seen.do("undo")
-    assert not seen.hit.any() and seen.text("status").startswith("Click a structure")
+    assert not seen.hit.any()
+    assert seen.text("status").startswith("Click a structure")
     seen.do("redo")
     assert seen.hit.any()
     seen.key("Escape")
@@ -156,12 +112,14 @@ def test_a_click_is_a_structure_that_grows(one):
 def test_strokes_fit_their_level(one):
     seen, explorer = one
     seen.paint(AT, (40, 50), (52, 55))
-    assert seen.of("x.state.marks[0].path.length") > 10 and seen.agrees(explorer)
+    assert seen.of("x.state.marks[0].path.length") > 10
+    assert seen.agrees(explorer)
     seen.do("auto")
     assert seen.agrees(explorer)
     seen.key("s")
     seen.paint((10, 48), (14, 52))
-    assert seen.of("x.state.marks[1].sign") == -1 and seen.agrees(explorer)
+    assert seen.of("x.state.marks[1].sign") == -1
+    assert seen.agrees(explorer)
     seen.do("connected")
     explorer.state = seen.of("x.state")
     assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
@@ -175,44 +133,45 @@ def test_files_hold_what_is_seen(one, tmp_path):
     assert seen.agrees(explorer)
     for ending in ("png", "nii.gz", "npy"):
         seen.page.locator('[data-set="format"]').select_option(ending)
-        for what, expected in dict(
+        for kind, expected in dict(
             mask=explorer.mask, labels=explorer.labels, persistent=explorer.segmentation.persistent
         ).items():
             if ending == "png" and expected.max() > 255:
                 continue
-            seen.page.locator('[data-set="what"]').select_option(what)
-            with seen.page.expect_download() as d:
+            seen.page.locator('[data-set="what"]').select_option(kind)
+            with seen.page.expect_download() as download:
                 seen.do("export")
-            d.value.save_as(path := tmp_path / d.value.suggested_filename)
-            assert path.name.startswith("fundus_0_") and np.array_equal(read_labels(path), expected), path
+            path = tmp_path / download.value.suggested_filename
+            download.value.save_as(path)
+            assert path.name.startswith("fundus_0_"), path
+            assert np.array_equal(read_labels(path), expected), path
 
 
 @pytest.mark.parametrize("codes", ["RAS", "ASR", "LPI"])
-def test_a_nifti_lies_as_its_source(page, made, tmp_path, codes):
+def test_a_nifti_lies_as_its_source(page, segmented, tmp_path, codes):
     nib = pytest.importorskip("nibabel")
     turn = nib.orientations.ornt_transform(nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(codes))
     affine = np.array([[2, 0.1, 0, -9], [-0.1, 1.5, 0.2, 4], [0, -0.2, 3, 7], [0, 0, 0, 1.0]])
-    nib.save(
-        nib.Nifti1Image(np.random.default_rng(0).random((9, 11, 6)).astype(np.float32), affine).as_reoriented(turn),
-        tmp_path / "scan.nii.gz",
-    )
-    image, tree = read_image(tmp_path / "scan.nii.gz"), Segmentation.load(made / "one.npz").tree
-    seg = Segmentation(
-        tree, np.random.default_rng(1).integers(0, len(tree), image.spatial).astype(np.uint16), image, "scan"
-    )
+    noise = np.random.default_rng(0).random((9, 11, 6)).astype(np.float32)
+    nib.save(nib.Nifti1Image(noise, affine).as_reoriented(turn), tmp_path / "scan.nii.gz")
+    image, tree = read_image(tmp_path / "scan.nii.gz"), Segmentation.load(segmented / "one.npz").tree
+    landmarks = np.random.default_rng(1).integers(0, len(tree), image.spatial).astype(np.uint16)
+    seg = Segmentation(tree, landmarks, image, "scan")
     seg.save(tmp_path / "scan.html")
     seg.save(tmp_path / "python.nii.gz", 8)
     page.goto((tmp_path / "scan.html").as_uri())
-    seen = Seen(page, image.spatial[-2:])
+    seen = ExplorerPage(page, image.spatial[-2:])
     seen.of("x.level(8)")
     page.locator('[data-set="what"]').select_option("labels")
     page.locator('[data-set="format"]').select_option("nii.gz")
     with page.expect_download() as d:
         seen.do("export")
     d.value.save_as(tmp_path / "page.nii.gz")
-    ours, theirs = (nib.load(tmp_path / f"{k}.nii.gz") for k in ("python", "page"))
-    assert np.array_equal(ours.get_fdata(), theirs.get_fdata()) and np.allclose(ours.affine, theirs.affine, atol=1e-5)
-    assert theirs.header.get_xyzt_units()[0] == "mm" and np.allclose(ours.header.get_zooms(), theirs.header.get_zooms())
+    by_python, by_page = (nib.load(tmp_path / f"{k}.nii.gz") for k in ("python", "page"))
+    assert np.array_equal(by_python.get_fdata(), by_page.get_fdata())
+    assert np.allclose(by_python.affine, by_page.affine, atol=1e-5)
+    assert by_page.header.get_xyzt_units()[0] == "mm"
+    assert np.allclose(by_python.header.get_zooms(), by_page.header.get_zooms())
 
 
 def test_all_other_buttons(one):
@@ -243,14 +202,15 @@ def test_all_other_buttons(one):
     assert seen.of("x.state.marks[0].path") == [[SIDE // 2 + 1, SIDE // 2 + 1]]  # without a pointer
 
 
-def test_a_click_means_the_same_in_a_cohort(page, made):
-    page.goto((made / "cohort.html").as_uri())
-    seen, explorer = Seen(page), Explorer([made / f"{i}.npz" for i in range(3)])
+def test_a_click_means_the_same_in_a_cohort(page, segmented):
+    page.goto((segmented / "cohort.html").as_uri())
+    seen, explorer = ExplorerPage(page), Explorer([segmented / f"{i}.npz" for i in range(3)])
     seen.click(*AT)
     first = seen.hit
     page.locator(".strip button").nth(2).click()
     page.wait_for_function("x => x.state.image == 2", arg=seen.handle)
-    assert np.array_equal(seen.hit, first) and seen.agrees(explorer)
+    assert np.array_equal(seen.hit, first)
+    assert seen.agrees(explorer)
     seen.do("subtract")
     seen.click(60, 60)
     page.locator(".strip button").nth(0).click()
@@ -258,59 +218,78 @@ def test_a_click_means_the_same_in_a_cohort(page, made):
     assert seen.agrees(explorer)
 
 
-def test_a_volume_has_slices(page, made):
-    page.goto((made / "volume.html").as_uri())
-    seen = Seen(page, (40, 44))
+def test_a_volume_has_slices(page, segmented):
+    page.goto((segmented / "volume.html").as_uri())
+    seen = ExplorerPage(page, (40, 44))
     assert seen.text("at") == "3 of 5"
     before = seen.picture()
     page.locator("#plane").focus()
     page.keyboard.press("ArrowUp")
     page.wait_for_function("x => x.state.plane == 3", arg=seen.handle)
-    assert seen.text("at") == "4 of 5" and seen.picture() != before
+    assert seen.text("at") == "4 of 5"
+    assert seen.picture() != before
     seen.click(20, 20)
     assert "mm³" in seen.text("status")
 
 
-def test_a_move_answers_at_once(page, made):
-    page.goto((made / "large.html").as_uri())
-    seen = Seen(page, (256, 256))
+def test_a_move_answers_at_once(page, segmented):
+    page.goto((segmented / "large.html").as_uri())
+    seen = ExplorerPage(page, (256, 256))
     seen.click(128, 120)
-    ms = seen.of("""(async () => { const s = x.root.querySelector('#level'), t = [];
-      for (let i = 0; i < 41; i++) { const t0 = performance.now(), drawn = new Promise(r => x.el.addEventListener('drawn', r, {once: true}));
-        s.value = 50 + 20 * i; s.dispatchEvent(new Event('input', {bubbles: true})); await drawn; t.push(performance.now() - t0); }
-      return t; })()""")
+    ms = seen.of("""(async () => {
+      const slider = x.root.querySelector('#level'), times = [];
+      for (let i = 0; i < 41; i++) {
+        const start = performance.now();
+        const drawn = new Promise(resolve => x.el.addEventListener('drawn', resolve, {once: true}));
+        slider.value = 50 + 20 * i;
+        slider.dispatchEvent(new Event('input', {bubbles: true}));
+        await drawn;
+        times.push(performance.now() - start);
+      }
+      return times;
+    })()""")
     print(f"a slider move at 256²: {statistics.median(ms):.1f} ms, at most {max(ms):.1f}")
     assert statistics.median(ms) < 150
 
 
-def test_images_with_trees_of_their_own_do_not_meet(page, made):
-    page.goto((made / "apart.html").as_uri())
-    seen = Seen(page)
+def test_images_with_trees_of_their_own_do_not_meet(page, segmented):
+    page.goto((segmented / "apart.html").as_uri())
+    seen = ExplorerPage(page)
     seen.click(*AT)
     mine = seen.hit
     level = seen.of("x.k")
     page.locator(".strip button").nth(1).click()
     page.wait_for_function("x => x.state.image == 1", arg=seen.handle)
-    assert not seen.hit.any() and page.locator('[data-do="clear"]').is_disabled()
+    assert not seen.hit.any()
+    assert page.locator('[data-do="clear"]').is_disabled()
     seen.key("ArrowRight", "ArrowRight", "ArrowRight")
     seen.click(30, 30)
     seen.do("clear")
     page.locator(".strip button").nth(0).click()
     page.wait_for_function("x => x.state.image == 0", arg=seen.handle)
-    assert np.array_equal(seen.hit, mine) and seen.of("x.state.marks[0].level") == level
+    assert np.array_equal(seen.hit, mine)
+    assert seen.of("x.state.marks[0].level") == level
 
 
-def test_marks_are_there_before_their_image_is_opened(page, made, tmp_path):
-    explorer = Explorer([made / f"{i}.npz" for i in range(3)])
+def test_marks_are_there_before_their_image_is_opened(page, segmented, tmp_path):
+    explorer = Explorer([segmented / f"{i}.npz" for i in range(3)])
     explorer.add(AT)
     explorer.add((60, 50, 66, 58), negative=True, level=40)
     explorer.state = dict(image=2, connected=True)
     explorer.save(tmp_path / "marked.html")
     page.goto((tmp_path / "marked.html").as_uri())
-    seen = Seen(page)
+    seen = ExplorerPage(page)
     chosen = selected_leaves(explorer.segmentation.tree, explorer.state["marks"])
-    assert chosen.any() and np.array_equal(seen.hit, chosen)
+    assert chosen.any()
+    assert np.array_equal(seen.hit, chosen)
     assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
+
+
+SELECT_EACH = """([x, cases, auto]) => cases.map(marks => {
+  Object.assign(x.state, {marks, auto});
+  x.changed();
+  return Array.from(x.hit);
+})"""
 
 
 def test_many_marks_fit_as_in_python(one):
@@ -330,21 +309,25 @@ def test_many_marks_fit_as_in_python(one):
         for _ in range(200)
     ]
     for auto in (False, True):
-        page_says = seen.page.evaluate(
-            "([x, cases, auto]) => cases.map(marks => { const s = x.state; Object.assign(s, {marks, auto}); x.changed(); return Array.from(x.hit); })",
-            [seen.handle, cases, auto],
-        )
-        assert [list(map(int, selected_leaves(tree, c, auto))) for c in cases] == page_says
+        on_the_page = seen.page.evaluate(SELECT_EACH, [seen.handle, cases, auto])
+        assert [list(map(int, selected_leaves(tree, c, auto))) for c in cases] == on_the_page
 
 
-def test_a_large_image_answers(page, made):
+def test_a_large_image_answers(page, segmented):
     "The work of a move is bounded by what the screen shows."
-    page.goto((made / "huge.html").as_uri())
-    seen = Seen(page, (1500, 1500))
+    page.goto((segmented / "huge.html").as_uri())
+    seen = ExplorerPage(page, (1500, 1500))
     seen.click(700, 700)
-    ms = seen.of(
-        "(() => { const t = []; for (let i = 0; i < 11; i++) { const t0 = performance.now(); x.level(5 + 3 * i); x.picture(); t.push(performance.now() - t0); } return t; })()"
-    )
+    ms = seen.of("""(() => {
+      const times = [];
+      for (let i = 0; i < 11; i++) {
+        const start = performance.now();
+        x.level(5 + 3 * i);
+        x.picture();
+        times.push(performance.now() - start);
+      }
+      return times;
+    })()""")
     print(f"a slider move at 1500²: {statistics.median(ms):.1f} ms of work")
     assert statistics.median(ms) < 300
 
@@ -355,20 +338,17 @@ def test_it_fits_a_telephone(one, viewport):
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_in_jupyterlab(jupyter_lab, page, made):
-    source = f"from cuts.explorer import Explorer\nexplorer = Explorer([{', '.join(repr(str(made / f'{i}.npz')) for i in range(3))}], folder='made')\nexplorer"
+def test_in_jupyterlab(jupyter_lab, page, segmented):
+    files = [str(segmented / f"{i}.npz") for i in range(3)]
+    source = f"from cuts.explorer import Explorer\nexplorer = Explorer({files!r}, folder='made')\nexplorer"
     notebook = jupyter_lab.open(page, source).run()
-    seen = Seen(page)
+    seen = ExplorerPage(page)
     seen.page.locator(".picture").scroll_into_view_if_needed()
     seen.click(*AT)
     notebook.wait("int(explorer.mask.sum())", seen.of("x.measure().pixels"))
-    assert (
-        seen.of("x.now.palette.length") == 3 * 256
-        and len(
-            set(page.locator(".barcode rect[data-node]").evaluate_all("them => them.map(r => r.getAttribute('fill'))"))
-        )
-        > 2
-    )
+    assert seen.of("x.now.palette.length") == 3 * 256
+    bars = page.locator(".barcode rect[data-node]")
+    assert len(set(bars.evaluate_all("bars => bars.map(bar => bar.getAttribute('fill'))"))) > 2
     notebook.value("setattr(explorer, 'state', explorer.state | dict(level=3, marks=[]))")  # from Python to the page
     page.get_by_text("3 regions", exact=True).wait_for()
     assert not seen.hit.any()

@@ -1,6 +1,5 @@
 "Maps and masks of whole runs: several images of one name, seeds, other methods, one scribble for all."
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +43,7 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(source, tmp_path_factory):
+def finished_run(source, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     run(source, out, TINY, seeds=(1, 2), methods=("otsu", "cuts"), together=True, progress=False)
     return out
@@ -58,14 +57,19 @@ def names(out):
     )
 
 
-def test_places_do_not_depend_on_what_was_chosen(whole, tmp_path):
-    export_run(whole, tmp_path, what="4", only=["a/01.png"], progress=False)
+def test_places_do_not_depend_on_what_was_chosen(finished_run, tmp_path):
+    export_run(finished_run, tmp_path, what="4", only=["a/01.png"], progress=False)
     one = names(tmp_path)
-    export_run(whole, tmp_path, what="4", only=["b/01.png"], progress=False)
+    export_run(finished_run, tmp_path, what="4", only=["b/01.png"], progress=False)
     both = names(tmp_path)
-    assert len(one) == 2 and len(both) == 4 and set(one) < set(both)  # two seeds each
-    report = export_run(whole, tmp_path, what="4", progress=False)
-    assert not report.done and len(report.skipped) == 4 and not report.failures and names(tmp_path) == both
+    assert len(one) == 2  # two seeds each
+    assert len(both) == 4
+    assert set(one) < set(both)
+    report = export_run(finished_run, tmp_path, what="4", progress=False)
+    assert not report.done
+    assert len(report.skipped) == 4
+    assert not report.failures
+    assert names(tmp_path) == both
 
 
 def test_a_new_neighbour_leaves_no_old_files(tmp_path):
@@ -73,10 +77,8 @@ def test_a_new_neighbour_leaves_no_old_files(tmp_path):
 
     def export(*images):
         for name in images:
-            picture = nested_phantom((40, 44), len(name))[0]
-            np.save(tmp_path / "in" / name, picture) if name.endswith(".npy") else write_picture(
-                tmp_path / "in" / name, picture
-            )
+            write = np.save if name.endswith(".npy") else write_picture
+            write(tmp_path / "in" / name, nested_phantom((40, 44), len(name))[0])
         assert segment_run(tmp_path / "in", tmp_path / "segs", config=TINY, progress=False).ok
         export_run(tmp_path / "segs", tmp_path / "out", progress=False)
         return names(tmp_path / "out")
@@ -86,42 +88,42 @@ def test_a_new_neighbour_leaves_no_old_files(tmp_path):
     both = export("a.png", "a.npy")  # now a.png.png gives its place to a.png
     assert both == ["a.npy_persistent.png", "a.png.png_persistent.png", "a.png_persistent.png", "b_persistent.png"]
     for name in ("a.png.png", "a.png"):
-        assert np.array_equal(
-            read_labels(tmp_path / f"out/{name}_persistent.png"),
-            Segmentation.load(tmp_path / f"segs/{name}.npz").persistent,
-        )
+        persistent = Segmentation.load(tmp_path / f"segs/{name}.npz").persistent
+        assert np.array_equal(read_labels(tmp_path / f"out/{name}_persistent.png"), persistent)
     assert not export_run(tmp_path / "segs", tmp_path / "out", progress=False).done
     export_run(tmp_path / "segs", tmp_path / "out", what="4", formats="tif", progress=False)
-    assert len(names(tmp_path / "out")) == 8 and set(both) < set(
-        names(tmp_path / "out")
-    )  # maps that were asked for before stay
+    assert len(names(tmp_path / "out")) == 8
+    assert set(both) < set(names(tmp_path / "out"))  # maps that were asked for before stay
 
 
-def test_methods_without_a_tree_are_left_out_with_a_line(whole, tmp_path, caplog):
-    report = export_run(whole, tmp_path, progress=False)
-    assert report.ok and len(report.done) == 4 and "Otsu's threshold makes no tree" in caplog.text
-    assert export_run(whole, tmp_path / "k", what="kmeans", progress=False).ok
+def test_methods_without_a_tree_are_left_out_with_a_line(finished_run, tmp_path, caplog):
+    report = export_run(finished_run, tmp_path, progress=False)
+    assert report.ok
+    assert len(report.done) == 4
+    assert "Otsu's threshold makes no tree" in caplog.text
+    assert export_run(finished_run, tmp_path / "k", what="kmeans", progress=False).ok
 
 
-def test_one_scribble_answers_for_all_images_of_every_seed(whole, tmp_path):
+def test_one_scribble_answers_for_all_images_of_every_seed(finished_run, tmp_path):
     drawn = np.zeros((40, 44), int)
     drawn[18:22, 18:26] = 1
     (tmp_path / "s").mkdir()
     (tmp_path / "s/a").mkdir()
     write_labels(tmp_path / "s/a/01.tif", drawn)
     (tmp_path / "s/a/01.json").write_text("{}")
-    report = export_run(whole, tmp_path / "out", scribbles=tmp_path / "s", progress=False)
-    assert report.ok and len(report.done) == 4
+    report = export_run(finished_run, tmp_path / "out", scribbles=tmp_path / "s", progress=False)
+    assert report.ok
+    assert len(report.done) == 4
     for seed in (1, 2):
-        a, b = (Segmentation.load(whole / f"seed-{seed}/segmentations/{n}/01.png.npz") for n in "ab")
+        a, b = (Segmentation.load(finished_run / f"seed-{seed}/segmentations/{n}/01.png.npz") for n in "ab")
         leaves = a.leaves(drawn == 1, sparse=True)
         for n, seg in (("a", a), ("b", b)):
             path = next(p for p in names(tmp_path / "out") if f"seed-{seed}" in p and f"/{n}/01" in p)
             assert np.array_equal(read_labels(tmp_path / "out" / path), seg.mask(leaves))
 
 
-def test_another_run_needs_another_folder(source, whole, tmp_path):
-    export_run(whole, tmp_path, progress=False)
+def test_another_run_needs_another_folder(source, finished_run, tmp_path):
+    export_run(finished_run, tmp_path, progress=False)
     train_run(source, tmp_path / "model", TINY, progress=False)
     segment_run(source, tmp_path / "segs", run=tmp_path / "model", progress=False)
     with pytest.raises(ValueError, match="Export .* into another folder"):
@@ -140,9 +142,9 @@ def test_an_image_that_was_moved_is_segmented_again(tmp_path):
         assert nibabel.load(tmp_path / "out/a_persistent.nii.gz").affine[0, 3] == origin
 
 
-# What a format keeps ---------------------------------------------------------------------------------------------------
+# What a format keeps -------------------------------------------------------------------------------------------------
 SLANTED = np.array([[0, 0.1, -0.7, 9], [0.1, -0.5, 0, 8], [3, 0.1, 0, 7], [0, 0, 0, 1.0]])
-KEPT = {
+KEPT = {  # whether a format keeps the spacing; and the place and orientation
     ".png": (True, False),
     ".tif": (True, False),
     ".tiff": (True, False),
@@ -153,7 +155,7 @@ KEPT = {
     ".nrrd": (True, True),
     ".mha": (True, True),
     ".dcm": (True, True),
-}  # spacing; place and orientation
+}
 
 
 def pictured(kind, tmp_path, ending):
@@ -166,14 +168,13 @@ def pictured(kind, tmp_path, ending):
         files = make_series(tmp_path / "series", (1000 * noise((5, 12, 10))).astype(np.int16), orientation=AXIAL)
         return read_image(tmp_path / "series") if kind == "slanted volume" else read_image(files[2])
     volume = as_image(noise((5, 12, 10)), affine=SLANTED, channel_axis="none")
-    return dict(
-        {
-            "slanted volume": volume,
-            "plane of it": volume.plane(3),
-            "flat": as_image(noise((12, 10)), spacing=(0.3, 0.7)),
-            "no spacing": as_image(noise((12, 10))),
-        }
-    )[kind]
+    images = {
+        "slanted volume": volume,
+        "plane of it": volume.plane(3),
+        "flat": as_image(noise((12, 10)), spacing=(0.3, 0.7)),
+        "no spacing": as_image(noise((12, 10))),
+    }
+    return images[kind]
 
 
 @pytest.mark.parametrize("kind", ["slanted volume", "plane of it", "flat", "no spacing"])
@@ -190,7 +191,8 @@ def test_round_trip(tmp_path, ending, kind, most):
         return
     write_labels(path, labels, image)
     back, spacing, affine = read_placed_labels(path)
-    assert back.dtype.kind == "i" and np.array_equal(back, labels)
+    assert back.dtype.kind == "i"
+    assert np.array_equal(back, labels)
     keeps_spacing, keeps_place = KEPT[ending]
     if image.unit == "mm" and keeps_spacing:
         assert np.allclose(spacing, image.spacing, rtol=1e-6)
@@ -214,7 +216,8 @@ def test_other_programs_read_the_resolution(tmp_path):
         assert np.allclose(25.4 / np.array(p.info["dpi"]), (0.7, 0.3), rtol=1e-3)
     with tifffile.TiffFile(tmp_path / "a.tif") as t:
         tags = t.pages[0].tags
-        assert tags["ResolutionUnit"].value == 3 and np.allclose(
+        assert tags["ResolutionUnit"].value == 3
+        assert np.allclose(
             [10 * tags[k].value[1] / tags[k].value[0] for k in ("XResolution", "YResolution")], (0.7, 0.3), rtol=1e-3
         )
 
@@ -236,7 +239,7 @@ def test_the_dots_per_inch_of_any_picture_are_no_spacing(tmp_path):
         assert {read_image(tmp_path / n).unit for n in ("b.png", "b.tif")} == {"px"}
 
 
-# Scribbles in volumes --------------------------------------------------------------------------------------------------
+# Scribbles in volumes ------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
     "Two volumes of one size at different places, segmented."
@@ -261,7 +264,7 @@ def test_a_plane_answers_for_its_volume(scans, tmp_path):
     image = read_image(scans / "in/a.nii.gz")
     drawn = np.zeros(image.spatial, int)
     drawn[2, 8:14, 10:14] = 1
-    made = []
+    drawn_masks = []
     for name, labels, like in (
         ("a.nii.gz", drawn, image),
         ("a_z02.png", drawn[2], None),
@@ -271,8 +274,10 @@ def test_a_plane_answers_for_its_volume(scans, tmp_path):
         (folder / "s").mkdir(parents=True)
         write_labels(folder / "s" / name, labels, like)
         assert masks(scans, folder / "out", folder / "s").done == ["a.nii.gz"]
-        made.append(read_labels(folder / "out/a_mask.nii.gz"))
-    assert made[0].any() and np.array_equal(made[0], made[1]) and np.array_equal(made[0], made[2])
+        drawn_masks.append(read_labels(folder / "out/a_mask.nii.gz"))
+    assert drawn_masks[0].any()
+    assert np.array_equal(drawn_masks[0], drawn_masks[1])
+    assert np.array_equal(drawn_masks[0], drawn_masks[2])
 
 
 def test_a_scribble_of_another_scan_is_refused(scans, tmp_path, caplog):
@@ -281,11 +286,9 @@ def test_a_scribble_of_another_scan_is_refused(scans, tmp_path, caplog):
     (tmp_path / "s").mkdir()
     write_labels(tmp_path / "s/a.nii.gz", drawn, read_image(scans / "in/b.nii.gz"))
     report = masks(scans, tmp_path / "out", tmp_path / "s")
-    assert (
-        "s/a.nii.gz: lies from" in report.failures["a.nii.gz"]
-        and "in/a.nii.gz" in report.failures["a.nii.gz"]
-        and "50 mm apart" in report.failures["a.nii.gz"]
-    )
+    assert "s/a.nii.gz: lies from" in report.failures["a.nii.gz"]
+    assert "in/a.nii.gz" in report.failures["a.nii.gz"]
+    assert "50 mm apart" in report.failures["a.nii.gz"]
     (tmp_path / "t").mkdir()
     write_labels(tmp_path / "t/a.png", drawn[2])
     assert "Which plane is it" in masks(scans, tmp_path / "out", tmp_path / "t").failures["a.nii.gz"]

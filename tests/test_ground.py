@@ -1,86 +1,51 @@
 "What the whole stands on: the import graph, exports, outputs, packaging, and what lies at the top."
 
-import ast, importlib.util, os, re, shutil, subprocess, sys
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from configparser import ConfigParser
 from pathlib import Path
 
+import execute
 import pytest
-
-root = Path(__file__).resolve().parents[1]
-
-
-def script(name: str):  # a module of scripts/, under a name that hides no other
-    spec = importlib.util.spec_from_file_location(f"scripts_{name}", root / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from repository import notebooks, root
+from website import order
+from website.readme import readme
 
 
-execute, site = script("execute"), script("site")
-notebooks = sorted((root / "nbs").glob("*.ipynb"))
-
-
-def tracked() -> list[Path]:
-    "The files under version control that are there; in an unpacked archive, all files that git would not ignore by name."
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
-    if listed.returncode == 0 and listed.stdout:
-        return [p for n in listed.stdout.split("\0") if n and os.path.lexists(p := root / n)]
-    skip = {
-        ".git",
-        ".venv",
-        "_docs",
-        "_proc",
-        "demo",
-        "runs",
-        "build",
-        "dist",
-        "__pycache__",
-        ".pytest_cache",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".hypothesis",
-        ".ipynb_checkpoints",
-    }
-    return [p for p in root.rglob("*") if p.is_file() and not skip & set(p.relative_to(root).parts)]
-
-
-# The import graph ---------------------------------------------------------------------------------------------------
+# The import graph ----------------------------------------------------------------------------------------------------
 ALLOWED_UPWARD = {("segmentation", "figures"), ("segmentation", "explorer")}  # show and explore, inside the methods
 
 
 def bands() -> dict[str, int]:
     "Each module's band, from the number of its notebook."
-    found = {}
+    band_of = {}
     for path in notebooks:
-        m, name = (
-            re.match(r"(\d)\d_", path.name),
-            re.search(r"#\|\s*default_exp\s+(\w+)", path.read_text(encoding="utf-8")),
-        )
-        if name:
-            found[name[1]] = int(m[1])
-    return found
+        if m := re.search(r"#\|\s*default_exp\s+(\w+)", path.read_text(encoding="utf-8")):
+            band_of[m[1]] = int(re.match(r"(\d)\d[a-z]?_", path.name)[1])
+    return band_of
 
 
 def imports(module: str) -> list[tuple[str, bool]]:  # (module imported, whether at the top of the file)
     "What a module of `cuts` imports from `cuts`."
     tree = ast.parse((root / "cuts" / f"{module}.py").read_text(encoding="utf-8"))
-    inside = {
-        id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) for n in ast.walk(f)
-    }
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            found += [(name, id(node) not in inside) for name in execute.imported(ast.unparse(node))]
-    return found
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    inside = {id(node) for function in functions for node in ast.walk(function)}
+    statements = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return [(name, id(node) not in inside) for node in statements for name in execute.imported(ast.unparse(node))]
 
 
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
     "The circles of a graph, each as the path that closes it."
-    found, done = [], set()
+    circles, done = [], set()
 
     def visit(node, path):
         if node in path:
-            found.append([*path[path.index(node) :], node])
+            circles.append([*path[path.index(node) :], node])
         elif node not in done:
             for other in sorted(graph.get(node, ())):
                 visit(other, [*path, node])
@@ -88,7 +53,7 @@ def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
 
     for node in sorted(graph):
         visit(node, [])
-    return found
+    return circles
 
 
 def test_imports_point_downward():
@@ -122,29 +87,37 @@ def test_every_module_has_its_notebook():
 
 # The package ---------------------------------------------------------------------------------------------------------
 def python(code: str, **env) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root, env=os.environ | env
-    ).stdout
+    command = [sys.executable, "-c", code]
+    env = os.environ | env
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=root, env=env).stdout
+
+
+TIMED_IMPORT = """
+import sys, time
+start = time.perf_counter()
+import cuts
+dir(cuts)
+print(time.perf_counter() - start, "torch" in sys.modules, "numpy" in sys.modules)
+"""
 
 
 def test_import_is_light():
-    code = "import sys, time; t = time.perf_counter(); import cuts; dir(cuts); print(time.perf_counter() - t, 'torch' in sys.modules, 'numpy' in sys.modules)"
-    seconds, torch, numpy = min(python(code).split() for _ in range(3))
-    assert float(seconds) < 0.5 and torch == numpy == "False"
+    seconds, torch, numpy = min(python(TIMED_IMPORT).split() for _ in range(3))
+    assert float(seconds) < 0.5
+    assert torch == "False"
+    assert numpy == "False"
 
 
 def test_lazy_names_arrive():
     import cuts
 
-    assert (
-        set(cuts.__all__) == set(cuts._home)
-        and set(cuts.__all__) <= set(dir(cuts))
-        and re.fullmatch(r"\d+\.\d+\.\d+\S*", cuts.__version__)
-    )
+    assert set(cuts.__all__) == set(cuts._home)
+    assert set(cuts.__all__) <= set(dir(cuts))
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", cuts.__version__)
     for name in cuts.__all__:
         assert callable(getattr(cuts, name))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        cuts.nothing
+        _ = cuts.nothing
 
 
 def test_lazy_names_are_told_to_editors():
@@ -153,6 +126,9 @@ def test_lazy_names_are_told_to_editors():
 
     block = next(n for n in ast.parse((root / "cuts/__init__.py").read_text()).body if isinstance(n, ast.If))
     assert {a.name: node.module for node in block.body for a in node.names} == cuts._home
+
+
+EXTRAS = {"dev", "phate", "medical", "explore", "examples"}
 
 
 def settings():
@@ -171,9 +147,7 @@ def test_requirements_parse_and_are_pinned():
         if "==" in line
     }
     cfg = settings()
-    assert {"dev", "phate", "medical", "explore", "examples"} <= {
-        k.removesuffix("_requirements") for k in cfg if k.endswith("_requirements")
-    }
+    assert {key.removesuffix("_requirements") for key in cfg if key.endswith("_requirements")} >= EXTRAS
     for key in (k for k in cfg if k.endswith("requirements")):
         for text in cfg[key].split():
             need = Requirement(text)
@@ -188,15 +162,16 @@ def test_requirements_parse_and_are_pinned():
 def test_installed_metadata_has_the_extras():
     from importlib.metadata import metadata
 
-    assert {"dev", "phate", "medical", "explore", "examples"} <= set(metadata("cuts").get_all("Provides-Extra"))
+    assert set(metadata("cuts").get_all("Provides-Extra")) >= EXTRAS
 
 
 def test_versions_agree():
-    import cuts, yaml
+    import cuts
+    import yaml
 
-    assert (
-        settings()["version"] == cuts.__version__ == str(yaml.safe_load((root / "CITATION.cff").read_text())["version"])
-    )
+    cited = yaml.safe_load((root / "CITATION.cff").read_text())["version"]
+    assert settings()["version"] == cuts.__version__
+    assert str(cited) == cuts.__version__
 
 
 def test_the_changelog_begins_with_this_version():
@@ -234,7 +209,7 @@ def test_outputs_are_not_stale(path):
 @pytest.mark.parametrize("path", notebooks, ids=lambda p: p.stem)
 def test_notebook_is_fit_for_the_site(path):
     "What nbdev would drop or stumble over when it makes the pages."
-    nb = execute.json.loads(path.read_text(encoding="utf-8"))
+    nb = json.loads(path.read_text(encoding="utf-8"))
     title = next("".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "markdown")
     assert re.fullmatch(r"# .+(\n+> .+)?(\n+- .+: .+)*\s*", title), (
         "the first markdown cell holds the title, its '>' line and nothing else: nbdev drops the rest"
@@ -243,32 +218,35 @@ def test_notebook_is_fit_for_the_site(path):
         source = "".join(cell["source"])
         marks = execute.directives(source)
         if any("image/png" in o.get("data", {}) for o in cell["outputs"]) and "hide" not in marks:
-            assert {"fig-cap", "fig-alt", "label"} <= marks, (
-                f"code cell {i} shows a picture without label, fig-cap or fig-alt"
-            )
+            complaint = f"code cell {i} shows a picture without label, fig-cap or fig-alt"
+            assert {"fig-cap", "fig-alt", "label"} <= marks, complaint
         if marks & {"export", "exporti", "exports", "eval: false"}:
             continue
-        kinds = [type(n) for n in ast.walk(execute.parsed(source))]
-        mixed = {ast.Import, ast.ImportFrom} & set(kinds) and {ast.Expr, ast.Assign} & set(kinds)
-        assert not mixed, (
-            f"code cell {i} imports and does other things; nbdev runs such cells out of order: move its imports to a cell of imports\n{source[:300]}"
+        kinds = {type(n) for n in ast.walk(execute.parsed(source))}
+        assert not kinds & {ast.Import, ast.ImportFrom} or not kinds & {ast.Expr, ast.Assign}, (
+            f"code cell {i} imports and does other things; nbdev runs such cells out of order: "
+            f"move its imports to a cell of imports\n{source[:300]}"
         )
 
 
 def test_quarto_configuration_is_linked():
     link = root / "nbs/_quarto.yml"
-    assert link.is_symlink() and link.resolve() == root / "_quarto.yml", (
-        "nbs/_quarto.yml is no link to _quarto.yml: this checkout has turned it into a text file (git config core.symlinks true, then check it out again)"
+    complaint = (
+        "nbs/_quarto.yml is no link to _quarto.yml: this checkout has turned it into a text file "
+        "(git config core.symlinks true, then check it out again)"
     )
+    assert link.is_symlink(), complaint
+    assert link.resolve() == root / "_quarto.yml", complaint
 
 
 def test_sidebar_lists_every_page():
     listed = re.findall(r"\S+\.(?:ipynb|qmd)", (root / "nbs/sidebar.yml").read_text())
-    assert listed == site.flat(site.contents()) and {p.name for p in notebooks} <= set(listed), "make prepare"
+    assert listed == order.flat(order.contents()), "make prepare"
+    assert {p.name for p in notebooks} <= set(listed), "make prepare"
 
 
 def test_readme_is_what_the_index_says():
-    text, pictures = site.readme()
+    text, pictures = readme()
     assert (root / "README.md").read_text() == text, "README.md is not what nbs/index.ipynb says: make prepare"
     for file, data in pictures.items():
         assert file.read_bytes() == data
@@ -277,88 +255,25 @@ def test_readme_is_what_the_index_says():
 def test_every_citation_has_its_entry():
     keys = set(re.findall(r"^@\w+\{([^,]+),", (root / "nbs/references.bib").read_text(), re.M))
     for path in notebooks:
-        prose = "\n".join(
-            "".join(c["source"]) for c in execute.json.loads(path.read_text())["cells"] if c["cell_type"] == "markdown"
-        )
+        cells = json.loads(path.read_text())["cells"]
+        prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
         cited = set(re.findall(r"(?<![\w/`.])@([a-z]+\d{4}\w+)", prose))
         assert cited <= keys, f"{path.name} cites {sorted(cited - keys)}, not in nbs/references.bib"
 
 
-# Stale or not: the rule itself ---------------------------------------------------------------------------------------
-def test_stamp_follows_code_not_prose():
-    def nb(*cells):
-        return {"cells": [dict(cell_type=k, source=s) for k, s in cells], "metadata": {}}
-
-    plain = execute.stamp(nb(("code", "x = 1\n# a note\n")))
-    assert plain == execute.stamp(nb(("markdown", "words"), ("code", "#| fig-cap: another\nx = 1   \n\n")))
-    assert plain != execute.stamp(nb(("code", "x = 2")))
-    slow = execute.stamp(nb(("code", "x = 1"), ("code", "#| slow\ny = x")))
-    assert (
-        slow["code"] == plain["code"]
-        and slow["slow"] != execute.stamp(nb(("code", "x = 1"), ("code", "#| slow\ny = 2")))["slow"]
-    )
-
-
-def test_modules_used_are_transitive():
-    used = set(execute.modules_used("import cuts\ncuts.read_image('x.png')"))
-    assert "images" in used and "training" not in used
-    assert {"experiment", "training", "images"} <= set(execute.modules_used("from cuts import fit"))
-    assert execute.modules_used("import numpy as np") == []
-
-
-def test_outputs_lose_what_varies():
-    png = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\x02tEXtab\0\0\0\0" + b"\0\0\0\0IEND\xaeB`\x82"
-    assert execute.plain_png(png) == b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
-    assert (
-        execute.plain_text(f"/var/t/ipykernel_12/345.py:3: UserWarning in {root}/cuts")
-        == "<cell>:3: UserWarning in ./cuts"
-    )
-    with execute.tempfile.TemporaryDirectory() as folder:
-        assert execute.plain_text(f"{folder}/a b.png: cannot be read") == "<temporary>/a b.png: cannot be read"
-    assert execute.plain_text(f"{sys.prefix}/lib/python3.14/site-packages/a.py:7") == "<packages>/a.py:7"
-    streams = [dict(output_type="stream", name=n, text=n) for n in ("stderr", "stdout")]
-    assert [
-        o["name"]
-        for o in execute.normalise({"cells": [dict(cell_type="code", outputs=streams)]}, [])["cells"][0]["outputs"]
-    ] == ["stdout", "stderr"]
-    old = "a" * 32
-    nb = {"cells": [dict(cell_type="code", outputs=[dict(data={"text/plain": f"IPY_MODEL_{old}"})])]}
-    assert execute.normalise(nb, [old])["cells"][0]["outputs"][0]["data"]["text/plain"] == [f"IPY_MODEL_{0:032x}"]
-
-
-def test_places_are_whole_paths(monkeypatch):
-    monkeypatch.setattr(execute, "root", execute.Path("/data"))
-    for text in ("$CUTS_ROOT/data/retina", "./data", "https://a.b/data", "object/data", "/database"):
-        assert execute.plain_text(text) == text
-    assert execute.plain_text("in /data/cuts/x.py, '/data'") == "in ./cuts/x.py, '.'"
-
-
-def test_difference_of_pictures_is_measured():
-    import base64, io
-    from PIL import Image
-
-    def cell(value):
-        Image.new("RGB", (4, 3), (value, 0, 0)).save(out := io.BytesIO(), "PNG")
-        return dict(id="abc", outputs=[dict(data={"image/png": base64.b64encode(out.getvalue()).decode()})])
-
-    assert execute.picture_difference(cell(7), cell(7)) == ""
-    assert (
-        execute.picture_difference(cell(7), cell(9))
-        == "  cell abc: 12 of 12 pixels of a picture differ, by 2 of 255 at most"
-    )
-
-
-def test_prose_under_the_title_gets_its_own_cell():
-    import nbformat
-
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T\n\n> S\n\nProse.\n\n- a list")])
-    execute.split_title(nb)
-    assert [c.source for c in nb.cells] == ["# T\n\n> S", "Prose.\n\n- a list"]
-    execute.split_title(nb)
-    assert len(nb.cells) == 2
-
-
 # The repository ------------------------------------------------------------------------------------------------------
+def tracked() -> list[Path]:
+    """The files under version control that are there.
+
+    In an unpacked archive these are all files that git would not ignore by name."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
+    if listed.returncode == 0 and listed.stdout:
+        return [root / name for name in listed.stdout.split("\0") if name and os.path.lexists(root / name)]
+    skip = {".git", ".venv", "_docs", "_proc", "demo", "runs", "build", "dist"}
+    skip |= {"__pycache__", ".pytest_cache", ".hypothesis", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache"}
+    return [p for p in root.rglob("*") if p.is_file() and not skip & set(p.relative_to(root).parts)]
+
+
 TOP = {
     "nbs",
     "cuts",
@@ -371,12 +286,12 @@ TOP = {
     "CITATION.cff",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
-    "SECURITY.md",
     "MANIFEST.in",
     "Makefile",
     "constraints.txt",
     "ruff.toml",
     "mypy.ini",
+    "SECURITY.md",
     ".pre-commit-config.yaml",
     ".editorconfig",
     ".gitignore",

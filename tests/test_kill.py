@@ -3,33 +3,23 @@
 python tests/test_kill.py 50        more moments than the test has
 """
 
-import os, random, sys, tempfile, time
+import os
+import random
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import forks
 import pytest
 
-SETTINGS = [
-    "--epochs",
-    "6",
-    "--set",
-    "num_kernels=4",
-    "--set",
-    "n_landmarks=100",
-    "--set",
-    "spectral_landmarks=100",
-    "--set",
-    "crop=24",
-    "--seeds",
-    "1,2",
-    "--methods",
-    "otsu,slic,cuts",
-    "-q",
-]
+SETTINGS = ["--epochs", "6", "--seeds", "1,2", "--methods", "otsu,slic,cuts", "-q"]
+for setting in ("num_kernels=4", "n_landmarks=100", "spectral_landmarks=100", "crop=24"):
+    SETTINGS += ["--set", setting]
 
 
 def images(folder):
-    "Three small pictures, one of them with a truth."
+    "Three small pictures, two of them with a truth."
     import numpy as np
     from cuts.datasets import nested_phantom
     from cuts.images import write_labels, write_picture
@@ -74,6 +64,11 @@ def temporary(out):
     return [p for p in out.rglob("*") if p.is_file() and p.name.startswith(".") and p.name != ".lock"]
 
 
+def moment_of_death(moments, deaths, seconds):
+    "Seconds into a run of so many `seconds`: at any time, and every other time near its end."
+    return moments.uniform(0, seconds) if deaths % 2 else moments.uniform(0.6, 1) * seconds
+
+
 def killed(n, folder, seed=0):
     "(differing files, deaths that met a running process, seconds of the undisturbed run, files left half-written)."
     source, moments = images(folder / "in"), random.Random(seed)
@@ -87,19 +82,13 @@ def killed(n, folder, seed=0):
         rounds += 1  # a run that ends begins anew elsewhere
         while True:
             process = start(source, out)
-            if deaths < n:
-                if (
-                    forks.wait(
-                        process, moments.uniform(0, seconds) if deaths % 2 else moments.uniform(0.6, 1) * seconds
-                    )
-                    is None
-                ):
-                    deaths += 1
-                    continue
+            if deaths < n and forks.wait(process, moment_of_death(moments, deaths, seconds)) is None:
+                deaths += 1
+                continue
             end(process, out)
             break
-        mine = results(out)
-        differ |= {name for name in {*mine, *whole} if mine.get(name) != whole.get(name)}
+        resumed = results(out)
+        differ |= {name for name in {*resumed, *whole} if resumed.get(name) != whole.get(name)}
     return differ, deaths, seconds, temporary(folder)
 
 
@@ -113,6 +102,5 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path):
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as tmp:
         differ, deaths, seconds, left = killed(int(sys.argv[1]), Path(tmp))
-        print(
-            f"{deaths} deaths; the undisturbed run takes {seconds:.1f} s; {len(differ)} files differ {sorted(differ)[:5]}; {len(left)} left over"
-        )
+        print(f"{deaths} deaths; the undisturbed run takes {seconds:.1f} s")
+        print(f"{len(differ)} files differ {sorted(differ)[:5]}; {len(left)} left over")

@@ -5,10 +5,10 @@ import os
 import shutil
 import subprocess
 
+import merge as driver
 import pytest
-from test_ground import root, script
+from repository import root
 
-driver = script("merge")
 NOBODY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"} | {
     f"GIT_{who}_{what}": "nobody@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
 }

@@ -87,9 +87,8 @@ def test_dice_iou_and_rmse():
     from sewar.full_ref import rmse as sewar_rmse
 
     for pred, true, _ in PAIRS:
-        assert dice(pred, true) == pytest.approx(binary.dc(pred, true), abs=1e-12) and iou(pred, true) == pytest.approx(
-            binary.jc(pred, true), abs=1e-12
-        )
+        assert dice(pred, true) == pytest.approx(binary.dc(pred, true), abs=1e-12)
+        assert iou(pred, true) == pytest.approx(binary.jc(pred, true), abs=1e-12)
         if pred.ndim == 2:
             assert rmse(pred, true) == pytest.approx(sewar_rmse(true.astype(float), pred.astype(float)), abs=1e-12)
 
@@ -133,13 +132,15 @@ def test_distances_are_those_of_surface_distance():
     import surface_distance as sd
 
     for pred, true, spacing in PAIRS:
-        found = sd.compute_surface_distances(true, pred, spacing)
-        assert hd95(pred, true, spacing, "deepmind") == pytest.approx(sd.compute_robust_hausdorff(found, 95), abs=1e-9)
-        assert surface_dice(pred, true, 1.5, spacing, "deepmind") == pytest.approx(
-            sd.compute_surface_dice_at_tolerance(found, 1.5), abs=1e-9
+        distances = sd.compute_surface_distances(true, pred, spacing)
+        assert hd95(pred, true, spacing, "deepmind") == pytest.approx(
+            sd.compute_robust_hausdorff(distances, 95), abs=1e-9
         )
-        there, back = sd.compute_average_surface_distance(found)
-        sizes = found["surfel_areas_gt"].sum(), found["surfel_areas_pred"].sum()
+        assert surface_dice(pred, true, 1.5, spacing, "deepmind") == pytest.approx(
+            sd.compute_surface_dice_at_tolerance(distances, 1.5), abs=1e-9
+        )
+        there, back = sd.compute_average_surface_distance(distances)
+        sizes = distances["surfel_areas_gt"].sum(), distances["surfel_areas_pred"].sum()
         assert average_surface_distance(pred, true, spacing, "deepmind") == pytest.approx(
             (there * sizes[0] + back * sizes[1]) / sum(sizes), abs=1e-9
         )
@@ -161,7 +162,7 @@ def test_masks_as_pictures():
 
 
 def test_partitions():
-    from skimage.metrics import adapted_rand_error, variation_of_information as expected
+    from skimage.metrics import variation_of_information as expected
     from sklearn.metrics import adjusted_rand_score
 
     rng = np.random.default_rng(2)

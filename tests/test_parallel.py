@@ -1,72 +1,81 @@
 """Two processes do what one does."""
 
-import os, signal, subprocess, sys
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-LEFT = """
+THREADS_LEFT = """
 import atexit, os, sys
 from pathlib import Path
-def left(): # called last, for it is registered first: threads that outlive their group are ended by an abort
-    if Path("/proc/self/task").exists(): Path(sys.argv[1] + f".left{os.environ.get('RANK', 0)}").write_text("\\n".join(p.read_text() for p in Path("/proc/self/task").glob("*/comm")))
-atexit.register(left)
+
+def note_threads():  # registered first, so called last: threads that outlive their group are ended by an abort
+    tasks = Path("/proc/self/task")
+    if tasks.exists():
+        names = [path.read_text() for path in tasks.glob("*/comm")]
+        Path(f"{sys.argv[1]}.left{os.environ.get('RANK', 0)}").write_text("\\n".join(names))
+
+atexit.register(note_threads)
 """
 
-SCRIPT = (
-    LEFT
-    + """
-import sys, cuts, numpy as np
-from cuts.config.settings import Config
+SCRIPT = f"""{THREADS_LEFT}
+import cuts, numpy as np
+from cuts.config import Config
 from cuts.datasets import phantoms
 from cuts.parallel import one_world
 from cuts.training import Trainer
+
 images = phantoms("nested", 6, (40, 40))
 settings = dict(epochs=4, batch_size=5, min_batches=2, n_anchors=8, crop=16, precision="float32", device="cpu")
 trainer = Trainer(images, Config().replace(**settings), one_world("cpu"))
-def keep(): # the gradients of the first step, instead of the step
+
+def keep_gradients():  # of the first step, instead of the step
     trainer.optimizer.step = lambda: None
-    if trainer.world.rank == 0: np.savez(sys.argv[1] + ".gradients.npz", **{k: p.grad.numpy().copy() for k, p in trainer.network.named_parameters()})
-trainer.optimizer.step = keep
+    if trainer.world.rank == 0:
+        gradients = {{k: p.grad.numpy().copy() for k, p in trainer.network.named_parameters()}}
+        np.savez(sys.argv[1] + ".gradients.npz", **gradients)
+
+trainer.optimizer.step = keep_gradients
 trainer.run_epoch(trainer.batches(1))
 model = cuts.fit(images, **settings, out=sys.argv[1], progress=False)
 assert len(model.history) == 4 and (cuts.load(sys.argv[1]).history == model.history)
-cuts.fit(images, **settings | dict(epochs=1), progress=False)               # a second training in the same processes
+cuts.fit(images, **settings | dict(epochs=1), progress=False)  # a second training in the same processes
 """
-)
 
-
-INTERRUPTED = (
-    LEFT
-    + """
-import sys, time, cuts
+INTERRUPTED = f"""{THREADS_LEFT}
+import time, cuts
 from cuts.datasets import phantoms
 from cuts.training import Trainer
-whole = Trainer.run_epoch
-def run_epoch(self, batches): # after the third epoch, say so and wait for Ctrl-C
-    whole(self, batches)
+
+run_epoch = Trainer.run_epoch
+
+def wait_after_three(self, batches):  # after the third epoch, say so and wait for Ctrl-C
+    run_epoch(self, batches)
     if self.epoch == 3 and sys.argv[2] == "wait":
-        if self.world.rank == 0: print("three", flush=True)
+        if self.world.rank == 0:
+            print("three", flush=True)
         patience = time.monotonic() + 60
-        while not self.asked_to_stop and time.monotonic() < patience: time.sleep(.02)
-Trainer.run_epoch = run_epoch
-cuts.fit(phantoms("nested", 6, (40, 40)), out=sys.argv[1], progress=False, epochs=6, batch_size=5, min_batches=2, n_anchors=8, crop=16, precision="float32", device="cpu")
+        while not self.asked_to_stop and time.monotonic() < patience:
+            time.sleep(.02)
+
+Trainer.run_epoch = wait_after_three
+settings = dict(epochs=6, batch_size=5, min_batches=2, n_anchors=8, crop=16, precision="float32", device="cpu")
+cuts.fit(phantoms("nested", 6, (40, 40)), out=sys.argv[1], progress=False, **settings)
 """
-)
 
 CUTS = "--no-python", Path(sys.executable).parent / "cuts"
+TINY = ["--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu"]
 
 
 def start(processes: int, *command) -> subprocess.Popen:
     "Start a command in some processes under torchrun (0: as it is)."
-    torchrun = (
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        if processes
-        else [sys.executable]
-    )
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     return subprocess.Popen(
-        [*torchrun, *map(str, command)],
+        [sys.executable, *(torchrun if processes else []), *map(str, command)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -77,7 +86,8 @@ def start(processes: int, *command) -> subprocess.Popen:
 
 def launch(processes: int, *command, fails: bool = False) -> str:
     "Run a command to its end: what it prints, or its complaint where it is expected to fail."
-    out, err = (process := start(processes, *command)).communicate(timeout=300)
+    process = start(processes, *command)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode != 0) == fails, err[-3000:]
     return err if fails else out
 
@@ -89,6 +99,14 @@ def runs(tmp_path_factory):
     (folder / "script.py").write_text(SCRIPT)
     for name, processes in (("one", 0), ("two", 2)):
         launch(processes, folder / "script.py", folder / name)
+    return folder
+
+
+def save_images(folder, count=4):
+    "A new folder of small images."
+    folder.mkdir()
+    for i in range(count):
+        np.save(folder / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
     return folder
 
 
@@ -104,10 +122,10 @@ def test_two_processes_give_the_loss_curve_of_one(runs):
 
 
 def test_gradients_are_those_of_the_whole_batch(runs):
-    one, two = (
-        np.load(runs / f"{name}.gradients.npz") for name in ("one", "two")
-    )  # of five images, two in one process and three in the other
-    assert set(one) == set(two) and len(one) > 10
+    # of five images, two in one process and three in the other
+    one, two = (np.load(runs / f"{name}.gradients.npz") for name in ("one", "two"))
+    assert set(one) == set(two)
+    assert len(one) > 10
     for name in one:
         if name.startswith("encoder") and name.endswith("0.bias"):
             continue  # normalisation takes a convolution's bias away: its gradient is rounding alone
@@ -118,58 +136,26 @@ def test_a_second_call_finds_it_done_and_only_one_speaks(runs):
     before = {p: p.stat().st_mtime_ns for p in (runs / "two").rglob("*") if p.is_file() and p.name != ".lock"}
     launch(2, runs / "script.py", runs / "two")
     assert {p: p.stat().st_mtime_ns for p in before} == before
-    images = runs / "images"
-    images.mkdir()
-    for i in range(4):
-        np.save(images / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
-    text = launch(
-        2,
-        *CUTS,
-        "train",
-        images,
-        "--out",
-        runs / "command",
-        "--epochs",
-        "1",
-        "--set",
-        "crop=16",
-        "--set",
-        "batch_size=4",
-        "--device",
-        "cpu",
-    )
-    assert text.count("Model(") == 1 and (runs / "command" / "model.safetensors").exists()
+    images = save_images(runs / "images")
+    text = launch(2, *CUTS, "train", images, "--out", runs / "command", *TINY)
+    assert text.count("Model(") == 1
+    assert (runs / "command" / "model.safetensors").exists()
 
 
 def test_only_one_process_warns(tmp_path):
     "An image that cannot be read is named once, not once for each process."
-    images = tmp_path / "one bad"
-    images.mkdir()
-    for i in range(4):
-        np.save(images / f"{i}.npy", np.random.default_rng(i).random((24, 24)))
+    images = save_images(tmp_path / "one bad")
     (images / "broken.png").write_bytes(b"no picture")
-    _, err = start(
-        2,
-        *CUTS,
-        "train",
-        images,
-        "--out",
-        tmp_path / "but one",
-        "--epochs",
-        "1",
-        "--set",
-        "crop=16",
-        "--set",
-        "batch_size=4",
-        "--device",
-        "cpu",
-    ).communicate(timeout=300)
-    assert sum("broken.png" in line for line in err.splitlines() if line.startswith("warning: ")) == 1, err
+    process = start(2, *CUTS, "train", images, "--out", tmp_path / "but one", *TINY)
+    _, err = process.communicate(timeout=300)
+    warnings = [line for line in err.splitlines() if line.startswith("warning: ")]
+    assert sum("broken.png" in line for line in warnings) == 1, err
 
 
 def threads_left(run):
     "Threads that outlived the group, of both processes."
-    return [t for rank in (0, 1) for t in run.with_name(f"{run.name}.left{rank}").read_text().split() if "gloo" in t]
+    names = [name for rank in (0, 1) for name in run.with_name(f"{run.name}.left{rank}").read_text().split()]
+    return [name for name in names if "gloo" in name]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are listed in /proc on Linux alone")
@@ -185,26 +171,22 @@ def test_interrupted_together_and_resumed(tmp_path):
     assert process.stdout.readline() == "three\n"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
-    assert (
-        process.returncode
-        and not (tmp_path / "resumed" / "model.safetensors").exists()
-        and (tmp_path / "resumed" / "checkpoint.safetensors").exists()
-    )
+    assert process.returncode
+    assert not (tmp_path / "resumed" / "model.safetensors").exists()
+    assert (tmp_path / "resumed" / "checkpoint.safetensors").exists()
     launch(2, tmp_path / "interrupted.py", tmp_path / "resumed", "go on")
-    assert (
-        not Path("/proc/self/task").exists()
-        or threads_left(tmp_path / "undisturbed") == threads_left(tmp_path / "resumed") == []
-    )
-    assert (tmp_path / "resumed" / "history.csv").read_bytes() == (
-        tmp_path / "undisturbed" / "history.csv"
-    ).read_bytes()
+    if Path("/proc/self/task").exists():
+        assert threads_left(tmp_path / "undisturbed") == []
+        assert threads_left(tmp_path / "resumed") == []
+    resumed, undisturbed = (tmp_path / name / "history.csv" for name in ("resumed", "undisturbed"))
+    assert resumed.read_bytes() == undisturbed.read_bytes()
 
 
 def test_what_is_not_shared_is_refused(tmp_path):
-    (tmp_path / "images").mkdir()
-    np.save(tmp_path / "images" / "0.npy", np.random.default_rng(0).random((24, 24)))
-    complaint = launch(2, *CUTS, "run", tmp_path / "images", "--out", tmp_path / "refused", fails=True)
-    assert "a whole run was started in 2 processes" in complaint and not (tmp_path / "refused").exists()
+    images = save_images(tmp_path / "images", 1)
+    complaint = launch(2, *CUTS, "run", images, "--out", tmp_path / "refused", fails=True)
+    assert "a whole run was started in 2 processes" in complaint
+    assert not (tmp_path / "refused").exists()
 
 
 def test_a_batch_smaller_than_the_processes_is_refused():

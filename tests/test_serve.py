@@ -4,7 +4,7 @@ import http.client
 import signal
 
 import pytest
-from browser import HOST, SECONDS, ask, browser, family, left_of, page, scheme, viewport, voila, wait_for
+from browser import HOST, SECONDS, ask, family, left_of, wait_for
 
 from cuts.datasets import fundus_phantom
 from cuts.experiment import make_config, segment_run, train_run
@@ -36,11 +36,13 @@ def run(tmp_path_factory):
     return folder
 
 
-def traces(served):  # of temporary folders
+def traces(served):
+    "What is left in its folder for temporary files."
     return list((served.folder / "tmp").iterdir())
 
 
-def explorer(page):  # is there, and has an image from its kernel
+def wait_for_explorer(page):
+    "Until the explorer is there, and has an image from its kernel."
     page.locator("canvas.picture[aria-label*=pixels]").wait_for()
 
 
@@ -63,7 +65,7 @@ def handshake(base, path):
         connection.close()
 
 
-def nobody_comes_in(served):
+def check_that_nobody_comes_in(served):
     "Whoever does not know the token is sent away, and starts nothing."
     kernel = "00000000-0000-0000-0000-000000000000"
     for path in (
@@ -78,7 +80,8 @@ def nobody_comes_in(served):
         "voila/files/../files.json",
     ):
         status, text = ask(served.base + path)
-        assert status in (302, 403, 404) and "kernelId" not in text, path
+        assert status in (302, 403, 404), path
+        assert "kernelId" not in text, path
     assert ask(f"{served.base}voila/api/shutdown/{kernel}", "POST")[0] == 403
     assert handshake(served.base, f"/api/kernels/{kernel}/channels") == 403
     assert len(family(served.process)) == 1, "somebody who was sent away has started a kernel"
@@ -88,43 +91,63 @@ def nobody_comes_in(served):
 def test_a_run_is_shown_to_its_owner_alone(voila, run, page, tmp_path):
     before = {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()}
     served = voila(run / "images", "--run", run / "run", "--out", tmp_path / "out")
-    assert served.said[-1].startswith("2 images")
-    nobody_comes_in(served)
-    explorer(served.show(page))
-    assert page.title() == "CUTS explorer" and "token" not in page.url and "show_files" not in page.content()
+    assert served.lines[-1].startswith("2 images")
+    check_that_nobody_comes_in(served)
+    wait_for_explorer(served.show(page))
+    assert page.title() == "CUTS explorer"
+    assert "token" not in page.url
+    assert "show_files" not in page.content()
     assert page.locator(".jp-InputArea-editor, .highlight").count() == 0
-    them = family(served.process)
-    assert len(them) > 1
+    processes = family(served.process)
+    assert len(processes) > 1
     for file in (tmp_path / "out/segmentations").glob("*.npz"):
         file.unlink()
-    said = served.show(page).get_by_role("alert").inner_text()
-    assert "cannot be shown" in said and "0.png.npz" in said
-    them += family(served.process)
+    alert = served.show(page).get_by_role("alert").inner_text()
+    assert "cannot be shown" in alert
+    assert "0.png.npz" in alert
+    processes += family(served.process)
     page.close()
     served.process.send_signal(signal.SIGINT)
-    assert served.process.wait(SECONDS) == 0 and left_of(them) == [] and traces(served) == []
+    assert served.process.wait(SECONDS) == 0
+    assert left_of(processes) == []
+    assert traces(served) == []
     assert {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()} == before
 
 
 @pytest.mark.parametrize("scheme", ["dark"])
 def test_without_a_run_it_trains_first(voila, run, page):
     served = voila(run / "images/0.png", *SET)
-    assert "is trained on 1 image first" in served.said[0] and served.said[-1].startswith("1 image ")
-    explorer(served.show(page))
+    assert "is trained on 1 image first" in served.lines[0]
+    assert served.lines[-1].startswith("1 image ")
+    wait_for_explorer(served.show(page))
     assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(x => x < 80)"), (
         "a light page in the dark"
     )
-    them = family(served.process)
-    assert len(them) > 1
+    processes = family(served.process)
+    assert len(processes) > 1
     page.close(run_before_unload=True)  # a page that is closed takes its kernel with it
     wait_for(lambda: len(family(served.process)) == 1, lambda: "the kernel stays", served.process)
     served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(SECONDS) == 0 and left_of(them) == [] and traces(served) == []
+    assert served.process.wait(SECONDS) == 0
+    assert left_of(processes) == []
+    assert traces(served) == []
+
+
+TRAINS_FOR_LONG = """
+import cuts.serve as serve
+from cuts.cli import main
+prepare = serve.prepare
+def announced(*arguments, **options):
+    print("http", flush=True)  # what the fixture waits for
+    return prepare(*arguments, **options)
+serve.prepare = announced
+main(["explore", "--no-browser", *sys.argv[1:]])
+"""
 
 
 def test_a_signal_while_it_trains(voila, run):
-    code = "import cuts.serve as s; p = s.prepare; s.prepare = lambda *a, **k: (print('http', flush=True), p(*a, **k)); from cuts.cli import main; main(['explore', '--no-browser', *sys.argv[1:]])"
-    served = voila(run / "images", *SET, "--epochs", "100000", code=code)
+    served = voila(run / "images", *SET, "--epochs", "100000", code=TRAINS_FOR_LONG)
     wait_for(lambda: any([*f.rglob("config.yaml")] for f in traces(served)), lambda: "no training", served.process)
     served.process.send_signal(signal.SIGHUP)
-    assert served.process.wait(SECONDS) == 128 + signal.SIGHUP and traces(served) == []
+    assert served.process.wait(SECONDS) == 128 + signal.SIGHUP
+    assert traces(served) == []

@@ -1,4 +1,6 @@
-"""Spectral k-means against PHATE (a development dependency) and its memory; the rest is tested in nbs/22_spectral.ipynb."""
+"""Spectral k-means against PHATE (a development dependency), its threads and its memory.
+
+nbs/22_spectral.ipynb tests the rest."""
 
 import os
 import subprocess
@@ -16,7 +18,7 @@ from cuts.spectral import SpectralKMeans
 
 
 def picture(size=64, seed=0):
-    "A ring around a disc, both uneven, on a shaded ground, as the vectors of its pixels [size², 24] and labels [size²]."
+    "A ring around a disc, both uneven, on a shaded ground: the vectors of its pixels [size², 24] and labels [size²]."
     from scipy.ndimage import gaussian_filter
 
     r = np.random.default_rng(seed)
@@ -59,50 +61,60 @@ def test_similar_to_phate_on_a_picture():
     assert to_phate > adjusted_rand_score(*theirs) - 0.25  # PHATE with another seed differs as well
 
 
+# A process that can import this file.
+HERE = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})"
+HASHED = """
+import hashlib
+from test_spectral import SpectralKMeans, picture
+model = SpectralKMeans().fit(picture()[0])
+print(hashlib.sha256(model.labels_.tobytes() + model.potential_.tobytes()).hexdigest())
+"""
+
+
+def python(code, **options):
+    "A Python process, whose output is read."
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, **options)
+
+
 def test_same_bytes_on_any_number_of_threads():
-    code = (
-        f"import hashlib, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from test_spectral import picture, SpectralKMeans\n"
-        "m = SpectralKMeans().fit(picture()[0]); print(hashlib.sha256(m.labels_.tobytes() + m.potential_.tobytes()).hexdigest())"
-    )
-    outcomes = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(n)},
-        ).stdout
-        for n in (1, 2)
-    }
-    assert len(outcomes) == 1
+    environments = [os.environ | {"OMP_NUM_THREADS": str(n)} for n in (1, 2)]
+    assert len({python(HERE + HASHED, check=True, env=env).stdout for env in environments}) == 1
+
+
+MEASURED = r"""
+import re
+import numpy as np
+from cuts.spectral import SpectralKMeans
+X = np.random.default_rng(0).normal(size=(16384, 128)).astype("float32")
+SpectralKMeans().fit(X)
+# ru_maxrss would count the process that started it, too
+print(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1])
+"""
 
 
 def test_memory_of_an_image():
     "16384 vectors of 128 numbers: the whole process stays far below a gigabyte."
     if not Path("/proc/self/status").exists():
         pytest.skip("needs /proc")
-    code = (
-        "import re, numpy as np; from cuts.spectral import SpectralKMeans\n"
-        "X = np.random.default_rng(0).normal(size=(16384, 128)).astype('float32'); SpectralKMeans().fit(X)\n"
-        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
-    )  # ru_maxrss would count the process that started it, too
-    assert (
-        int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) * 1024
-        < 1000 * 2**20
-    )
+    assert int(python(MEASURED, check=True).stdout) * 1024 < 1000 * 2**20
+
+
+PARALLEL = """
+from joblib import Parallel, delayed
+from test_spectral import SpectralKMeans, picture
+def work(seed):
+    X, _ = picture(48, seed)
+    return SpectralKMeans(6, n_landmarks=200, random_state=0).fit_predict(X).tobytes()
+many = Parallel(n_jobs=4)(delayed(work)(seed) for seed in range(20))
+assert many[:3] == [work(seed) for seed in range(3)]
+print(len(many))
+"""
 
 
 def test_four_processes_never_wait_for_each_other():
-    "Twenty images in four processes that each start with as many threads as they like: done well before the limit, and the same labels as in one."
-    code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from joblib import Parallel, delayed\n"
-        "from test_spectral import SpectralKMeans, picture\n"
-        "def work(seed): return SpectralKMeans(6, n_landmarks=200, random_state=0).fit_predict(picture(48, seed)[0]).tobytes()\n"
-        "many = Parallel(n_jobs=4)(delayed(work)(seed) for seed in range(20))\n"
-        "assert many[:3] == [work(seed) for seed in range(3)]\n"
-        "print(len(many))"
-    )
+    """Twenty images in four processes that each start with as many threads as they like.
+
+    They are done well before the limit, with the same labels as in one process."""
     env = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, env=env)
+    done = python(HERE + PARALLEL, timeout=240, env=env)
     assert (done.returncode, done.stdout.strip()) == (0, "20"), done.stderr[-2000:]

@@ -1,6 +1,9 @@
 "What is written for other programs can be read by them: outlines, GeoJSON, colour tables, layers."
 
-import json, subprocess, sys, time
+import json
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -16,6 +19,11 @@ maps = arrays(
     np.int32, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(0, 3), fill=st.nothing()
 )
 names = st.dictionaries(st.integers(0, 300), st.text(max_size=12) | st.text("\"'\n\r\t #_\\:", max_size=6))
+
+
+def rings_of(regions):
+    "Every ring of the outlines of a map: number → polygons."
+    return [ring for polygons in regions.values() for polygon in polygons for ring in polygon]
 
 
 def area(ring):
@@ -42,25 +50,29 @@ def color(n):
 def test_outlines_enclose_their_regions(labels):
     from scipy.ndimage import label
 
-    found = outlines(labels)
-    assert list(found) == [n for n in np.unique(labels).tolist() if n]
-    for number, polygons in found.items():
+    polygons_of = outlines(labels)
+    assert list(polygons_of) == [n for n in np.unique(labels).tolist() if n]
+    for number, polygons in polygons_of.items():
         mask = labels == number
         assert np.array_equal(filled(polygons, mask.shape), mask)
         assert sum(area(ring) for polygon in polygons for ring in polygon) == mask.sum()
         assert len(polygons) == label(mask)[1]  # pieces are connected over edges
         for polygon in polygons:
             assert label(filled([polygon], mask.shape))[1] == 1
-            assert area(polygon[0]) > 0 and all(area(hole) < 0 for hole in polygon[1:])
+            assert area(polygon[0]) > 0
+            assert all(area(hole) < 0 for hole in polygon[1:])
 
 
 @plain
 @given(maps)
 def test_rings_are_closed_turn_at_every_corner_and_never_touch_themselves(labels):
     H, W = labels.shape
-    for ring in (ring for polygons in outlines(labels).values() for polygon in polygons for ring in polygon):
-        assert ring.dtype.kind == "i" and ring.shape[1] == 2 and len(ring) >= 5
-        assert (ring >= 0).all() and (ring <= (W, H)).all()
+    for ring in rings_of(outlines(labels)):
+        assert ring.dtype.kind == "i"
+        assert ring.shape[1] == 2
+        assert len(ring) >= 5
+        assert (ring >= 0).all()
+        assert (ring <= (W, H)).all()
         assert np.array_equal(ring[0], ring[-1])
         along = np.diff(ring, axis=0) != 0
         assert (along.sum(1) == 1).all()  # along the edges of pixels
@@ -72,17 +84,10 @@ def test_rings_are_closed_turn_at_every_corner_and_never_touch_themselves(labels
 @given(maps)
 def test_edges_are_all_borders_of_pixels(labels):
     "The rings are as long as the borders are, neither shorter nor longer."
-    length = sum(
-        np.abs(np.diff(ring, axis=0)).sum()
-        for polygons in outlines(labels).values()
-        for polygon in polygons
-        for ring in polygon
-    )
+    length = sum(np.abs(np.diff(ring, axis=0)).sum() for ring in rings_of(outlines(labels)))
     x = np.pad(labels, 1)
-    expected = sum(
-        ((a != b) * ((a > 0).astype(int) + (b > 0))).sum() for a, b in ((x[1:], x[:-1]), (x[:, 1:], x[:, :-1]))
-    )
-    assert length == expected
+    neighbours = ((x[1:], x[:-1]), (x[:, 1:], x[:, :-1]))
+    assert length == sum(((a != b) * ((a > 0).astype(int) + (b > 0))).sum() for a, b in neighbours)
 
 
 @plain
@@ -96,9 +101,10 @@ def test_polygons_are_valid_for_geometry_libraries(labels):
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint16, np.int64, np.uint64])
 def test_outlines_of_any_integers(dtype):
     labels = np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype)
-    found = outlines(labels)
-    assert list(found) == [1] and type(next(iter(found))) is int
-    assert [[ring.tolist() for ring in polygon] for polygon in found[1]] == [
+    polygons_of = outlines(labels)
+    assert list(polygons_of) == [1]
+    assert type(next(iter(polygons_of))) is int
+    assert [[ring.tolist() for ring in polygon] for polygon in polygons_of[1]] == [
         [[[1, 0], [3, 0], [3, 2], [2, 2], [2, 1], [1, 1], [1, 0]]],
         [[[0, 1], [1, 1], [1, 2], [0, 2], [0, 1]]],
     ]
@@ -111,7 +117,7 @@ def test_outlines_of_large_numbers_and_single_pixels():
 
 
 @pytest.mark.parametrize(
-    "labels, error, message",
+    ("labels", "error", "message"),
     [
         (np.ones((2, 2, 2), int), ValueError, r"\[2, 2, 2\], expected \[H,W\]"),
         (np.zeros((0, 3), int), ValueError, "not empty"),
@@ -139,10 +145,11 @@ def ragged(side, n, seed=0):
 def test_large_maps_are_outlined_in_seconds():
     labels = ragged(2048, 300)
     before = time.perf_counter()
-    found = outlines(labels)
+    polygons_of = outlines(labels)
     assert time.perf_counter() - before < 30  # 2 s on an idle core
-    assert len(found) == 300 and np.array_equal(filled(found[17], labels.shape), labels == 17)
-    assert sum(area(ring) for polygons in found.values() for polygon in polygons for ring in polygon) == labels.size
+    assert len(polygons_of) == 300
+    assert np.array_equal(filled(polygons_of[17], labels.shape), labels == 17)
+    assert sum(map(area, rings_of(polygons_of))) == labels.size
 
 
 # ---------- GeoJSON
@@ -151,7 +158,7 @@ def test_large_maps_are_outlined_in_seconds():
 @plain
 @given(maps)
 def test_geojson_gives_the_map_back(labels):
-    found = np.zeros_like(labels)
+    painted = np.zeros_like(labels)
     for feature in json.loads(geojson(labels))["features"]:
         geometry, number = feature["geometry"], int(feature["properties"]["name"].removeprefix("region "))
         assert (geometry["type"] == "Polygon") == (
@@ -159,8 +166,8 @@ def test_geojson_gives_the_map_back(labels):
         )  # QuPath takes no multipolygon of one
         polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
         assert all(type(c) is int for polygon in polygons for ring in polygon for point in ring for c in point)
-        found[filled(polygons, labels.shape)] = number
-    assert np.array_equal(found, labels)
+        painted[filled(polygons, labels.shape)] = number
+    assert np.array_equal(painted, labels)
 
 
 @plain
@@ -171,8 +178,12 @@ def test_geojson_with_any_names(names):
     assert len(features) == numbers.size
     for feature in features:
         p = feature["properties"]
-        assert p["name"].strip() and "\n" not in p["name"] and p["classification"]["name"] == p["name"]
-        assert p["objectType"] == "annotation" and p["isLocked"] is False and len(p["classification"]["color"]) == 3
+        assert p["name"].strip()
+        assert "\n" not in p["name"]
+        assert p["classification"]["name"] == p["name"]
+        assert p["objectType"] == "annotation"
+        assert p["isLocked"] is False
+        assert len(p["classification"]["color"]) == 3
 
 
 def test_planes_of_a_volume():
@@ -193,27 +204,31 @@ def test_planes_of_a_volume():
 
 def read_snap(text):
     "As ITK-SNAP reads: seven numbers, then what stands between two quotes."
-    found = {}
+    entries = {}
     for line in text.split("\n"):
         if not line or line[0] == "#":
             continue
         number, r, g, b, alpha, visible, mesh, rest = line.split(None, 7)
         before, name, after = rest.split('"')
-        assert name and not before and not after
-        found[int(number)] = name, (int(r), int(g), int(b)), float(alpha), int(visible), int(mesh)
-    return found
+        assert name
+        assert not before
+        assert not after
+        entries[int(number)] = name, (int(r), int(g), int(b)), float(alpha), int(visible), int(mesh)
+    return entries
 
 
 def read_slicer(text):
     "As 3D Slicer reads: six words."
-    found = {}
+    entries = {}
     for line in text.split("\n"):
         if not line or line[0] == "#":
             continue
         number, name, *rgba = line.split()
-        assert not name.startswith("'") and not name.endswith("'") and len(rgba) == 4
-        found[int(number)] = name.replace("_", " "), tuple(map(int, rgba))
-    return found
+        assert not name.startswith("'")
+        assert not name.endswith("'")
+        assert len(rgba) == 4
+        entries[int(number)] = name.replace("_", " "), tuple(map(int, rgba))
+    return entries
 
 
 @plain
@@ -223,10 +238,12 @@ def test_any_names_in_colour_tables(names):
         text.encode("utf-8")
     snap, slicer = read_snap(snap_labels(names, names)), read_slicer(slicer_colors(names, names))
     assert list(snap) == list(slicer) == sorted({0, *names})
-    assert snap[0] == ("Clear Label", (0, 0, 0), 0, 0, 0) and slicer[0] == ("Background", (0, 0, 0, 0))
+    assert snap[0] == ("Clear Label", (0, 0, 0), 0, 0, 0)
+    assert slicer[0] == ("Background", (0, 0, 0, 0))
     for n in snap:
         if n:
-            assert snap[n][1:] == (color(n), 1, 1, 1) and slicer[n][1] == (*color(n), 255)
+            assert snap[n][1:] == (color(n), 1, 1, 1)
+            assert slicer[n][1] == (*color(n), 255)
 
 
 def test_plain_names_come_back():
@@ -245,20 +262,16 @@ def test_plain_names_come_back():
         "region 5",
         "a, b (c) #1",
     ]
-    assert (
-        snap_labels(iter([4, 3, 4]), names)
-        == snap_labels({3, 4}, names)
-        == snap_labels(np.array([[0, 3], [4, 3]], np.uint8), names)
-    )
+    table = snap_labels({3, 4}, names)
+    assert snap_labels(iter([4, 3, 4]), names) == table
+    assert snap_labels(np.array([[0, 3], [4, 3]], np.uint8), names) == table
 
 
 def test_headers():
     lines = snap_labels([1]).split("\n")
-    assert (
-        lines[0] == lines[13] == "#" * 48
-        and lines[1] == "# ITK-SnAP Label Description File"
-        and lines[3] == "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL"
-    )
+    assert lines[0] == lines[13] == "#" * 48
+    assert lines[1] == "# ITK-SnAP Label Description File"
+    assert lines[3] == "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL"
     assert lines[14:] == [
         '    0     0    0    0        0  0  0    "Clear Label"',
         '    1   230  159    0        1  1  1    "region 1"',
@@ -267,7 +280,7 @@ def test_headers():
     assert slicer_colors([1]) == "# Color table file\n# 2 values\n0 Background 0 0 0 0\n1 region_1 230 159 0 255\n"
 
 
-@pytest.mark.parametrize("table, largest", [(snap_labels, 65535), (slicer_colors, 10**6)])
+@pytest.mark.parametrize(("table", "largest"), [(snap_labels, 65535), (slicer_colors, 10**6)])
 def test_numbers_that_would_spoil_a_table(table, largest):
     assert f"\n{'' if table is slicer_colors else '  '}{largest} " in table([largest])
     with pytest.raises(ValueError, match=f"from 0 to {largest}"):
@@ -304,26 +317,27 @@ def layers_of(x):
 @pytest.mark.parametrize("x", IMAGES, ids=lambda x: "×".join(map(str, x.shape)))
 def test_layers_are_what_napari_expects(x):
     image, labels, layers = layers_of(x)
-    (data, settings, kind), *others = layers
-    assert kind == "image" and settings["name"] == "eye.png"
+    (data, options, kind), *others = layers
+    assert kind == "image"
+    assert options["name"] == "eye.png"
     assert data.shape == {1: image.spatial, 3: (*image.spatial, 3)}.get(image.n_channels, image.data.shape)
-    assert settings["rgb"] == (image.n_channels == 3) and settings.get("channel_axis") == (
-        0 if image.n_channels not in (1, 3) else None
-    )
-    if settings["rgb"]:
-        assert data.dtype == np.uint8 or 0 <= data.min() and data.max() <= 1
+    assert options["rgb"] == (image.n_channels == 3)
+    assert options.get("channel_axis") == (0 if image.n_channels not in (1, 3) else None)
+    if options["rgb"]:
+        assert data.dtype == np.uint8 or data.min() >= 0 and data.max() <= 1
     else:
-        assert settings["contrast_limits"] == image.window and np.array_equal(
-            np.atleast_3d(data).ravel(), np.atleast_3d(image.values()).ravel()
-        )
+        assert options["contrast_limits"] == image.window
+        assert np.array_equal(np.atleast_3d(data).ravel(), np.atleast_3d(image.values()).ravel())
     assert [(kind, s["name"], s["visible"]) for _, s, kind in others] == [
         ("labels", "level 60", True),
         ("labels", "mask", False),
     ]
     for _, s, _ in layers:
-        assert s["scale"] == image.spacing and s["units"] == ("mm",) * image.ndim
+        assert s["scale"] == image.spacing
+        assert s["units"] == ("mm",) * image.ndim
     colors = others[0][1]["colormap"]
-    assert colors[0][3] == 0 and all(
+    assert colors[0][3] == 0
+    assert all(
         np.allclose(colors[n], (*np.array(color(n)) / 255, 1))
         for n in {*range(1, 256), *map(int, np.unique(labels))} - {0}
     )
@@ -337,11 +351,12 @@ def test_layers_in_napari(x):
 
     image, labels, layers = layers_of(x)
     viewer, n = ViewerModel(), 1 if image.n_channels in (1, 3) else image.n_channels
-    for data, settings, kind in layers:
-        getattr(viewer, f"add_{kind}")(data, **settings)
+    for data, options, kind in layers:
+        getattr(viewer, f"add_{kind}")(data, **options)
     assert len(viewer.layers) == n + 2
     for layer in viewer.layers:
-        assert np.allclose(layer.scale, image.spacing) and {str(u) for u in layer.units} == {"millimeter"}
+        assert np.allclose(layer.scale, image.spacing)
+        assert {str(u) for u in layer.units} == {"millimeter"}
     for k in (1, int(labels.max())):
         assert np.allclose(viewer.layers["level 60"].get_color(k)[:3], np.array(color(k)) / 255)
 
@@ -362,6 +377,5 @@ def test_layers_without_millimetres_and_of_the_wrong_shape():
 def test_importing_it_is_light():
     heavy = ("torch", "scipy", "skimage", "sklearn", "pandas", "matplotlib", "napari", "cuts.segmentation")
     code = f"import cuts.viewers, sys; print([m for m in {heavy} if m in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

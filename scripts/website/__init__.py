@@ -1,0 +1,1 @@
+"What makes the site in _docs/ and checks it. scripts/site.py is its command."

@@ -1,0 +1,81 @@
+"What scripts/execute.py keeps of a run: when outputs are stale, and what is taken out of them."
+
+import base64
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+import execute
+import nbformat
+from PIL import Image
+from repository import root
+
+
+def test_stamp_follows_code_not_prose():
+    def nb(*cells):
+        return {"cells": [dict(cell_type=k, source=s) for k, s in cells], "metadata": {}}
+
+    plain = execute.stamp(nb(("code", "x = 1\n# a note\n")))
+    assert plain == execute.stamp(nb(("markdown", "words"), ("code", "#| fig-cap: another\nx = 1   \n\n")))
+    assert plain != execute.stamp(nb(("code", "x = 2")))
+    slow = execute.stamp(nb(("code", "x = 1"), ("code", "#| slow\ny = x")))
+    assert slow["code"] == plain["code"]
+    assert slow["slow"] != execute.stamp(nb(("code", "x = 1"), ("code", "#| slow\ny = 2")))["slow"]
+
+
+def test_modules_used_are_transitive():
+    used = set(execute.modules_used("import cuts\ncuts.read_image('x.png')"))
+    assert "images" in used
+    assert "training" not in used
+    assert {"experiment", "training", "images"} <= set(execute.modules_used("from cuts import fit"))
+    assert execute.modules_used("import numpy as np") == []
+
+
+def test_outputs_lose_what_varies():
+    png = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\x02tEXtab\0\0\0\0" + b"\0\0\0\0IEND\xaeB`\x82"
+    assert execute.plain_png(png) == b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
+    warning = f"/var/t/ipykernel_12/345.py:3: UserWarning in {root}/cuts"
+    assert execute.plain_text(warning) == "<cell>:3: UserWarning in ./cuts"
+    with tempfile.TemporaryDirectory() as folder:
+        assert execute.plain_text(f"{folder}/a b.png: cannot be read") == "<temporary>/a b.png: cannot be read"
+    assert execute.plain_text(f"{sys.prefix}/lib/python3.14/site-packages/a.py:7") == "<packages>/a.py:7"
+
+
+def normalised(outputs: list[dict], widgets: list[str]) -> list[dict]:
+    "The outputs of a cell, normalised."
+    return execute.normalise({"cells": [dict(cell_type="code", outputs=outputs)]}, widgets)["cells"][0]["outputs"]
+
+
+def test_streams_and_widgets_are_in_order():
+    streams = [dict(output_type="stream", name=n, text=n) for n in ("stderr", "stdout")]
+    assert [output["name"] for output in normalised(streams, [])] == ["stdout", "stderr"]
+    model = "a" * 32
+    shown = [dict(data={"text/plain": f"IPY_MODEL_{model}"})]
+    assert normalised(shown, [model])[0]["data"]["text/plain"] == [f"IPY_MODEL_{0:032x}"]
+
+
+def test_places_are_whole_paths(monkeypatch):
+    monkeypatch.setattr(execute, "root", Path("/data"))
+    for text in ("$CUTS_ROOT/data/retina", "./data", "https://a.b/data", "object/data", "/database"):
+        assert execute.plain_text(text) == text
+    assert execute.plain_text("in /data/cuts/x.py, '/data'") == "in ./cuts/x.py, '.'"
+
+
+def test_difference_of_pictures_is_measured():
+    def cell(value):
+        out = io.BytesIO()
+        Image.new("RGB", (4, 3), (value, 0, 0)).save(out, "PNG")
+        return dict(id="abc", outputs=[dict(data={"image/png": base64.b64encode(out.getvalue()).decode()})])
+
+    assert execute.picture_difference(cell(7), cell(7)) == ""
+    difference = "  cell abc: 12 of 12 pixels of a picture differ, by 2 of 255 at most"
+    assert execute.picture_difference(cell(7), cell(9)) == difference
+
+
+def test_prose_under_the_title_gets_its_own_cell():
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T\n\n> S\n\nProse.\n\n- a list")])
+    execute.split_title(nb)
+    assert [c.source for c in nb.cells] == ["# T\n\n> S", "Prose.\n\n- a list"]
+    execute.split_title(nb)
+    assert len(nb.cells) == 2
