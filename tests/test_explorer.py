@@ -1,5 +1,6 @@
 "The explorer where people use it: as a page without a kernel, and in JupyterLab. What it computes is in nbs/41_explorer.ipynb, Voilà in test_serve.py."
 
+import re
 import statistics
 
 import numpy as np
@@ -62,7 +63,7 @@ class Seen:
         self.handle = page.evaluate_handle(
             "() => { const find = n => { for (const x of n.querySelectorAll('*')) { if (x.explorer) return x.explorer; if (x.shadowRoot) { const y = find(x.shadowRoot); if (y) return y; } } }; return find(document); }"
         )
-        page.wait_for_function("x => x.flat && !x.pending && x.hit", arg=self.handle)
+        page.wait_for_function("x => x.session.selection && !x.drawing", arg=self.handle)
 
     def of(self, code):
         return self.page.evaluate(f"async x => {code}", self.handle)
@@ -96,16 +97,21 @@ class Seen:
 
     @property
     def hit(self):
-        return np.array(self.of("Array.from(x.hit)"), bool)
+        return np.array(self.of("Array.from(x.session.selection.leaves)"), bool)
+
+    @property
+    def pixels(self) -> int:
+        "How many pixels are selected, as the page says it."
+        return int(re.search(r"([\d,]+) pixels", self.text("status"))[1].replace(",", ""))
 
     def picture(self):
         "What stands on the canvas once all is drawn."
-        self.page.wait_for_function("x => !x.pending", arg=self.handle)
-        return self.of("x.canvas.toDataURL()")
+        self.page.wait_for_function("x => !x.drawing", arg=self.handle)
+        return self.of("x.picture.canvas.toDataURL()")
 
     def agrees(self, explorer):
         "Page and Python select the same."
-        explorer.state = self.of("x.state")
+        explorer.state = self.of("x.session.state")
         return np.array_equal(self.hit[explorer.segmentation.landmark_map], explorer.mask)
 
 
@@ -118,13 +124,13 @@ def one(page, made):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_slider_moves_the_regions(one, scheme):
     seen, _ = one
-    before, first = seen.picture(), seen.of("x.state.level")
+    before, first = seen.picture(), seen.of("x.session.state.level")
     seen.key("ArrowRight")
     assert seen.text("count") == f"{first + 1} regions" and seen.picture() != before
     seen.key("ArrowLeft")
     assert seen.picture() == before
     seen.key("Shift+ArrowRight")
-    assert seen.of("x.now.levels.includes(x.state.level)")
+    assert seen.of("x.session.image.levels.includes(x.session.state.level)")
     assert seen.of("x.dark") == (scheme == "dark")
 
 
@@ -137,7 +143,7 @@ def test_a_click_is_a_structure_that_grows(one):
     sizes = []
     for _ in range(12):
         seen.key("ArrowRight")
-        sizes.append(int(seen.of("x.measure().pixels")))
+        sizes.append(seen.pixels)
     assert sizes == sorted(sizes, reverse=True) and sizes[-1] < sizes[0] and seen.agrees(explorer)
     seen.click(70, 70)  # adds
     seen.do("subtract")
@@ -156,15 +162,17 @@ def test_a_click_is_a_structure_that_grows(one):
 def test_strokes_fit_their_level(one):
     seen, explorer = one
     seen.paint(AT, (40, 50), (52, 55))
-    assert seen.of("x.state.marks[0].path.length") > 10 and seen.agrees(explorer)
+    assert seen.of("x.session.state.marks[0].path.length") > 10 and seen.agrees(explorer)
     seen.do("auto")
     assert seen.agrees(explorer)
     seen.key("s")
     seen.paint((10, 48), (14, 52))
-    assert seen.of("x.state.marks[1].sign") == -1 and seen.agrees(explorer)
+    assert seen.of("x.session.state.marks[1].sign") == -1 and seen.agrees(explorer)
     seen.do("connected")
-    explorer.state = seen.of("x.state")
-    assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
+    explorer.state = seen.of("x.session.state")
+    assert np.array_equal(
+        np.array(seen.of("Array.from(x.session.selection.mask)"), bool).reshape(SIDE, SIDE), explorer.mask
+    )
 
 
 def test_files_hold_what_is_seen(one, tmp_path):
@@ -204,7 +212,7 @@ def test_a_nifti_lies_as_its_source(page, made, tmp_path, codes):
     seg.save(tmp_path / "python.nii.gz", 8)
     page.goto((tmp_path / "scan.html").as_uri())
     seen = Seen(page, image.spatial[-2:])
-    seen.of("x.level(8)")
+    seen.of("x.session.setLevel(8)")
     page.locator('[data-set="what"]').select_option("labels")
     page.locator('[data-set="format"]').select_option("nii.gz")
     with page.expect_download() as d:
@@ -240,7 +248,7 @@ def test_all_other_buttons(one):
     seen.page.locator(".picture").focus()
     for k in ("Escape", "Alt+ArrowRight", "Alt+ArrowDown", "Enter"):
         seen.page.keyboard.press(k)
-    assert seen.of("x.state.marks[0].path") == [[SIDE // 2 + 1, SIDE // 2 + 1]]  # without a pointer
+    assert seen.of("x.session.state.marks[0].path") == [[SIDE // 2 + 1, SIDE // 2 + 1]]  # without a pointer
 
 
 def test_a_click_means_the_same_in_a_cohort(page, made):
@@ -249,12 +257,12 @@ def test_a_click_means_the_same_in_a_cohort(page, made):
     seen.click(*AT)
     first = seen.hit
     page.locator(".strip button").nth(2).click()
-    page.wait_for_function("x => x.state.image == 2", arg=seen.handle)
+    page.wait_for_function("x => x.session.state.image == 2", arg=seen.handle)
     assert np.array_equal(seen.hit, first) and seen.agrees(explorer)
     seen.do("subtract")
     seen.click(60, 60)
     page.locator(".strip button").nth(0).click()
-    page.wait_for_function("x => x.state.image == 0", arg=seen.handle)
+    page.wait_for_function("x => x.session.state.image == 0", arg=seen.handle)
     assert seen.agrees(explorer)
 
 
@@ -265,7 +273,7 @@ def test_a_volume_has_slices(page, made):
     before = seen.picture()
     page.locator("#plane").focus()
     page.keyboard.press("ArrowUp")
-    page.wait_for_function("x => x.state.plane == 3", arg=seen.handle)
+    page.wait_for_function("x => x.session.state.plane == 3", arg=seen.handle)
     assert seen.text("at") == "4 of 5" and seen.picture() != before
     seen.click(20, 20)
     assert "mm³" in seen.text("status")
@@ -276,7 +284,7 @@ def test_a_move_answers_at_once(page, made):
     seen = Seen(page, (256, 256))
     seen.click(128, 120)
     ms = seen.of("""(async () => { const s = x.root.querySelector('#level'), t = [];
-      for (let i = 0; i < 41; i++) { const t0 = performance.now(), drawn = new Promise(r => x.el.addEventListener('drawn', r, {once: true}));
+      for (let i = 0; i < 41; i++) { const t0 = performance.now(), drawn = new Promise(r => x.element.addEventListener('drawn', r, {once: true}));
         s.value = 50 + 20 * i; s.dispatchEvent(new Event('input', {bubbles: true})); await drawn; t.push(performance.now() - t0); }
       return t; })()""")
     print(f"a slider move at 256²: {statistics.median(ms):.1f} ms, at most {max(ms):.1f}")
@@ -288,16 +296,16 @@ def test_images_with_trees_of_their_own_do_not_meet(page, made):
     seen = Seen(page)
     seen.click(*AT)
     mine = seen.hit
-    level = seen.of("x.k")
+    level = seen.of("x.session.level")
     page.locator(".strip button").nth(1).click()
-    page.wait_for_function("x => x.state.image == 1", arg=seen.handle)
+    page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
     assert not seen.hit.any() and page.locator('[data-do="clear"]').is_disabled()
     seen.key("ArrowRight", "ArrowRight", "ArrowRight")
     seen.click(30, 30)
     seen.do("clear")
     page.locator(".strip button").nth(0).click()
-    page.wait_for_function("x => x.state.image == 0", arg=seen.handle)
-    assert np.array_equal(seen.hit, mine) and seen.of("x.state.marks[0].level") == level
+    page.wait_for_function("x => x.session.state.image == 0", arg=seen.handle)
+    assert np.array_equal(seen.hit, mine) and seen.of("x.session.state.marks[0].level") == level
 
 
 def test_marks_are_there_before_their_image_is_opened(page, made, tmp_path):
@@ -310,7 +318,9 @@ def test_marks_are_there_before_their_image_is_opened(page, made, tmp_path):
     seen = Seen(page)
     chosen = selected_leaves(explorer.segmentation.tree, explorer.state["marks"])
     assert chosen.any() and np.array_equal(seen.hit, chosen)
-    assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
+    assert np.array_equal(
+        np.array(seen.of("Array.from(x.session.selection.mask)"), bool).reshape(SIDE, SIDE), explorer.mask
+    )
 
 
 def test_many_marks_fit_as_in_python(one):
@@ -331,7 +341,7 @@ def test_many_marks_fit_as_in_python(one):
     ]
     for auto in (False, True):
         page_says = seen.page.evaluate(
-            "([x, cases, auto]) => cases.map(marks => { const s = x.state; Object.assign(s, {marks, auto}); x.changed(); return Array.from(x.hit); })",
+            "([x, cases, auto]) => cases.map(marks => { const s = x.session.state; Object.assign(s, {marks, auto}); x.session.update(); return Array.from(x.session.selection.leaves); })",
             [seen.handle, cases, auto],
         )
         assert [list(map(int, selected_leaves(tree, c, auto))) for c in cases] == page_says
@@ -343,7 +353,7 @@ def test_a_large_image_answers(page, made):
     seen = Seen(page, (1500, 1500))
     seen.click(700, 700)
     ms = seen.of(
-        "(() => { const t = []; for (let i = 0; i < 11; i++) { const t0 = performance.now(); x.level(5 + 3 * i); x.picture(); t.push(performance.now() - t0); } return t; })()"
+        "(() => { const t = []; for (let i = 0; i < 11; i++) { const t0 = performance.now(); x.session.setLevel(5 + 3 * i); x.picture.draw(); t.push(performance.now() - t0); } return t; })()"
     )
     print(f"a slider move at 1500²: {statistics.median(ms):.1f} ms of work")
     assert statistics.median(ms) < 300
@@ -361,9 +371,9 @@ def test_in_jupyterlab(jupyter_lab, page, made):
     seen = Seen(page)
     seen.page.locator(".picture").scroll_into_view_if_needed()
     seen.click(*AT)
-    notebook.wait("int(explorer.mask.sum())", seen.of("x.measure().pixels"))
+    notebook.wait("int(explorer.mask.sum())", seen.pixels)
     assert (
-        seen.of("x.now.palette.length") == 3 * 256
+        seen.of("x.session.image.palette.length") == 3 * 256
         and len(
             set(page.locator(".barcode rect[data-node]").evaluate_all("them => them.map(r => r.getAttribute('fill'))"))
         )
@@ -380,7 +390,7 @@ def test_in_jupyterlab(jupyter_lab, page, made):
     page.locator('[data-set="format"]').select_option("nrrd")
     seen.do("export")
     page.get_by_text("fundus_1_mask.nrrd").wait_for()
-    assert read_labels(jupyter_lab.folder / "made/fundus_1_mask.nrrd").sum() == seen.of("x.measure().pixels")
+    assert read_labels(jupyter_lab.folder / "made/fundus_1_mask.nrrd").sum() == seen.pixels
     page.locator('[data-set="what"]').select_option("masks")
     seen.do("export")
     page.get_by_text("3 masks in").wait_for()

@@ -298,6 +298,16 @@ def test_modules_used_are_transitive():
     assert execute.modules_used("import numpy as np") == []
 
 
+def test_an_element_depends_on_what_its_script_imports():
+    def names(source):
+        return [path.name for path in execute.scripts_used(source)]
+
+    assert names('Element("flow.js", data)') == ["elements.css", "elements.js", "flow.js"]
+    assert {"index.js", "tree.js", "style.css", "template.html", "elements.js"} <= set(names("explorer.element()"))
+    assert names("explorer.element()") == names('Element("explorer/index.js", data)')
+    assert names("x = 1") == []
+
+
 def test_outputs_lose_what_varies():
     png = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\x02tEXtab\0\0\0\0" + b"\0\0\0\0IEND\xaeB`\x82"
     assert execute.plain_png(png) == b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
