@@ -307,7 +307,7 @@ class Explorer:
             for s in segs
         ]
         alt = f"An element to explore {', '.join(self.gallery.names[:3])} with: a slider moves through all levels of granularity, and a click selects the structure under the pointer."
-        return Element("explorer.js", dict(images=images, palette=palette(), state=self.state), alt)
+        return Element("explorer/index.js", dict(images=images, palette=palette(), state=self.state), alt)
 
     def save(self, path, what: str = "mask"):
         'Write the explorer as a page (`.html`), or "mask", "labels" or "persistent" of the image that is looked at in a format of `cuts.images.WRITERS`.'
@@ -513,7 +513,11 @@ def make_widget(explorer: Explorer):
         has_phate=traitlets.Bool(),
     )
     widget.add_traits(**{k: t.tag(sync=True) for k, t in traits.items()})
-    widget._esm, widget.state, widget.names = Element("explorer.js", {}).script, explorer._state, explorer.gallery.names
+    widget._esm, widget.state, widget.names = (
+        Element("explorer/index.js", {}).script,
+        explorer._state,
+        explorer.gallery.names,
+    )
     widget.formats, widget.palette, widget.has_phate = (
         [k.removeprefix(".") for k in WRITERS],
         palette().tobytes(),

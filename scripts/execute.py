@@ -16,6 +16,7 @@ from pathlib import Path
 
 root = Path(__file__).resolve().parents[1]
 nbs, lib = root / "nbs", root / "cuts"
+js = lib / "show" / "js"  # the scripts of the explorer and of live elements
 if str(root) not in sys.path:
     sys.path.insert(0, str(root))
 THREADS = "2"
@@ -93,10 +94,20 @@ def modules_used(source: str) -> list[str]:
     return sorted(seen)
 
 
-def scripts_used(source: str) -> list[str]:
-    "The files of the package whose text stands in the outputs: the scripts of elements, and what these have in common."
-    named = {*re.findall(r'"(\w+\.js)"', source), *({"explorer.js"} if ".element()" in source else ())}
-    return [n for n in sorted({*named, "elements.js", "elements.css"} if named else ()) if (lib / n).is_file()]
+def scripts_used(source: str) -> list[Path]:
+    "The files whose text stands in the outputs: the scripts of elements, what these import, and what they share."
+    named = set(re.findall(r'"([\w/-]+\.js)"', source)) | ({"explorer/index.js"} if ".element()" in source else set())
+    scripts, todo = set(), {path for name in named if (path := js / name).is_file()}
+    while todo:
+        scripts |= todo
+        todo = {imported for path in todo for imported in script_imports(path)} - scripts
+    return sorted(scripts | {js / "elements.js", js / "elements.css"}) if scripts else []
+
+
+def script_imports(path: Path) -> list[Path]:
+    "The modules, style sheets and templates that a script imports."
+    names = re.findall(r' from "\./([\w.-]+)";$', path.read_text(encoding="utf-8"), re.M)
+    return [imported for name in names if (imported := path.with_name(name)).is_file()]
 
 
 def short_hash(*texts: str) -> str:
@@ -112,7 +123,7 @@ def stamp(nb: dict) -> dict[str, str]:
         "code": short_hash(
             *map(code_lines, cells),
             *(code_lines(module_source(m)) for m in modules_used(source)),
-            *((lib / n).read_text(encoding="utf-8") for n in scripts_used(source)),
+            *(path.read_text(encoding="utf-8") for path in scripts_used(source)),
         )
     }
     return marks | ({"slow": short_hash(*map(code_lines, slow))} if slow else {})

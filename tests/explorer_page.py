@@ -1,5 +1,7 @@
 "The explorer on a page, as a test sees and moves it."
 
+import re
+
 import numpy as np
 
 SIDE = 96  # of the images that most tests show
@@ -23,7 +25,7 @@ class ExplorerPage:
         self.page, self.shape = page, shape
         page.locator(".count").wait_for()
         self.handle = page.evaluate_handle(FIND_EXPLORER)
-        page.wait_for_function("x => x.flat && !x.pending && x.hit", arg=self.handle)
+        page.wait_for_function("x => x.session.selection && !x.drawing", arg=self.handle)
 
     def of(self, code):
         "The value of an expression of JavaScript in which `x` is the explorer."
@@ -59,14 +61,19 @@ class ExplorerPage:
     @property
     def hit(self):
         "Which leaves of the tree are selected."
-        return np.array(self.of("Array.from(x.hit)"), bool)
+        return np.array(self.of("Array.from(x.session.selection.leaves)"), bool)
+
+    @property
+    def pixels(self) -> int:
+        "How many pixels are selected, as the page says it."
+        return int(re.search(r"([\d,]+) pixels", self.text("status"))[1].replace(",", ""))
 
     def picture(self):
         "What stands on the canvas once all is drawn."
-        self.page.wait_for_function("x => !x.pending", arg=self.handle)
-        return self.of("x.canvas.toDataURL()")
+        self.page.wait_for_function("x => !x.drawing", arg=self.handle)
+        return self.of("x.picture.canvas.toDataURL()")
 
     def agrees(self, explorer):
         "Page and Python select the same."
-        explorer.state = self.of("x.state")
+        explorer.state = self.of("x.session.state")
         return np.array_equal(self.hit[explorer.segmentation.landmark_map], explorer.mask)

@@ -5,6 +5,8 @@ The tests open the outputs as they stand in the notebooks. nbs/42_elements.ipynb
 import base64
 import json
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -14,12 +16,13 @@ from scipy.sparse.csgraph import connected_components
 
 from cuts.condensation import condense
 from cuts.diffusion import affinity, diffusion_operator
-from cuts.elements import Element, _embedded
+from cuts.elements import Element, _embedded, bundle
 from cuts.encoder import make_encoder
 from cuts.losses import nt_xent
 from cuts.patches import extract_patches, ssim
 from cuts.tree import from_merges
 
+SCRIPTS = root / "cuts/show/js"
 PAGES = {
     "42_elements": "rings",
     "20_diffusion": "bandwidth",
@@ -64,11 +67,46 @@ def test_outputs_hold_the_scripts_as_they_are(notebook):
     (here,) = fragments(notebook)
     parts = ["elements.js", "elements.css"] + [f"{PAGES[notebook]}.js"] * (notebook != "42_elements")
     for name in parts:
-        assert _embedded((root / "cuts" / name).read_text(encoding="utf-8")) in here, (
+        assert _embedded((SCRIPTS / name).read_text(encoding="utf-8")) in here, (
             f"{name} changed since the notebook ran: scripts/execute.py nbs/{notebook}.ipynb"
         )
     assert len(here) < 125_000
-    assert len((root / "cuts" / parts[-1]).read_bytes()) < 25_000
+    assert len((SCRIPTS / parts[-1]).read_bytes()) < 25_000
+
+
+# The scripts ---------------------------------------------------------------------------------------------------------
+MODULES = sorted(SCRIPTS.rglob("*.js"))
+
+
+def blocks(lines: list[str]):
+    "The head of every block in braces that is longer than a line, and how many lines it has."
+    for first, line in enumerate(lines):
+        if line.endswith("{"):
+            brace = " " * (len(line) - len(line.lstrip())) + "}"
+            yield line.strip(), next(i for i in range(first, len(lines)) if lines[i].startswith(brace)) - first + 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(SCRIPTS).as_posix())
+def test_scripts_are_readable(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("// "), "the first line says what the module is for"
+    assert len(lines) <= 400
+    assert [line for line in lines if len(line) > 120] == []
+    assert [head for head, length in blocks(lines) if length > (150 if "class " in head else 40)] == []
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="Node.js is not installed")
+@pytest.mark.parametrize("name", ["explorer/index.js", *(p.name for p in SCRIPTS.glob("*.js"))])
+def test_scripts_have_no_errors_of_syntax(name, tmp_path):
+    (tmp_path / "script.mjs").write_text(bundle(SCRIPTS / name), encoding="utf-8")
+    done = subprocess.run(["node", "--check", tmp_path / "script.mjs"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_file_of_the_explorer_is_used():
+    constants = re.findall(r"^const \$(\w+) = ", bundle(SCRIPTS / "explorer/index.js"), re.M)
+    names = {path.name.removesuffix(".js") for path in (SCRIPTS / "explorer").iterdir()} - {"index"}
+    assert sorted(constants) == sorted(re.sub(r"\W", "_", name) for name in names)
 
 
 # What moves ----------------------------------------------------------------------------------------------------------

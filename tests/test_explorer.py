@@ -68,14 +68,14 @@ def one(page, segmented):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_slider_moves_the_regions(one, scheme):
     seen, _ = one
-    before, first = seen.picture(), seen.of("x.state.level")
+    before, first = seen.picture(), seen.of("x.session.state.level")
     seen.key("ArrowRight")
     assert seen.text("count") == f"{first + 1} regions"
     assert seen.picture() != before
     seen.key("ArrowLeft")
     assert seen.picture() == before
     seen.key("Shift+ArrowRight")
-    assert seen.of("x.now.levels.includes(x.state.level)")
+    assert seen.of("x.session.image.levels.includes(x.session.state.level)")
     assert seen.of("x.dark") == (scheme == "dark")
 
 
@@ -89,7 +89,7 @@ def test_a_click_is_a_structure_that_grows(one):
     sizes = []
     for _ in range(12):
         seen.key("ArrowRight")
-        sizes.append(int(seen.of("x.measure().pixels")))
+        sizes.append(seen.pixels)
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] < sizes[0]
     assert seen.agrees(explorer)
@@ -112,17 +112,19 @@ def test_a_click_is_a_structure_that_grows(one):
 def test_strokes_fit_their_level(one):
     seen, explorer = one
     seen.paint(AT, (40, 50), (52, 55))
-    assert seen.of("x.state.marks[0].path.length") > 10
+    assert seen.of("x.session.state.marks[0].path.length") > 10
     assert seen.agrees(explorer)
     seen.do("auto")
     assert seen.agrees(explorer)
     seen.key("s")
     seen.paint((10, 48), (14, 52))
-    assert seen.of("x.state.marks[1].sign") == -1
+    assert seen.of("x.session.state.marks[1].sign") == -1
     assert seen.agrees(explorer)
     seen.do("connected")
-    explorer.state = seen.of("x.state")
-    assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
+    explorer.state = seen.of("x.session.state")
+    assert np.array_equal(
+        np.array(seen.of("Array.from(x.session.selection.mask)"), bool).reshape(SIDE, SIDE), explorer.mask
+    )
 
 
 def test_files_hold_what_is_seen(one, tmp_path):
@@ -161,7 +163,7 @@ def test_a_nifti_lies_as_its_source(page, segmented, tmp_path, codes):
     seg.save(tmp_path / "python.nii.gz", 8)
     page.goto((tmp_path / "scan.html").as_uri())
     seen = ExplorerPage(page, image.spatial[-2:])
-    seen.of("x.level(8)")
+    seen.of("x.session.setLevel(8)")
     page.locator('[data-set="what"]').select_option("labels")
     page.locator('[data-set="format"]').select_option("nii.gz")
     with page.expect_download() as d:
@@ -199,7 +201,7 @@ def test_all_other_buttons(one):
     seen.page.locator(".picture").focus()
     for k in ("Escape", "Alt+ArrowRight", "Alt+ArrowDown", "Enter"):
         seen.page.keyboard.press(k)
-    assert seen.of("x.state.marks[0].path") == [[SIDE // 2 + 1, SIDE // 2 + 1]]  # without a pointer
+    assert seen.of("x.session.state.marks[0].path") == [[SIDE // 2 + 1, SIDE // 2 + 1]]  # without a pointer
 
 
 def test_a_click_means_the_same_in_a_cohort(page, segmented):
@@ -208,13 +210,13 @@ def test_a_click_means_the_same_in_a_cohort(page, segmented):
     seen.click(*AT)
     first = seen.hit
     page.locator(".strip button").nth(2).click()
-    page.wait_for_function("x => x.state.image == 2", arg=seen.handle)
+    page.wait_for_function("x => x.session.state.image == 2", arg=seen.handle)
     assert np.array_equal(seen.hit, first)
     assert seen.agrees(explorer)
     seen.do("subtract")
     seen.click(60, 60)
     page.locator(".strip button").nth(0).click()
-    page.wait_for_function("x => x.state.image == 0", arg=seen.handle)
+    page.wait_for_function("x => x.session.state.image == 0", arg=seen.handle)
     assert seen.agrees(explorer)
 
 
@@ -225,7 +227,7 @@ def test_a_volume_has_slices(page, segmented):
     before = seen.picture()
     page.locator("#plane").focus()
     page.keyboard.press("ArrowUp")
-    page.wait_for_function("x => x.state.plane == 3", arg=seen.handle)
+    page.wait_for_function("x => x.session.state.plane == 3", arg=seen.handle)
     assert seen.text("at") == "4 of 5"
     assert seen.picture() != before
     seen.click(20, 20)
@@ -240,7 +242,7 @@ def test_a_move_answers_at_once(page, segmented):
       const slider = x.root.querySelector('#level'), times = [];
       for (let i = 0; i < 41; i++) {
         const start = performance.now();
-        const drawn = new Promise(resolve => x.el.addEventListener('drawn', resolve, {once: true}));
+        const drawn = new Promise(resolve => x.element.addEventListener('drawn', resolve, {once: true}));
         slider.value = 50 + 20 * i;
         slider.dispatchEvent(new Event('input', {bubbles: true}));
         await drawn;
@@ -257,18 +259,18 @@ def test_images_with_trees_of_their_own_do_not_meet(page, segmented):
     seen = ExplorerPage(page)
     seen.click(*AT)
     mine = seen.hit
-    level = seen.of("x.k")
+    level = seen.of("x.session.level")
     page.locator(".strip button").nth(1).click()
-    page.wait_for_function("x => x.state.image == 1", arg=seen.handle)
+    page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
     assert not seen.hit.any()
     assert page.locator('[data-do="clear"]').is_disabled()
     seen.key("ArrowRight", "ArrowRight", "ArrowRight")
     seen.click(30, 30)
     seen.do("clear")
     page.locator(".strip button").nth(0).click()
-    page.wait_for_function("x => x.state.image == 0", arg=seen.handle)
+    page.wait_for_function("x => x.session.state.image == 0", arg=seen.handle)
     assert np.array_equal(seen.hit, mine)
-    assert seen.of("x.state.marks[0].level") == level
+    assert seen.of("x.session.state.marks[0].level") == level
 
 
 def test_marks_are_there_before_their_image_is_opened(page, segmented, tmp_path):
@@ -282,13 +284,15 @@ def test_marks_are_there_before_their_image_is_opened(page, segmented, tmp_path)
     chosen = selected_leaves(explorer.segmentation.tree, explorer.state["marks"])
     assert chosen.any()
     assert np.array_equal(seen.hit, chosen)
-    assert np.array_equal(np.array(seen.of("Array.from(x.mask)"), bool).reshape(SIDE, SIDE), explorer.mask)
+    assert np.array_equal(
+        np.array(seen.of("Array.from(x.session.selection.mask)"), bool).reshape(SIDE, SIDE), explorer.mask
+    )
 
 
 SELECT_EACH = """([x, cases, auto]) => cases.map(marks => {
-  Object.assign(x.state, {marks, auto});
-  x.changed();
-  return Array.from(x.hit);
+  Object.assign(x.session.state, {marks, auto});
+  x.session.update();
+  return Array.from(x.session.selection.leaves);
 })"""
 
 
@@ -322,8 +326,8 @@ def test_a_large_image_answers(page, segmented):
       const times = [];
       for (let i = 0; i < 11; i++) {
         const start = performance.now();
-        x.level(5 + 3 * i);
-        x.picture();
+        x.session.setLevel(5 + 3 * i);
+        x.picture.draw();
         times.push(performance.now() - start);
       }
       return times;
@@ -345,8 +349,8 @@ def test_in_jupyterlab(jupyter_lab, page, segmented):
     seen = ExplorerPage(page)
     seen.page.locator(".picture").scroll_into_view_if_needed()
     seen.click(*AT)
-    notebook.wait("int(explorer.mask.sum())", seen.of("x.measure().pixels"))
-    assert seen.of("x.now.palette.length") == 3 * 256
+    notebook.wait("int(explorer.mask.sum())", seen.pixels)
+    assert seen.of("x.session.image.palette.length") == 3 * 256
     bars = page.locator(".barcode rect[data-node]")
     assert len(set(bars.evaluate_all("bars => bars.map(bar => bar.getAttribute('fill'))"))) > 2
     notebook.value("setattr(explorer, 'state', explorer.state | dict(level=3, marks=[]))")  # from Python to the page
@@ -360,7 +364,7 @@ def test_in_jupyterlab(jupyter_lab, page, segmented):
     page.locator('[data-set="format"]').select_option("nrrd")
     seen.do("export")
     page.get_by_text("fundus_1_mask.nrrd").wait_for()
-    assert read_labels(jupyter_lab.folder / "made/fundus_1_mask.nrrd").sum() == seen.of("x.measure().pixels")
+    assert read_labels(jupyter_lab.folder / "made/fundus_1_mask.nrrd").sum() == seen.pixels
     page.locator('[data-set="what"]').select_option("masks")
     seen.do("export")
     page.get_by_text("3 masks in").wait_for()

@@ -1,0 +1,62 @@
+// What each button does, by the name in its `data-do`.
+import { explain } from "./status.js";
+
+const ZOOM = 1.5;
+
+export const ACTIONS = {
+  add: explorer => explorer.setSign(1),
+  subtract: explorer => explorer.setSign(-1),
+  undo: ({ session }) => session.travel("back"),
+  redo: ({ session }) => session.travel("forth"),
+  clear: clearMarks,
+  auto: ({ session }) => session.change({ auto: !session.state.auto }),
+  connected: ({ session }) => session.change({ connected: !session.state.connected }),
+  persistent: ({ session }) => session.set({ show: session.state.show === "persistent" ? "level" : "persistent" }),
+  outlines: ({ session }) => session.set({ outlines: !session.state.outlines }),
+  in: explorer => explorer.zoom(ZOOM),
+  out: explorer => explorer.zoom(1 / ZOOM),
+  fit: showWhole,
+  phate: togglePhate,
+  export: writeFile,
+};
+
+function clearMarks({ session }) {
+  const cleared = session.ownMarks();
+  if (cleared.length) session.change({ marks: session.state.marks.filter(mark => !cleared.includes(mark)) });
+}
+
+function showWhole(explorer) {
+  explorer.picture.viewport.reset();
+  explorer.redraw();
+}
+
+// PHATE coordinates, computed when they are first asked for, or those that came with the image.
+async function togglePhate(explorer) {
+  const button = explorer.controls.button("phate"), { image, state } = explorer.session;
+  if (!image.phate) explorer.say("PHATE is computed; this takes some seconds …");
+  button.disabled = true;
+  try {
+    image.phate ||= await explorer.host.phate(state.image);
+    image.spread = !image.spread;
+    explorer.say();
+    explorer.redraw();
+  } catch (error) {
+    explorer.say(explain(error), true);
+  }
+  button.disabled = false;
+  button.setAttribute("aria-pressed", !!explorer.session.image.spread);
+}
+
+async function writeFile(explorer) {
+  const { controls, host } = explorer, button = controls.button("export"), what = controls.choice("what").value;
+  if (what.startsWith("mask") && !explorer.session.selection.any)
+    return explorer.say("There is no selection yet to export: click a structure first.", true);
+  button.disabled = true;
+  explorer.say("Writing …");
+  try {
+    explorer.say(await host.export(explorer, what, controls.choice("format").value));
+  } catch (error) {
+    explorer.say(explain(error), true);
+  }
+  button.disabled = false;
+}

@@ -1,0 +1,107 @@
+// Buttons, sliders and choices: they show what the state is, and change it.
+import { ACTIONS } from "./actions.js";
+import { plural } from "./numbers.js";
+import { overlays } from "./state.js";
+
+const STEPS = 1000;     // of the slider of granularity, whose scale is logarithmic
+
+export class Controls {
+  #dragging = false;      // while the slider follows the hand, it is not set
+
+  constructor(explorer, root) {
+    this.explorer = explorer;
+    this.find = selector => root.querySelector(selector);
+    this.slider = this.find("#level");
+  }
+
+  button(action) {
+    return this.find(`[data-do="${action}"]`);
+  }
+
+  choice(setting) {
+    return this.find(`[data-set="${setting}"]`);
+  }
+
+  // What depends on the host, once.
+  offer({ names, formats, pages }) {
+    if (names.length > 1) this.choice("what").add(new Option("masks of all", "masks"), 1);
+    if (pages) this.choice("what").add(new Option("this page", "page"));
+    this.choice("format").replaceChildren(...formats.map(format => new Option(format, format)));
+  }
+
+  listen(root, on) {
+    on(root, "click", event => {
+      const pressed = event.target.closest?.("[data-do]"), entry = event.target.closest?.("[data-image]");
+      if (pressed && !pressed.disabled && this.explorer.session.plane) ACTIONS[pressed.dataset.do](this.explorer);
+      if (entry) this.explorer.session.open(+entry.dataset.image);
+    });
+    on(root, "input change", event => {
+      const setting = event.target.dataset?.set;
+      if (setting && this.explorer.session.plane) this.#set(setting, event.target.value, event.type);
+    });
+    on(this.slider, "pointerdown", () => { this.#dragging = true; });
+    on(this.slider, "pointerup change", () => { this.#dragging = false; });
+  }
+
+  #set(setting, value, kind) {
+    const { session } = this.explorer;
+    if (setting === "level" && kind === "input") session.setLevel(session.image.tree.n ** (value / STEPS));
+    else if (setting === "plane") session.open(session.state.image, +value);
+    else if (setting === "opacity") this.explorer.setOpacity(+value);
+    else if (setting === "show") session.set({ show: value });
+  }
+
+  // Where a level is on the slider.
+  #position(level) {
+    const { n } = this.explorer.session.image.tree;
+    return n > 1 ? STEPS * Math.log(level) / Math.log(n) : 0;
+  }
+
+  // What depends on the image.
+  fill(image) {
+    const choices = Object.entries(overlays(image)), { phate } = this.explorer.host;
+    this.choice("show").replaceChildren(...choices.map(([value, words]) => new Option(words, value)));
+    this.find(".slice").hidden = image.depth === 1;
+    this.choice("plane").max = image.depth - 1;
+    this.#fillTicks(image);
+    this.button("phate").hidden = !phate || image.tree.n < 10 || !image.coordinates;
+    this.button("phate").setAttribute("aria-pressed", !!image.spread);
+    this.button("connected").disabled = image.depth > 1;
+    const size = `${image.shape.join(" × ")} pixels`, help = "Alt and arrows move the cursor, Enter marks.";
+    this.find(".picture").setAttribute("aria-label", `${image.name || "image"}: ${size}. ${help}`);
+  }
+
+  #fillTicks({ levels, tree }) {
+    const lines = levels.filter(level => level <= tree.n).map(level => {
+      const x = `${100 * this.#position(level) / STEPS}%`;
+      return `<line data-level="${level}" x1="${x}" x2="${x}" y1="0" y2="7"></line>`;
+    });
+    const help = "Ticks: levels that last (Shift and an arrow key goes to the next)";
+    this.find(".ticks").innerHTML = `<title>${help}</title>${lines.join("")}`;
+  }
+
+  // What depends on the state.
+  refresh() {
+    const { session, sign } = this.explorer, { state, history, image, level } = session;
+    const pressed = { add: sign > 0, subtract: sign < 0, auto: state.auto, connected: state.connected,
+      outlines: state.outlines, persistent: state.show === "persistent" };
+    for (const [action, on] of Object.entries(pressed)) this.button(action).setAttribute("aria-pressed", on);
+    this.button("undo").disabled = !history.canUndo;
+    this.button("redo").disabled = !history.canRedo;
+    this.button("clear").disabled = !session.ownMarks().length;
+    this.choice("show").value = state.show;
+    this.choice("opacity").value = state.opacity;
+    this.choice("plane").value = session.wantedPlane;
+    this.find(".at").textContent = `${state.plane + 1} of ${image.depth}`;
+    this.#refreshLevel(level, image.levels);
+  }
+
+  #refreshLevel(level, salient) {
+    const words = plural(level, "region");
+    if (!this.#dragging) this.slider.value = this.#position(level);
+    this.slider.setAttribute("aria-valuetext", words + (salient.includes(level) ? ", salient" : ""));
+    this.find(".count").textContent = words;
+    for (const line of this.find(".ticks").querySelectorAll("line"))
+      line.classList.toggle("on", +line.dataset.level === level);
+  }
+}

@@ -1,0 +1,76 @@
+// What the pictures are drawn with: colours, images from numbers, outlines, strokes.
+
+export const SELECTION = [255, 212, 0];
+const MOST_LINES = 300_000;
+
+export const rgb = ([red, green, blue]) => `rgb(${red},${green},${blue})`;
+const rgba = (red, green, blue, alpha = 255) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+
+// The colour of a region's number in a palette [256 × 3], which begins again after 256.
+export function colourOf(palette, number) {
+  const k = 3 * (number & 255);
+  return [palette[k], palette[k + 1], palette[k + 2]];
+}
+
+// A canvas of h × w pixels; `fill` is given its pixels as numbers of 32 bits.
+function paint(h, w, fill) {
+  const canvas = new OffscreenCanvas(w, h), context = canvas.getContext("2d"), image = context.createImageData(w, h);
+  fill(new Uint32Array(image.data.buffer));
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+// A photograph of one value or three for each pixel.
+export function photograph(values, h, w) {
+  const step = values.length / (h * w), [green, blue] = step > 1 ? [1, 2] : [0, 0];
+  return paint(h, w, out => {
+    for (let i = 0; i < out.length; i++) {
+      const red = i * step;
+      out[i] = rgba(values[red], values[red + green], values[red + blue]);
+    }
+  });
+}
+
+// Regions in their colours, and in another what is selected. `numbers` are 0 where nothing is drawn; opacities to 255.
+export function painted({ numbers, selected, h, w }, palette, opacity, selectionOpacity) {
+  const colours = Uint32Array.from({ length: 256 }, (_, i) => rgba(...colourOf(palette, i), opacity));
+  const chosen = rgba(...SELECTION, selectionOpacity);
+  return paint(h, w, out => {
+    for (let i = 0; i < out.length; i++) out[i] = selected[i] ? chosen : numbers[i] ? colours[numbers[i] & 255] : 0;
+  });
+}
+
+// The borders between the numbers of a grid as one path, in its cells; null where that would be too much to stroke.
+export function outlines(numbers, h, w) {
+  const path = new Path2D();
+  let lines = 0;
+  for (let r = 0; r < h - 1; r++)                         // lines below a row, joined as far as they go
+    for (let c = 0, i = r * w; c < w; c++) {
+      if (numbers[i + c] === numbers[i + c + w]) continue;
+      const first = c;
+      while (c < w && numbers[i + c] !== numbers[i + c + w]) c++;
+      path.moveTo(first, r + 1);
+      path.lineTo(c, r + 1);
+      if (++lines > MOST_LINES) return null;
+    }
+  for (let c = 0; c < w - 1; c++)                         // and lines beside a column
+    for (let r = 0; r < h; r++) {
+      if (numbers[r * w + c] === numbers[r * w + c + 1]) continue;
+      const first = r;
+      while (r < h && numbers[r * w + c] !== numbers[r * w + c + 1]) r++;
+      path.moveTo(c + 1, first);
+      path.lineTo(c + 1, r);
+      if (++lines > MOST_LINES) return null;
+    }
+  return path;
+}
+
+// Strokes a path (that of the context where none is given) several times, each [style, width] over the one before.
+export function stroke(context, strokes, path = null) {
+  for (const [style, width] of strokes) {
+    context.strokeStyle = style;
+    context.lineWidth = width;
+    if (path) context.stroke(path);
+    else context.stroke();
+  }
+}

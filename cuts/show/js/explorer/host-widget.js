@@ -1,0 +1,126 @@
+// The host of a notebook's widget: a kernel hands over each image when it is asked for, and writes the files.
+
+const PATIENCE = 120_000;           // milliseconds; PHATE and files may take longer
+const PAUSE = 60;                   // milliseconds of rest before the kernel is told a new state
+const KINDS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, int32: Int32Array, float32: Float32Array,
+  float64: Float64Array };
+
+// Data as Python's `to_buffers` made them, with the arrays in their places.
+function restore(data, buffers) {
+  if (Array.isArray(data)) return data.map(entry => restore(entry, buffers));
+  if (!data || typeof data !== "object") return data;
+  if (!("$buffer" in data))
+    return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, restore(value, buffers)]));
+  const { buffer, byteOffset, byteLength } = buffers[data.$buffer];
+  const values = new KINDS[data.dtype](buffer.slice(byteOffset, byteOffset + byteLength));
+  return Object.assign(values, { shape: data.shape });
+}
+
+// Questions to the kernel. Each view of a widget knows its own answers.
+class Kernel {
+  #model;
+  #waiting = new Map();
+  #view = Math.random().toString(36).slice(2);
+  #count = 0;
+
+  constructor(model) {
+    this.#model = model;
+    model.on("msg:custom", this.#answer);
+  }
+
+  #answer = (message, buffers) => {
+    const { resolve, reject } = this.#waiting.get(message.id) || {};
+    if (!resolve) return;
+    this.#waiting.delete(message.id);
+    if (message.error) reject(new Error(message.error));
+    else resolve(restore(message.data, buffers || []));
+  };
+
+  ask(what, more = {}) {
+    const id = `${this.#view}-${++this.#count}`, waiting = this.#waiting;
+    return new Promise((resolve, reject) => {
+      const fail = error => { if (waiting.delete(id)) reject(error); };
+      waiting.set(id, { resolve, reject });
+      try {
+        this.#model.send({ id, what, ...more });
+      } catch (error) {
+        return fail(error);
+      }
+      if (what !== "phate" && what !== "export")
+        setTimeout(() => fail(new Error("The kernel does not answer. Run the cell again.")), PATIENCE);
+    });
+  }
+
+  close() {
+    this.#model.off("msg:custom", this.#answer);
+  }
+}
+
+export class WidgetHost {
+  pages = true;
+  #model;
+  #kernel;
+  #palette;
+  #timer = null;
+  #sent;                  // the state that the kernel has, as JSON
+
+  constructor(model) {
+    const bytes = model.get("palette");                   // a DataView
+    this.#model = model;
+    this.#kernel = new Kernel(model);
+    this.#palette = new Uint8Array(bytes.buffer ?? bytes, bytes.byteOffset ?? 0, bytes.byteLength);
+    this.#sent = JSON.stringify(this.state());
+    this.names = model.get("names");
+    this.formats = model.get("formats");
+    this.phate = model.get("has_phate") ? image => this.#kernel.ask("phate", { image }) : null;
+  }
+
+  state() {
+    return this.#model.get("state");
+  }
+
+  async image(image) {
+    return { ...await this.#kernel.ask("image", { image }), palette: this.#palette };
+  }
+
+  plane(image, plane) {
+    return this.#kernel.ask("plane", { image, plane });
+  }
+
+  store(state) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#sent = JSON.stringify(state);
+      this.#model.set("state", JSON.parse(this.#sent));
+      this.#model.save_changes();
+    }, PAUSE);
+  }
+
+  async export({ session: { state } }, what, format) {
+    clearTimeout(this.#timer);
+    this.#sent = JSON.stringify(state);
+    return (await this.#kernel.ask("export", { kind: what, format, state })).text;
+  }
+
+  // Shows what Python sets from now on; a function that ends this, and the host.
+  follow(session) {
+    const show = () => this.#show(session);
+    this.#model.on("change:state", show);
+    return () => {
+      this.#kernel.close();
+      this.#model.off("change:state", show);
+    };
+  }
+
+  #show(session) {
+    const text = JSON.stringify(this.state());
+    if (text === this.#sent) return;
+    this.#sent = text;
+    const { image, plane, ...rest } = JSON.parse(text), { state } = session;
+    const moved = image !== state.image || plane !== null && plane !== state.plane;
+    Object.assign(state, rest);
+    const missing = rest.marks.some(mark => !session.images.loaded[mark.image]);
+    if (moved || missing || !session.plane) session.open(image, plane);
+    else session.update();
+  }
+}

@@ -1,0 +1,69 @@
+// Images and their planes, asked of the host when they are first looked at, and kept.
+import { photograph } from "./drawing.js";
+import { sum } from "./numbers.js";
+import { Tree, asDoubles } from "./tree.js";
+
+const KEPT_BYTES = 2 ** 28;     // of planes
+const BYTES_PER_PIXEL = 11;     // of a plane with all that it has
+
+export class Images {
+  #host;
+  #images = new Map();
+  #planes = new Map();
+  #planeBytes = 0;
+  loaded = [];                  // those images that have arrived, by number
+
+  constructor(host) {
+    this.#host = host;
+  }
+
+  // A promise of an image; one that failed is asked for anew next time.
+  image(index) {
+    return remember(this.#images, index, async () => this.#arrived(await this.#host.image(index), index));
+  }
+
+  // Images with equal trees get one and the same, so that a mark in one means something in the other.
+  #arrived(facts, index) {
+    const made = new Tree(facts.tree), equal = this.loaded.find(image => image?.tree.equals(made));
+    const { structures, shape } = facts;
+    const image = {
+      ...facts,
+      tree: equal ? equal.tree : made,
+      structures: { ...structures, born: asDoubles(structures.born), ended: asDoubles(structures.ended) },
+      spatial: shape.slice(-2),
+      depth: shape.length === 3 ? shape[0] : 1,
+      pixelCount: sum(facts.counts),
+    };
+    this.loaded[index] = image;
+    return image;
+  }
+
+  // A promise of a plane: what the host gave of it, and `photograph`, to be drawn.
+  plane(index, z) {
+    const key = `${index}/${z}`;
+    if (!this.#planes.has(key)) this.#makeRoom();
+    return remember(this.#planes, key, async () => {
+      const [image, plane] = await Promise.all([this.image(index), this.#host.plane(index, z)]);
+      this.#planeBytes = BYTES_PER_PIXEL * plane.map.length;
+      return { ...plane, photograph: photograph(plane.image, ...image.spatial) };
+    });
+  }
+
+  #makeRoom() {
+    for (const oldest of this.#planes.keys())
+      if (this.#planes.size * this.#planeBytes > KEPT_BYTES) this.#planes.delete(oldest);
+  }
+
+  sameTree(index, image) {
+    return this.loaded[index]?.tree === image.tree;
+  }
+}
+
+function remember(store, key, make) {
+  if (!store.has(key)) {
+    const promise = make();
+    promise.catch(() => store.delete(key));
+    store.set(key, promise);
+  }
+  return store.get(key);
+}

@@ -1,0 +1,145 @@
+// What is looked at and what is meant: the images that a host hands over, the state, and what follows from both.
+import { Images } from "./images.js";
+import { markedPixels, selectedLeaves, touchedLeaves } from "./marks.js";
+import { clamp } from "./numbers.js";
+import { touchedPieces } from "./pieces.js";
+import { History, START, overlays } from "./state.js";
+
+export class Session {
+  image = null;           // what is looked at (see Images), null until it has arrived
+  plane = null;
+  regions = null;         // the region of each leaf at this level
+  selection = null;       // leaves: ones and zeros; mask: pixels, where only what is connected counts, or null; any
+  #host;
+  #told;
+  #wanted = null;         // the image and plane that were asked for and are not here yet
+
+  // `told` has functions: `opened(image, isOther)`, `changed()` and `failed(error)`.
+  constructor(host, told) {
+    this.#host = host;
+    this.#told = told;
+    this.state = { ...START, ...host.state() };
+    this.history = new History(this.state);
+    this.images = new Images(host);
+  }
+
+  // Looks at an image, and at a plane of it: the one that was looked at, or the middle one, where none is given.
+  async open(index, plane = null) {
+    const wanted = this.#wanted = { index, plane };
+    try {
+      const marked = this.state.marks.map(mark => mark.image);     // marks of others may mean something here
+      const [image] = await Promise.all([index, ...marked].map(i => this.images.image(i)));
+      if (wanted !== this.#wanted) return;                         // something else was asked for meanwhile
+      const usual = (this.image === image ? this.state.plane : null) ?? image.depth >> 1;
+      const z = Math.min(plane ?? usual, image.depth - 1), arrived = await this.images.plane(index, z);
+      if (wanted === this.#wanted) this.#arrive(image, arrived, { image: index, plane: z });
+    } catch (error) {
+      if (wanted !== this.#wanted) return;
+      this.#wanted = null;
+      this.#told.failed(error);
+    }
+  }
+
+  #arrive(image, plane, place) {
+    const isOther = this.image !== image;
+    this.#wanted = null;
+    Object.assign(this, { image, plane });
+    Object.assign(this.state, place);
+    if (!(this.state.show in overlays(image))) this.state.show = "level";
+    this.#told.opened(image, isOther);
+    this.update();
+  }
+
+  // To be called after every change of the state.
+  update() {
+    const { state, image } = this;
+    state.level ??= image.start;
+    this.regions = image.tree.labels(this.level);
+    this.selection = this.#select();
+    this.store();
+    this.#told.changed();
+  }
+
+  #select() {
+    const { state, image, plane } = this, marks = this.ownMarks();
+    const leaves = selectedLeaves(image.tree, marks, { auto: state.auto, persistent: image.persistent });
+    const any = leaves.some(inside => inside);
+    if (!any || !state.connected || image.depth > 1) return { leaves, any, mask: null };
+    const [H, W] = image.spatial, positive = marks.filter(mark => mark.sign > 0);
+    const seeds = positive.flatMap(mark => markedPixels(mark, state.image, image.tree, plane.map, W));
+    return { leaves, any, mask: touchedPieces(Uint8Array.from(plane.map, leaf => leaves[leaf]), H, W, seeds) };
+  }
+
+  store() {
+    this.#host.store(this.state);
+  }
+
+  // The number of regions of this image.
+  get level() {
+    return clamp(this.state.level ?? this.image.start, 1, this.image.tree.n);
+  }
+
+  // The level at which a mark is made now.
+  get markLevel() {
+    return this.state.show === "persistent" ? "persistent" : this.level;
+  }
+
+  get wantedPlane() {
+    return this.#wanted?.plane ?? this.state.plane;
+  }
+
+  leafAt([row, col]) {
+    return this.plane.map[row * this.image.spatial[1] + col];
+  }
+
+  // Whether marks of an image mean something in the one that is looked at.
+  isRelated(index) {
+    return index === this.state.image || this.images.loaded[index]?.tree === this.image.tree;
+  }
+
+  ownMarks() {
+    return this.state.marks.filter(mark => this.isRelated(mark.image));
+  }
+
+  // A change of what is shown.
+  set(more) {
+    Object.assign(this.state, more);
+    this.update();
+  }
+
+  // A change of what is meant, which can be undone.
+  change(more) {
+    this.history.record();
+    this.set(more);
+  }
+
+  mark(mark) {
+    this.change({ marks: [...this.state.marks, { ...mark, image: this.state.image }] });
+  }
+
+  markPath(path, sign) {
+    const leaves = touchedLeaves(this.plane.map, this.image.spatial[1], path);
+    this.mark({ sign, level: this.markLevel, plane: this.state.plane, path, leaves });
+  }
+
+  // Undoes, or does again, and goes where the change had been made.
+  travel(way) {
+    const index = way === "back" ? this.history.undo() : this.history.redo();
+    if (index === null) return;
+    if (this.isRelated(index)) this.update();
+    else this.open(index);
+  }
+
+  setLevel(level) {
+    const k = clamp(Math.round(level), 1, this.image.tree.n), last = this.ownMarks().pop();
+    const follows = last && last.node === undefined && last.level !== "persistent";
+    if (follows) last.level = k;                                   // the last mark grows and shrinks with the slider
+    this.set({ level: k, show: "level" });
+  }
+
+  // The next level that lasts, finer (1) or coarser (−1).
+  toSalientLevel(way) {
+    const levels = this.image.levels.filter(k => way > 0 ? k > this.level : k < this.level);
+    if (levels.length) this.setLevel(way > 0 ? Math.min(...levels) : Math.max(...levels));
+  }
+}

@@ -1,0 +1,78 @@
+// Which part of an image is in sight. Lengths are those of the page: a pixel of the image is `sx` × `sy` large, and its
+// corner lies at (x, y) of the canvas.
+import { clamp } from "./numbers.js";
+
+const NEAREST = 40;  // the largest zoom
+
+export class Viewport {
+  #whole = {};            // as `this`, where all of the image is in the canvas
+  #stale = true;
+  zoom = 1;
+
+  constructor(canvas) {
+    this.canvas = canvas;
+  }
+
+  // From the next `fit` on, all of the image.
+  reset() {
+    this.#stale = true;
+  }
+
+  // Gives the canvas its height, and shows all of the image where it was reset or the width has changed.
+  fit([H, W], [sy, sx]) {
+    const width = this.canvas.clientWidth || 300, ratio = sy / sx;
+    const height = Math.min(Math.max(H * ratio * width / W, 60), Math.max(0.75 * innerHeight, 240));
+    this.canvas.style.height = `${height}px`;
+    const s = Math.min(width / W, height / (H * ratio)), x = (width - s * W) / 2, y = (height - s * ratio * H) / 2;
+    this.#whole = { sx: s, sy: s * ratio, x, y, width, height };
+    if (this.#stale || width !== this.width) Object.assign(this, this.#whole, { zoom: 1 });
+    this.#stale = false;
+    this.#hold(H, W);
+  }
+
+  // The image stays in sight.
+  #hold(H, W) {
+    const held = (corner, size, room) => size <= room ? (room - size) / 2 : clamp(corner, room - size, 0);
+    this.x = held(this.x, W * this.sx, this.width);
+    this.y = held(this.y, H * this.sy, this.height);
+  }
+
+  // Nearer or farther, with one place of the canvas at rest: its middle where none is given.
+  zoomBy(factor, x = this.#whole.width / 2, y = this.#whole.height / 2) {
+    const zoom = clamp(this.zoom * factor, 1, NEAREST), f = zoom / this.zoom;
+    const turned = { sx: this.sx * f, sy: this.sy * f, x: x - (x - this.x) * f, y: y - (y - this.y) * f };
+    Object.assign(this, zoom === 1 ? this.#whole : turned, { zoom });
+  }
+
+  // The middle of a pixel on the canvas.
+  place([row, col]) {
+    return [(col + 0.5) * this.sx + this.x, (row + 0.5) * this.sy + this.y];
+  }
+
+  // Brings a pixel that is out of sight to the middle.
+  show(pixel) {
+    const [x, y] = this.place(pixel);
+    if (x < 0 || x > this.width) this.x += this.width / 2 - x;
+    if (y < 0 || y > this.height) this.y += this.height / 2 - y;
+  }
+
+  // The pixel under a pointer, null beside the image.
+  pixelAt(event, [H, W]) {
+    const box = this.canvas.getBoundingClientRect(), f = this.width / box.width;
+    const col = Math.floor(((event.clientX - box.left) * f - this.x) / this.sx);
+    const row = Math.floor(((event.clientY - box.top) * f - this.y) / this.sy);
+    return row >= 0 && col >= 0 && row < H && col < W ? [row, col] : null;
+  }
+
+  // The part in sight, in cells of `fy` × `fx` pixels, of which there are no more than points on the screen: its first
+  // pixel (x, y), and its size h × w in cells. Null where nothing is in sight.
+  cells([H, W], dpr) {
+    const step = (s, n) => clamp(Math.floor(1 / (s * dpr)), 1, n);
+    const fy = step(this.sy, H), fx = step(this.sx, W);
+    const x = fx * Math.floor(clamp(-this.x / this.sx, 0, W) / fx);
+    const y = fy * Math.floor(clamp(-this.y / this.sy, 0, H) / fy);
+    const w = Math.ceil((clamp((this.width - this.x) / this.sx, 0, W) - x) / fx);
+    const h = Math.ceil((clamp((this.height - this.y) / this.sy, 0, H) - y) / fy);
+    return w < 1 || h < 1 ? null : { x, y, w, h, fx, fy };
+  }
+}
