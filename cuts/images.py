@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from .dicom import DICOM_SUFFIXES, encode_segmentation, is_dicom, read_dicom
-from .volumes import ITK_SUFFIXES, encode_itk, is_zarr, read_itk, read_zarr
+from .io.itk import ITK_SUFFIXES, encode_itk, read_itk
+from .io.zarr import is_zarr, read_zarr
 from cuts.pixels import (
     BoundedFile,
     MAX_CHANNELS,
