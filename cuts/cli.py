@@ -1444,7 +1444,7 @@ def info(
     if sources:
         from cuts.images import read_image  # and nothing that needs torch: an answer within a second
         from cuts.pixels import read_ahead
-        from cuts.volumes import is_zarr
+        from cuts.io.zarr import is_zarr
 
         found, texts, failures, asked = [], [], {}, dict(window=_window(window), channel_axis=channel_axis)
         deaths = dict(

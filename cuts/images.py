@@ -18,7 +18,8 @@ import numpy as np
 from .io.dicom import DICOM_SUFFIXES, is_dicom
 from .io.dicom_seg import encode_segmentation
 from .io.series import read_dicom
-from .volumes import ITK_SUFFIXES, encode_itk, is_zarr, read_itk, read_zarr
+from .io.itk import ITK_SUFFIXES, encode_itk, read_itk
+from .io.zarr import is_zarr, read_zarr
 from cuts.pixels import (
     BoundedFile,
     MAX_CHANNELS,
