@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['THREADS', 'choose_device', 'stored_device', 'fixed_threads', 'full_precision', 'mixed_precision']
 
-# %% ../nbs/09_device.ipynb #3b82e798
+# %% ../nbs/09_device.ipynb #d96db824
 import logging
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from threadpoolctl import threadpool_limits
 
+# %% ../nbs/09_device.ipynb #3b82e798
 _log = logging.getLogger(__name__)
 
 # %% ../nbs/09_device.ipynb #6ea33f07

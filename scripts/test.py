@@ -5,7 +5,10 @@ python scripts/test.py                     all
 python scripts/test.py -j 1 -k 20_diff     what pytest's other options choose
 """
 
-import argparse, os, signal, sys
+import argparse
+import os
+import signal
+import sys
 from pathlib import Path
 
 root = Path(__file__).resolve().parents[1]
@@ -18,9 +21,9 @@ class Tally:
         self.outcomes = {}
 
     def pytest_runtest_logreport(self, report):
-        if report.when == "call" or report.outcome != "passed":
-            if self.outcomes.get(report.nodeid) != "failed":
-                self.outcomes[report.nodeid] = report.outcome
+        counts = report.when == "call" or report.outcome != "passed"
+        if counts and self.outcomes.get(report.nodeid) != "failed":
+            self.outcomes[report.nodeid] = report.outcome
 
     def pytest_collectreport(self, report):
         if report.failed:

@@ -343,7 +343,7 @@ class Served:
         return page
 
 
-_EXPLORE = "from cuts.cli import main; main(['explore', '--no-browser', *sys.argv[1:]])"
+_EXPLORE = "from cuts.cli.command import main; main(['explore', '--no-browser', *sys.argv[1:]])"
 
 
 def read_address(process, log: Path) -> tuple[str, list[str]]:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cuts.cli import app
-from cuts.datasets import fundus_phantom
-from cuts.images import write_labels, write_picture
+from cuts.cli.app import app
+from cuts.data.fundus import fundus_phantom
+from cuts.io.writing import write_labels
+from cuts.io.rasters import write_picture
 
 resource = pytest.importorskip("resource", reason="POSIX only")
 
@@ -24,7 +25,7 @@ for setting in (
     "spectral_landmarks=40",
 ):
     TINY += ["--set", setting]
-MAIN = [sys.executable, "-P", "-c", "from cuts.cli import main; main()"]
+MAIN = [sys.executable, "-P", "-c", "from cuts.cli.command import main; main()"]
 
 
 def cuts(*args):
@@ -71,7 +72,7 @@ def naming_imports(arguments, modules):
     "Code that runs a command, and names on the error stream those of some modules that it imported."
     return f"""
 import sys
-from cuts.cli import main
+from cuts.cli.command import main
 try:
     main({arguments})
 finally:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, generate_uid
 
 from cuts.io.series import read_dicom
-from cuts.pixels import ImageError, ImageTypeError
+from cuts.io.pixels import ImageError, ImageTypeError
 
 SAMPLES = sorted(f for f in get_testdata_files() if os.path.isfile(f) and "TINY_ALPHA" not in f)
 ROOT = os.path.commonpath(SAMPLES)

@@ -116,11 +116,12 @@ def own_files(folder, grey, rng):
     "A model, a configuration and a segmentation."
     import numpy as np
 
-    from cuts.condensation import DiffusionCondensation
+    from cuts.stage2.condensation import DiffusionCondensation
     from cuts.config.settings import Config
-    from cuts.encoder import Model, Network
-    from cuts.images import as_image
-    from cuts.segmentation import Segmentation
+    from cuts.stage1.model import Model
+    from cuts.stage1.encoder import Network
+    from cuts.io.reading import as_image
+    from cuts.segmentation.picture import Segmentation
 
     config = Config().replace(num_kernels=2)
     Model(Network.of(config, 1), config, [], "").save(folder / "model.safetensors")
@@ -137,7 +138,7 @@ def own_files(folder, grey, rng):
 def reader(kind):
     "The function that reads a file of a kind."
     if kind == ".safetensors":
-        from cuts.encoder import Model
+        from cuts.stage1.model import Model
 
         return Model.load
     if kind == ".yaml":
@@ -145,9 +146,9 @@ def reader(kind):
 
         return Config.from_yaml
     if kind == "segmentation":
-        from cuts.segmentation import Segmentation
+        from cuts.segmentation.picture import Segmentation
 
         return lambda path: Segmentation.load(path).labels(5)
-    from cuts.images import read_image
+    from cuts.io.reading import read_image
 
     return lambda path: read_image(path, max_pixels=2**24)

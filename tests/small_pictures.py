@@ -5,8 +5,8 @@ import warnings
 
 import numpy as np
 
-from cuts.datasets import open_dataset
-from cuts.images import write_picture
+from cuts.data.opening import open_dataset
+from cuts.io.rasters import write_picture
 
 rng = np.random.default_rng(0)
 

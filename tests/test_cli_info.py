@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from command_line import TINY, cpu_seconds, cuts, naming_imports, picture
 
-from cuts import bench
-from cuts.export import FORMATS, MAPS
+from cuts.runs import bench
+from cuts.runs import stopwatch
+from cuts.runs.export import FORMATS, MAPS
 
 
 # Exports and information ---------------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ def test_bench_as_json(empty_folder, monkeypatch):
 
 def test_bench_records_a_row_that_fails(empty_folder, monkeypatch):
     monkeypatch.setattr(bench, "ROWS", ("stage1", "plain_steps"))
-    monkeypatch.setattr(bench, "measure", lambda row: bench.in_fresh_process("raise MemoryError('too large')"))
+    monkeypatch.setattr(bench, "measure", lambda row: stopwatch.in_fresh_process("raise MemoryError('too large')"))
     status, text = cuts("bench", "--json")
     assert status == 1
     assert "too large" in text

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from command_line import TINY, cuts, picture, segmentations, write_example
 
-from cuts.datasets import fundus_phantom
-from cuts.figures import comparison_figure
-from cuts.images import write_picture
+from cuts.data.fundus import fundus_phantom
+from cuts.show.comparison import comparison_figure
+from cuts.io.rasters import write_picture
 
 
 def test_steps_and_scores(empty_folder, two_images, trained_run):
@@ -178,11 +178,13 @@ def test_volumes_as_channels(empty_folder):
     nibabel.save(nibabel.Nifti1Image(series, np.eye(4)), "in/series.nii.gz")
     status, text = cuts("info", "in/series.nii.gz")
     assert status == 1
-    assert "--channel-axis 3" in text
+    assert "channel_axis=3" in text
+    assert "On the command line: --channel-axis\n" in text
     status, text = cuts("info", "in/series.nii.gz", "--channel-axis", "3")
     assert status == 0
     assert "5 channels" in text
     status, text = cuts("segment", "in", "--out", "out", *TINY)
     assert status == 1
-    assert "pass --channel-axis 3" in text
+    assert "pass channel_axis=3" in text
+    assert "On the command line: --channel-axis\n" in text
     assert cuts("segment", "in", "--out", "out", "--channel-axis", "-1", *TINY)[0] == 0

@@ -1,4 +1,4 @@
-"The command `cuts`: its help, wrong usage, mistakes and settings. Its ordinary use is in nbs/59_cli.ipynb."
+"The command `cuts`: its help, wrong usage, mistakes and settings. Its ordinary use is in nbs/59_app.ipynb."
 
 import re
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 from command_line import TINY, cpu_seconds, cuts, naming_imports, picture
 
 from cuts.config.settings import Config, preset
-from cuts.experiment import load
-from cuts.images import write_picture
+from cuts.runs.loading import load
+from cuts.io.rasters import write_picture
 
 
 # Help ----------------------------------------------------------------------------------------------------------------
@@ -146,20 +146,21 @@ def test_output_cannot_be_made(empty_folder, two_images):
     assert Path("file").read_text() == "taken"
 
 
-def test_remedies_are_options(empty_folder, two_images):
+def test_remedies_are_told_as_options(empty_folder, two_images):
     picture(Path("mixed/colour.png"))
     write_picture("mixed/grey.png", np.random.default_rng(0).random((32, 32)))
     status, text = cuts("train", "mixed", "--out", "x", *TINY)
     assert status == 1
-    assert "Pass --channels gray or rgb" in text
-    assert "channels=" not in text
+    assert 'Pass channels="gray" or "rgb"' in text
+    assert "On the command line: --channels\n" in text
     assert cuts("train", "mixed", "--out", "x", "--channels", "gray", *TINY)[0] == 0
     status, text = cuts("train", two_images, "--out", "y", *TINY, "--set", "max_pixels=10")
     assert status == 1
-    assert "Pass --set max_pixels=" in text
+    assert "Pass max_pixels=" in text
+    assert "On the command line: --set max_pixels=VALUE\n" in text
     status, text = cuts("run", two_images, "--out", "z", "--methods", "slick", *TINY)
     assert status == 1
-    assert "--methods: 'slick'" in text
+    assert "methods: 'slick'" in text
 
 
 # Settings ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"Files that are broken or hostile: what `cuts.images` must survive, and how it says so."
+"Files that are broken or hostile: what `cuts.io` must survive, and how it says so."
 
 import gzip
 import io
@@ -17,15 +17,8 @@ import pytest
 from image_files import GREY, RGB, save
 from PIL import Image as Picture
 
-from cuts.images import (
-    IMAGE_SUFFIXES,
-    LABEL_SUFFIXES,
-    array_names,
-    as_image,
-    read_array,
-    read_image,
-    read_labels,
-)
+from cuts.io.reading import IMAGE_SUFFIXES, LABEL_SUFFIXES, as_image, read_image, read_labels
+from cuts.io.arrays import array_names, read_array
 
 rng = np.random.default_rng(1)
 
@@ -155,7 +148,7 @@ def bombs(folder):
 
 READS_WITH_LITTLE_MEMORY = """
 import contextlib, resource, sys
-from cuts.images import read_image
+from cuts.io.reading import read_image
 import PIL.PngImagePlugin, PIL.JpegImagePlugin, PIL.BmpImagePlugin, PIL.ImageOps
 with contextlib.suppress(ImportError):
     import nibabel

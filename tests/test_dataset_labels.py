@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from small_pictures import open_with_warnings, picture
 
-from cuts.datasets import ImageDataset, match_labels, open_dataset
-from cuts.images import write_labels
+from cuts.data.dataset import ImageDataset
+from cuts.data.folders import match_labels
+from cuts.data.opening import open_dataset
+from cuts.io.writing import write_labels
 
 rng = np.random.default_rng(0)
 

@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 from small_pictures import open_with_warnings, picture
 
-from cuts.datasets import DATASETS, brain_phantom, fundus_phantom, nested_phantom, open_dataset, phantoms
-from cuts.images import Image
+from cuts.data.catalogue import DATASETS
+from cuts.data.opening import open_dataset
+from cuts.data.head import brain_phantom
+from cuts.data.fundus import fundus_phantom
+from cuts.data.phantoms import nested_phantom, phantoms
+from cuts.io.image import Image
 
 rng = np.random.default_rng(0)
 
@@ -54,7 +58,7 @@ def test_damaged_files_are_recorded_and_the_others_go_on(tmp_path, caplog):
         (tmp_path / n).write_bytes((tmp_path / "a.png").read_bytes()[:60])
     np.save(tmp_path / "nan.npy", np.full((8, 9), np.nan))
     np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
-    with caplog.at_level(logging.WARNING, "cuts.datasets"):
+    with caplog.at_level(logging.WARNING, "cuts.data"):
         ds = open_dataset(tmp_path)
         assert [s.name for s in ds] == ["a.png", "b.png", "c.png"]  # iteration skips, and says so
     assert "nan.npy" in caplog.text
@@ -71,8 +75,8 @@ def test_damaged_files_are_recorded_and_the_others_go_on(tmp_path, caplog):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux alone")
 def test_a_file_that_kills_its_reader_is_left_out(tmp_path, monkeypatch, caplog):
-    from cuts.images import READERS
-    from cuts.pixels import Pixels
+    from cuts.io.reading import READERS
+    from cuts.io.pixels import Pixels
 
     def hostile(path, **_):
         if Path(path).stem == "evil":
@@ -201,7 +205,7 @@ def test_phantoms_hold_their_promises(draw):
 
 
 DIGESTS = """
-from cuts.datasets import phantoms
+from cuts.data.phantoms import phantoms
 for kind in ("brain", "nested"):
     print(phantoms(kind, 2, (32, 32)).digest())
 """

@@ -23,7 +23,7 @@ from pydicom.uid import (
 from cuts.io.dicom import is_dicom
 from cuts.io.dicom_seg import encode_segmentation
 from cuts.io.series import find_series, read_dicom
-from cuts.pixels import ImageError, Pixels
+from cuts.io.pixels import ImageError, Pixels
 
 rng = np.random.default_rng(0)
 

@@ -20,7 +20,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELos
 
 from cuts.io.dicom import is_dicom
 from cuts.io.series import find_series, read_dicom
-from cuts.pixels import ImageError, read_ahead
+from cuts.io.pixels import ImageError
+from cuts.io.guard import read_ahead
 
 
 @contextmanager

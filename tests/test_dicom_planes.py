@@ -10,7 +10,7 @@ pytest.importorskip("pydicom")
 from dicom_files import AXIAL, SAGITTAL, enhanced, make, read_or_refusal, volume
 
 from cuts.io.series import read_dicom
-from cuts.pixels import ImageError
+from cuts.io.pixels import ImageError
 
 
 # ---------- one plane

@@ -17,7 +17,7 @@ from dicom_files import AXIAL, ct, enhanced, make, make_series, oblique, read_or
 from cuts.io.dicom import is_dicom
 from cuts.io.dicom_seg import encode_segmentation
 from cuts.io.series import read_dicom
-from cuts.pixels import ImageError, Pixels
+from cuts.io.pixels import ImageError, Pixels
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_segmentation_of_one_plane(tmp_path):
 
 
 def test_one_plane_of_a_series_finds_its_file(tmp_path, scan):
-    from cuts.pixels import plane_affine
+    from cuts.io.pixels import plane_affine
 
     labels = regions((8, 9))
     plane = SimpleNamespace(files=scan.files, affine=plane_affine(scan.affine, 0, 3))

@@ -14,13 +14,13 @@ import torch
 from repository import root
 from scipy.sparse.csgraph import connected_components
 
-from cuts.condensation import condense
-from cuts.diffusion import affinity, diffusion_operator
-from cuts.elements import Element, _embedded, bundle
-from cuts.encoder import make_encoder
-from cuts.losses import nt_xent
-from cuts.patches import extract_patches, ssim
-from cuts.tree import from_merges
+from cuts.stage2.condensation import condense
+from cuts.stage2.diffusion import affinity, diffusion_operator
+from cuts.show.elements import Element, _embedded, bundle
+from cuts.stage1.encoder import make_encoder
+from cuts.stage1.losses import nt_xent
+from cuts.stage1.patches import extract_patches, ssim
+from cuts.stage2.tree import from_merges
 
 SCRIPTS = root / "cuts/show/js"
 PAGES = {
@@ -230,7 +230,7 @@ def test_words_stand_where_no_script_runs(browser, tmp_path):
 def test_in_jupyterlab(jupyter_lab, page):
     "The cell runs, the slider moves, and the colours are those of the dark theme."
     code = "Element('field.js', dict(channels=3, kernels=16, layers=4, kernel=3, patch=3), 'words')"
-    jupyter_lab.open(page, f"from cuts.elements import Element\n{code}", code).run()
+    jupyter_lab.open(page, f"from cuts.show.elements import Element\n{code}", code).run()
     page.wait_for_function("() => document.querySelectorAll('.cuts-element[data-live] input[type=range]').length == 4")
     line = page.get_by_role("slider", name="layers").first
     line.focus()

@@ -9,11 +9,15 @@ import pytest
 from explorer_page import SIDE, ExplorerPage
 
 from cuts.config.settings import Config
-from cuts.datasets import fundus_phantom, open_dataset
-from cuts.explorer import Explorer, selected_leaves
-from cuts.images import as_image, read_image, read_labels
-from cuts.segmentation import Segmentation, segment_image, segment_together
-from cuts.training import train
+from cuts.data.fundus import fundus_phantom
+from cuts.data.opening import open_dataset
+from cuts.show.explorer import Explorer
+from cuts.show.facts import selected_leaves
+from cuts.io.reading import as_image, read_image, read_labels
+from cuts.segmentation.picture import Segmentation
+from cuts.segmentation.fitting import segment_image
+from cuts.segmentation.together import segment_together
+from cuts.stage1.training import train
 
 AT = (48, 40)  # where clicks go: (row, column)
 
@@ -344,7 +348,7 @@ def test_it_fits_a_telephone(one, viewport):
 
 def test_in_jupyterlab(jupyter_lab, page, segmented):
     files = [str(segmented / f"{i}.npz") for i in range(3)]
-    source = f"from cuts.explorer import Explorer\nexplorer = Explorer({files!r}, folder='made')\nexplorer"
+    source = f"from cuts.show.explorer import Explorer\nexplorer = Explorer({files!r}, folder='made')\nexplorer"
     notebook = jupyter_lab.open(page, source).run()
     seen = ExplorerPage(page)
     seen.page.locator(".picture").scroll_into_view_if_needed()

@@ -6,20 +6,14 @@ import numpy as np
 import pytest
 
 from cuts.config.settings import Config
-from cuts.datasets import nested_phantom
-from cuts.experiment import run, segment_run, train_run
-from cuts.export import export_run
-from cuts.images import (
-    WRITERS,
-    as_image,
-    check_place,
-    read_image,
-    read_labels,
-    read_placed_labels,
-    write_labels,
-    write_picture,
-)
-from cuts.segmentation import Segmentation
+from cuts.data.phantoms import nested_phantom
+from cuts.runs.experiment import run
+from cuts.runs.steps import segment_run, train_run
+from cuts.runs.export import export_run
+from cuts.io.writing import WRITERS, write_labels
+from cuts.io.reading import as_image, check_place, read_image, read_labels, read_placed_labels
+from cuts.io.rasters import write_picture
+from cuts.segmentation.picture import Segmentation
 
 TINY = Config().replace(
     epochs=2,
@@ -295,9 +289,9 @@ def test_a_scribble_of_another_scan_is_refused(scans, tmp_path, caplog):
 
 
 def test_a_scribble_is_no_larger_than_an_image_may_be(scans, tmp_path, monkeypatch):
-    import cuts.export
+    from cuts.runs import scribbles
 
-    monkeypatch.setattr(cuts.export, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(scribbles, "MAX_PIXELS", 1000)
     (tmp_path / "s").mkdir()
     (tmp_path / "s/a.npy").write_bytes(b"\x93NUMPY" + bytes(2**21))
     assert "fewer than" in masks(scans, tmp_path / "out", tmp_path / "s").failures["a.nii.gz"]

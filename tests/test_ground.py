@@ -10,79 +10,12 @@ import sys
 from configparser import ConfigParser
 from pathlib import Path
 
-import execute
 import pytest
+from notebooks.cells import directives, parsed
+from notebooks.stamps import is_stale
 from repository import notebooks, root
 from website import order
 from website.readme import readme
-
-
-# The import graph ----------------------------------------------------------------------------------------------------
-ALLOWED_UPWARD = {("segmentation", "figures"), ("segmentation", "explorer")}  # show and explore, inside the methods
-
-
-def bands() -> dict[str, int]:
-    "Each module's band, from the number of its notebook."
-    band_of = {}
-    for path in notebooks:
-        if m := re.search(r"#\|\s*default_exp\s+(\w+)", path.read_text(encoding="utf-8")):
-            band_of[m[1]] = int(re.match(r"(\d)\d[a-z]?_", path.name)[1])
-    return band_of
-
-
-def imports(module: str) -> list[tuple[str, bool]]:  # (module imported, whether at the top of the file)
-    "What a module of `cuts` imports from `cuts`."
-    tree = ast.parse((root / "cuts" / f"{module}.py").read_text(encoding="utf-8"))
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    inside = {id(node) for function in functions for node in ast.walk(function)}
-    statements = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
-    return [(name, id(node) not in inside) for node in statements for name in execute.imported(ast.unparse(node))]
-
-
-def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
-    "The circles of a graph, each as the path that closes it."
-    circles, done = [], set()
-
-    def visit(node, path):
-        if node in path:
-            circles.append([*path[path.index(node) :], node])
-        elif node not in done:
-            for other in sorted(graph.get(node, ())):
-                visit(other, [*path, node])
-            done.add(node)
-
-    for node in sorted(graph):
-        visit(node, [])
-    return circles
-
-
-def test_imports_point_downward():
-    band = bands()
-    upward = {(m, n) for m in band for n, _ in imports(m) if band[n] > band[m]}
-    assert upward <= ALLOWED_UPWARD, f"upward imports: {sorted(upward - ALLOWED_UPWARD)}"
-
-
-def test_the_two_exceptions_are_inside_a_function():
-    for module, other in ALLOWED_UPWARD:
-        if (root / "cuts" / f"{module}.py").exists():
-            assert (other, True) not in imports(module)
-
-
-def test_imports_have_no_circle():
-    graph = {m: {n for n, _ in imports(m) if (m, n) not in ALLOWED_UPWARD} for m in bands()}
-    assert cycles(graph) == []
-
-
-def test_cycles_finds_one():
-    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c", "b"]]
-
-
-def test_every_module_has_its_notebook():
-    modules = {p.stem for p in (root / "cuts").glob("*.py")} - {"__init__", "_modidx"}
-    assert modules == set(bands())
-    for path in notebooks:
-        if m := re.search(r"#\|\s*default_exp\s+(\w+)", path.read_text(encoding="utf-8")):
-            assert path.stem[3:] == m[1], path.name
 
 
 # The package ---------------------------------------------------------------------------------------------------------
@@ -184,8 +117,8 @@ def test_the_changelog_begins_with_this_version():
 def test_export_matches_the_notebooks(tmp_path):
     for name in ("settings.ini", "nbs", "cuts"):
         (shutil.copytree if (root / name).is_dir() else shutil.copy)(root / name, tmp_path / name)
-    for path in (tmp_path / "cuts").glob("*.py"):
-        if path.name != "__init__.py":
+    for path in (tmp_path / "cuts").rglob("*.py"):
+        if path != tmp_path / "cuts/__init__.py":
             path.unlink()
     subprocess.run(
         [sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()"],
@@ -194,15 +127,17 @@ def test_export_matches_the_notebooks(tmp_path):
         capture_output=True,
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
     )
-    here, there = ({p.name: p.read_text() for p in (d / "cuts").glob("*.py")} for d in (root, tmp_path))
+    here, there = (
+        {p.relative_to(d).as_posix(): p.read_text() for p in (d / "cuts").rglob("*.py")} for d in (root, tmp_path)
+    )
     assert here.keys() == there.keys()
     assert [n for n in here if here[n] != there[n]] == [], "not what the notebooks export: make export"
 
 
 @pytest.mark.parametrize("path", notebooks, ids=lambda p: p.stem)
 def test_outputs_are_not_stale(path):
-    assert not execute.is_stale(path), (
-        f"its code or a module it uses changed since it ran: make prepare (or scripts/execute.py nbs/{path.name})"
+    assert not is_stale(path), (
+        f"its code or a definition it uses changed since it ran: make prepare (or scripts/execute.py nbs/{path.name})"
     )
 
 
@@ -216,13 +151,13 @@ def test_notebook_is_fit_for_the_site(path):
     )
     for i, cell in enumerate(c for c in nb["cells"] if c["cell_type"] == "code"):
         source = "".join(cell["source"])
-        marks = execute.directives(source)
+        marks = directives(source)
         if any("image/png" in o.get("data", {}) for o in cell["outputs"]) and "hide" not in marks:
             complaint = f"code cell {i} shows a picture without label, fig-cap or fig-alt"
             assert {"fig-cap", "fig-alt", "label"} <= marks, complaint
         if marks & {"export", "exporti", "exports", "eval: false"}:
             continue
-        kinds = {type(n) for n in ast.walk(execute.parsed(source))}
+        kinds = {type(n) for n in ast.walk(parsed(source))}
         assert not kinds & {ast.Import, ast.ImportFrom} or not kinds & {ast.Expr, ast.Assign}, (
             f"code cell {i} imports and does other things; nbdev runs such cells out of order: "
             f"move its imports to a cell of imports\n{source[:300]}"

@@ -17,7 +17,7 @@ pytest.importorskip("nibabel")
 from itk_files import good_files, meta, nrrd, save
 
 from cuts.io.itk import read_itk
-from cuts.pixels import ImageError, ImageTypeError, Pixels
+from cuts.io.pixels import ImageError, ImageTypeError, Pixels
 
 PLANE = ["type: uint8", "dimension: 2", "sizes: 4 3", "encoding: raw"]
 META_PLANE = ["NDims = 2", "DimSize = 4 3", "ElementType = MET_UCHAR"]

@@ -1,4 +1,4 @@
-"Values, layouts and kinds of pictures: what `cuts.images` takes, what it refuses, and how it says so."
+"Values, layouts and kinds of pictures: what `cuts.io` takes, what it refuses, and how it says so."
 
 import subprocess
 import sys
@@ -8,7 +8,8 @@ import pytest
 from image_files import GREY, RGB, save
 from PIL import Image as Picture
 
-from cuts.images import READERS, as_image, is_image_file, label_palette, read_image, read_labels
+from cuts.io.reading import READERS, as_image, is_image_file, read_image, read_labels
+from cuts.io.labels import label_palette
 
 rng = np.random.default_rng(1)
 
@@ -184,7 +185,7 @@ def test_names(tmp_path, monkeypatch):
 
 
 def test_a_new_format_is_one_line(tmp_path, monkeypatch):
-    from cuts.images import Pixels
+    from cuts.io.pixels import Pixels
 
     monkeypatch.setitem(READERS, ".raw", lambda path, **_: Pixels(np.fromfile(path, np.uint8).reshape(24, 36)))
     GREY.tofile(tmp_path / "a.raw")
@@ -194,5 +195,5 @@ def test_a_new_format_is_one_line(tmp_path, monkeypatch):
 
 def test_importing_is_light():
     heavy = ("torch", "PIL", "tifffile", "nibabel", "skimage", "scipy", "pandas", "matplotlib")
-    code = f"import sys, cuts.images; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, cuts.io; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

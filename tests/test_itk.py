@@ -12,9 +12,9 @@ import nibabel
 import SimpleITK as sitk
 from itk_files import TURNS, agrees, itk_image, meta, nrrd, rng, save, turned
 
-from cuts.images import read_image
+from cuts.io.reading import read_image
 from cuts.io.itk import encode_itk, read_itk
-from cuts.pixels import VOLUME_AXES, ImageError
+from cuts.io.pixels import VOLUME_AXES, ImageError
 
 
 @pytest.mark.parametrize("ending", [".nrrd", ".mha"])

@@ -11,9 +11,9 @@ import nibabel
 import SimpleITK as sitk
 from itk_files import agrees, rng
 
-from cuts.images import read_image
+from cuts.io.reading import read_image
 from cuts.io.itk import encode_itk, read_itk
-from cuts.pixels import ImageError, Pixels
+from cuts.io.pixels import ImageError, Pixels
 
 
 def test_labels_take_the_smallest_type_and_the_same_bytes(tmp_path):

@@ -14,7 +14,8 @@ import SimpleITK as sitk
 from itk_files import TYPES, meta, nrrd, rng, save
 
 from cuts.io.itk import ITK_SUFFIXES, encode_itk, read_itk
-from cuts.pixels import ImageError, ImageTypeError, read_ahead
+from cuts.io.pixels import ImageError, ImageTypeError
+from cuts.io.guard import read_ahead
 
 
 @pytest.mark.parametrize("ending", [".nrrd", ".mha", ".nhdr", ".mhd"])

@@ -3,6 +3,7 @@
 python tests/test_kill.py 50        more moments than the test has
 """
 
+import multiprocessing
 import os
 import random
 import sys
@@ -10,8 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import forks
 import pytest
+
+# One server imports what takes seconds; each run is forked from it.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["torch._dynamo", "pandas", "skimage.measure", "sklearn.cluster", "matplotlib.figure"])
+HANG = 1200  # seconds: not a measure of speed, but the end of waiting
 
 SETTINGS = ["--epochs", "6", "--seeds", "1,2", "--methods", "otsu,slic,cuts", "-q"]
 for setting in ("num_kernels=4", "n_landmarks=100", "spectral_landmarks=100", "crop=24"):
@@ -21,8 +26,9 @@ for setting in ("num_kernels=4", "n_landmarks=100", "spectral_landmarks=100", "c
 def images(folder):
     "Three small pictures, two of them with a truth."
     import numpy as np
-    from cuts.datasets import nested_phantom
-    from cuts.images import write_labels, write_picture
+    from cuts.data.phantoms import nested_phantom
+    from cuts.io.writing import write_labels
+    from cuts.io.rasters import write_picture
 
     (folder / "labels").mkdir(parents=True)
     for i in range(3):
@@ -34,21 +40,36 @@ def images(folder):
 
 
 def command(source, out):
-    "What `cuts run` does."
+    "What `cuts run` does, its words in a file."
+    log = os.open(out.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     sys.argv = ["cuts", "run", str(source), "--out", str(out), *SETTINGS]
-    from cuts.cli import main
+    from cuts.cli.command import main
 
     main()
 
 
 def start(source, out):
-    return forks.start(command, source, out, said=out.with_suffix(".said"))
+    process = PROCESSES.Process(target=command, args=(source, out))
+    process.start()
+    return process
 
 
 def end(process, out):
-    status = forks.wait(process, 600)
-    assert status == 0, f"{status}: " + out.with_suffix(".said").read_text()
+    process.join(HANG)
+    assert process.exitcode == 0, f"{process.exitcode}: " + out.with_suffix(".log").read_text()
+
+
+def kill_after(process, seconds) -> bool:
+    "Kill a process that still runs after so many seconds; whether it did."
+    process.join(seconds)
+    if process.exitcode is not None:
+        return False
+    process.kill()
+    process.join()
+    return True
 
 
 def results(out):
@@ -72,7 +93,9 @@ def moment_of_death(moments, deaths, seconds):
 def killed(n, folder, seed=0):
     "(differing files, deaths that met a running process, seconds of the undisturbed run, files left half-written)."
     source, moments = images(folder / "in"), random.Random(seed)
-    end(forks.start(int, said=folder / "nothing.said"), folder / "nothing")  # the first one takes longer
+    first = PROCESSES.Process(target=int)  # it takes longer: the server is started
+    first.start()
+    first.join()
     begin, out = time.monotonic(), folder / "whole"
     end(start(source, out), out)
     seconds, whole = time.monotonic() - begin, results(out)
@@ -82,7 +105,7 @@ def killed(n, folder, seed=0):
         rounds += 1  # a run that ends begins anew elsewhere
         while True:
             process = start(source, out)
-            if deaths < n and forks.wait(process, moment_of_death(moments, deaths, seconds)) is None:
+            if deaths < n and kill_after(process, moment_of_death(moments, deaths, seconds)):
                 deaths += 1
                 continue
             end(process, out)
@@ -92,7 +115,7 @@ def killed(n, folder, seed=0):
     return differ, deaths, seconds, temporary(folder)
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a process that can safely be forked")
 def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path):
     differ, _, _, left = killed(5, tmp_path)
     assert not differ, sorted(differ)

@@ -10,16 +10,9 @@ import pytest
 from image_files import GREY, RGB
 from PIL import Image as Picture
 
-from cuts.images import (
-    WRITERS,
-    as_image,
-    check_labels_match,
-    is_image_file,
-    read_image,
-    read_labels,
-    write_labels,
-    write_picture,
-)
+from cuts.io.writing import WRITERS, write_labels
+from cuts.io.reading import as_image, check_labels_match, is_image_file, read_image, read_labels
+from cuts.io.rasters import write_picture
 
 rng = np.random.default_rng(1)
 
@@ -118,7 +111,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 KILLED_WRITER = """
 import os, signal, sys
 import numpy as np
-from cuts.images import write_labels
+from cuts.io.writing import write_labels
 os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL)
 write_labels(sys.argv[1], np.ones((500, 500), int))
 """

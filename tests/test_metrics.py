@@ -7,19 +7,9 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from cuts.metrics import (
-    adjusted_rand,
-    average_surface_distance,
-    dice,
-    ergas,
-    hausdorff,
-    hd95,
-    iou,
-    rmse,
-    ssim,
-    surface_dice,
-    variation_of_information,
-)
+from cuts.evaluate.classes import adjusted_rand, variation_of_information
+from cuts.evaluate.surfaces import average_surface_distance, hd95, surface_dice
+from cuts.evaluate.masks import dice, ergas, hausdorff, iou, rmse, ssim
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:surface_distance")  # it asks SciPy for old names
 

@@ -24,10 +24,10 @@ atexit.register(note_threads)
 
 SCRIPT = f"""{THREADS_LEFT}
 import cuts, numpy as np
-from cuts.config import Config
-from cuts.datasets import phantoms
-from cuts.parallel import one_world
-from cuts.training import Trainer
+from cuts.config.settings import Config
+from cuts.data.phantoms import phantoms
+from cuts.stage1.parallel import one_world
+from cuts.stage1.training import Trainer
 
 images = phantoms("nested", 6, (40, 40))
 settings = dict(epochs=4, batch_size=5, min_batches=2, n_anchors=8, crop=16, precision="float32", device="cpu")
@@ -48,8 +48,8 @@ cuts.fit(images, **settings | dict(epochs=1), progress=False)  # a second traini
 
 INTERRUPTED = f"""{THREADS_LEFT}
 import time, cuts
-from cuts.datasets import phantoms
-from cuts.training import Trainer
+from cuts.data.phantoms import phantoms
+from cuts.stage1.training import Trainer
 
 run_epoch = Trainer.run_epoch
 
@@ -190,7 +190,7 @@ def test_what_is_not_shared_is_refused(tmp_path):
 
 
 def test_a_batch_smaller_than_the_processes_is_refused():
-    from cuts.parallel import World
+    from cuts.stage1.parallel import World
 
     with pytest.raises(ValueError, match="fewer than the 3 processes"):
         World(2, 3).part(2)

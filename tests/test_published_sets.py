@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from small_pictures import picture
 
-from cuts.datasets import DATASETS, download, find_root, fit_square, open_dataset, unzip
+from cuts.data.catalogue import DATASETS
+from cuts.data.opening import open_dataset
+from cuts.data.downloads import download, unzip
+from cuts.data.paper_sets import find_root, fit_square
 
 ROOT = Path(os.environ["CUTS_DATA"]) if os.environ.get("CUTS_DATA") else None
 rng = np.random.default_rng(0)

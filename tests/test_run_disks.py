@@ -1,4 +1,4 @@
-"Disks that are full, can only be read, or are not there: what `cuts.runs` leaves behind, and how it says so."
+"Disks that are full, can only be read, or are not there: what `cuts.files` leaves behind, and how it says so."
 
 import errno
 import os
@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 from run_writers import leftovers, posix, python
 
-import cuts.runs
+import cuts.files.atomic
 from cuts.config.settings import Config
-from cuts.runs import Run, RunError, write_atomic
+from cuts.runs.folder import Run
+from cuts.files.atomic import FileError, write_atomic
 
 
 FILLS_THE_DISK = """
     import resource, sys
-    from cuts.runs import Run, RunError, write_atomic
+    from cuts.runs.folder import Run
+    from cuts.files.atomic import FileError, write_atomic
 
     run = Run(sys.argv[1])
     write_atomic(run.file("a.bin"), bytes(1000))
@@ -22,7 +24,7 @@ FILLS_THE_DISK = """
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     try:
         write_atomic(run.file("a.bin"), bytes(10**6))
-    except RunError as e:
+    except FileError as e:
         sys.exit(str(e))
 """
 
@@ -60,13 +62,13 @@ def test_a_disk_that_refuses(tmp_path, monkeypatch, code, says, function):
         raise OSError(code, os.strerror(code), *([str(args[0])] if function != "fsync" else []))
 
     with monkeypatch.context() as patch:
-        patch.setattr(cuts.runs if function == "open" else os, function, refuse, raising=False)
+        patch.setattr(cuts.files.atomic if function == "open" else os, function, refuse, raising=False)
         for work in (
             lambda: write_atomic(run.file("a.txt"), "new"),
             lambda: run.save_config(Config()),
             lambda: write_atomic(run.file("b.txt"), "new"),
         ):
-            with pytest.raises(RunError) as e:
+            with pytest.raises(FileError) as e:
                 work()
             assert says in str(e.value)
             assert str(tmp_path) in str(e.value)
@@ -77,28 +79,28 @@ def test_a_disk_that_refuses(tmp_path, monkeypatch, code, says, function):
 
 
 def test_folders_that_are_not_there(tmp_path, monkeypatch):
-    with pytest.raises(RunError, match="does not exist"):
+    with pytest.raises(FileError, match="does not exist"):
         write_atomic(tmp_path / "no" / "x", b"")
-    with pytest.raises(RunError, match="no such run folder"):
+    with pytest.raises(FileError, match="no such run folder"):
         Run(tmp_path / "no", create=False)
     assert not (tmp_path / "no").exists()
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="a file, where a run folder"):
+    with pytest.raises(FileError, match="a file, where a run folder"):
         Run(tmp_path / "file")
-    with pytest.raises(RunError, match="is a file, not a folder"):
+    with pytest.raises(FileError, match="is a file, not a folder"):
         Run(tmp_path / "file" / "run")
     run = Run(tmp_path / "a" / "b")
-    with pytest.raises(RunError, match="no config.yaml"):
+    with pytest.raises(FileError, match="no config.yaml"):
         run.load_config()
     run.path.rmdir()
-    with pytest.raises(RunError, match="the run folder is gone"):
+    with pytest.raises(FileError, match="the folder is gone"):
         run.record("x", "y")
 
     def refuse(self, **_):
         raise PermissionError(errno.EACCES, "no", str(self))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(RunError, match="not allowed"):
+    with pytest.raises(FileError, match="not allowed"):
         Run(tmp_path / "c")
 
 

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuts.runs import Run, digest, output_name, write_atomic
+from cuts.runs.folder import Run
+from cuts.files.digests import digest
+from cuts.files.names import output_name
+from cuts.files.atomic import write_atomic
 
 characters = st.characters(exclude_characters="/\0", exclude_categories=["Cs"])
 any_part = st.text(characters, min_size=1, max_size=12).filter(lambda part: part not in (".", ".."))

@@ -8,13 +8,15 @@ import time
 import pytest
 from run_writers import kill, leftovers, posix, python
 
-from cuts.runs import Run, RunError, file_digest
+from cuts.runs.folder import Run
+from cuts.files.atomic import FileError
+from cuts.files.digests import file_digest
 
 
 # Killed while writing ------------------------------------------------------------------------------------------------
 WRITER = """
     import sys, itertools
-    from cuts.runs import write_atomic
+    from cuts.files.atomic import write_atomic
 
     def write_in_parts(path):
         for _ in range(10):
@@ -52,7 +54,7 @@ def test_a_killed_writer_leaves_the_old_file_or_the_new_one(tmp_path, kind):
 
 SLOW_WRITER = """
     import sys, time
-    from cuts.runs import write_atomic
+    from cuts.files.atomic import write_atomic
 
     def write_half(path):
         with open(path, "wb", buffering=0) as f:
@@ -78,7 +80,9 @@ def test_a_writer_killed_before_its_first_file_leaves_none(tmp_path):
 WORKER = """
     import sys, time
     from functools import partial
-    from cuts.runs import Run, RunError, write_atomic, output_name
+    from cuts.runs.folder import Run
+    from cuts.files.atomic import FileError, write_atomic
+    from cuts.files.names import output_name
 
     run, timeout, pause, locked = Run(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == "lock"
 
@@ -104,7 +108,7 @@ WORKER = """
 
     try:
         work_with_lock() if locked else work()
-    except RunError as e:
+    except FileError as e:
         sys.exit(str(e))
 """
 
@@ -147,7 +151,7 @@ def test_a_run_killed_again_and_again_ends_bit_equal(tmp_path):
 # Two at once ---------------------------------------------------------------------------------------------------------
 HOLDER = """
     import sys
-    from cuts.runs import Run
+    from cuts.runs.folder import Run
     with Run(sys.argv[1]).lock():
         print("locked", flush=True)
         sys.stdin.read()
@@ -194,7 +198,7 @@ def test_without_a_lock_two_processes_make_the_same_result(tmp_path):
 def test_a_killed_holder_frees_the_lock(tmp_path):
     process = python(HOLDER, tmp_path, stdin=subprocess.PIPE)
     process.stdout.readline()
-    with pytest.raises(RunError, match=f"in use by process {process.pid}"), Run(tmp_path).lock():
+    with pytest.raises(FileError, match=f"in use by process {process.pid}"), Run(tmp_path).lock():
         pass
     kill(process)
     with Run(tmp_path).lock():
@@ -208,7 +212,7 @@ def test_a_lock_is_released_by_an_error_and_may_be_nested(tmp_path):
         with run.lock():
             with run.lock():
                 pass
-            with pytest.raises(RunError), Run(tmp_path).lock():  # the inner end has not freed it
+            with pytest.raises(FileError), Run(tmp_path).lock():  # the inner end has not freed it
                 pass
             raise KeyError
 
@@ -227,7 +231,7 @@ def test_a_lock_keeps_other_threads_out(tmp_path):
         with run.lock():
             return "both"
 
-    with ThreadPoolExecutor(1) as pool, run.lock(), pytest.raises(RunError, match="in use"):
+    with ThreadPoolExecutor(1) as pool, run.lock(), pytest.raises(FileError, match="in use"):
         pool.submit(other).result(10)
     with run.lock():
         pass

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuts.config.settings import Config
-from cuts.runs import Run, digest, file_digest, write_atomic
+from cuts.runs.folder import Run
+from cuts.files.digests import digest, file_digest
+from cuts.files.atomic import write_atomic
 
 
 # Done means done -----------------------------------------------------------------------------------------------------
@@ -102,9 +104,9 @@ def test_nothing_is_written_outside(run, tmp_path):
     for parts in [("link", "x"), ("out", "file"), ("dangling",)]:
         with pytest.raises(ValueError, match="a link that leads out of the run folder"):
             run.file(*parts)
-    with pytest.raises(ValueError, match="not inside the run folder"):
+    with pytest.raises(ValueError, match="not inside the folder"):
         run.record("x", "y", [tmp_path / "outside" / "file"])
-    with pytest.raises(ValueError, match="not inside the run folder"):
+    with pytest.raises(ValueError, match="not inside the folder"):
         run.record("x", "y", [run.path / ".." / "outside" / "file"])
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["outside", "run"]
     assert (tmp_path / "outside" / "file").read_text() == "mine"

@@ -14,7 +14,7 @@ from dicom_files import AXIAL, CORONAL, SAGITTAL, SAMPLES, ct, make, make_series
 
 from cuts.io.dicom import is_dicom
 from cuts.io.series import find_series, read_dicom
-from cuts.pixels import ImageError
+from cuts.io.pixels import ImageError
 
 rng = np.random.default_rng(0)
 

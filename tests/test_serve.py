@@ -6,9 +6,10 @@ import signal
 import pytest
 from browser import HOST, SECONDS, ask, family, left_of, wait_for
 
-from cuts.datasets import fundus_phantom
-from cuts.experiment import make_config, segment_run, train_run
-from cuts.images import write_picture
+from cuts.data.fundus import fundus_phantom
+from cuts.runs.samples import make_config
+from cuts.runs.steps import segment_run, train_run
+from cuts.io.rasters import write_picture
 
 TINY = dict(
     epochs=1,
@@ -134,8 +135,8 @@ def test_without_a_run_it_trains_first(voila, run, page):
 
 
 TRAINS_FOR_LONG = """
-import cuts.serve as serve
-from cuts.cli import main
+import cuts.runs.prepare as serve
+from cuts.cli.command import main
 prepare = serve.prepare
 def announced(*arguments, **options):
     print("http", flush=True)  # what the fixture waits for

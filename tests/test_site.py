@@ -180,7 +180,10 @@ def test_notebooks_refer_to_each_other():
         mend(f"[`segment`]({CUTS}/cli.html#segment) [here]({CUTS}/tree.html#a.b)")[0]
         == "[`segment`](experiment.html#segment) [here](tree.html#a)"
     )
-    assert mend("`cuts.tree`\n\n```\n`cuts.tree`\n```")[0] == "[`cuts.tree`](tree.html)\n\n```\n`cuts.tree`\n```"
+    assert (
+        mend("`cuts.stage2.tree`\n\n```\n`cuts.stage2.tree`\n```")[0]
+        == "[`cuts.stage2.tree`](tree.html)\n\n```\n`cuts.stage2.tree`\n```"
+    )
 
 
 def test_documented_names_are_those_of_their_own_module():
@@ -189,23 +192,23 @@ def test_documented_names_are_those_of_their_own_module():
         source="#| echo: false\nshow_doc(segment)",
         outputs=[dict(output_type="execute_result", data={"text/markdown": "[source](x/cli.py#L1)"}, metadata={})],
     )
-    nb = processing.mended({"cells": [cell], "metadata": {}}, "50_experiment.ipynb", Problems(), quarto=False)
+    nb = processing.mended({"cells": [cell], "metadata": {}}, "56_api.ipynb", Problems(), quarto=False)
     shown = nb["cells"][0]["outputs"][0]["data"]["text/markdown"]
-    assert "cuts/experiment.py#L" in shown
+    assert "cuts/api.py#L" in shown
     assert "\n### segment\n" in shown
-    assert "api_experiment.html#segment" in shown
+    assert "api_api.html#segment" in shown
 
 
 IN_ORDER = [
-    "00_images.ipynb",
+    "00_image.ipynb",
     "10_patches.ipynb",
     "21_condensation.ipynb",
-    "30_metrics.ipynb",
-    "50_experiment.ipynb",
+    "30_masks.ipynb",
+    "50_steps.ipynb",
     "60_retina.ipynb",
     "70_your_images.ipynb",
     "api.qmd",
-    "59_cli.ipynb",
+    "59g_command.ipynb",
     "02e_config.ipynb",
     "80_faq.ipynb",
     "cite.qmd",

@@ -4,9 +4,9 @@ import ast
 import json
 import re
 
-import execute
 import nbformat.v4 as v4
 from markup import pandoc
+from notebooks.stamps import stamp
 from website import check, citation, library, places, reference
 from website.exports import exported, undocumented
 from website.problems import Problems
@@ -82,14 +82,14 @@ def test_text_stays_what_it_is():
 
 def test_names_are_linked_to_the_module_that_is_meant():
     link = reference.linked
-    assert link("`segment`", "experiment") == "[`segment`](api_experiment.html#segment)"
-    assert link("`segment`", "cli") == "[`segment`](api_cli.html#segment)"
-    assert link("`segment`", "images") == "[`segment`](api_experiment.html#segment)"  # what `cuts` hands on
-    assert link("`cuts.tree`", "images") == "[`cuts.tree`](api_tree.html)"
-    method = "[`fit`](api_condensation.html#DiffusionCondensation.fit)"
-    assert link("`fit`", "condensation", "DiffusionCondensation") == method
-    assert link("`nothing` of `x`", "images") == "`nothing` of `x`"
-    assert link("(@eq-condense)", "condensation") == "([Equation 1](condensation.html#eq-condense))"
+    assert link("`segment`", "api") == "[`segment`](api_api.html#segment)"
+    assert link("`segment`", "cli.steps") == "[`segment`](api_cli.steps.html#segment)"
+    assert link("`segment`", "io.reading") == "[`segment`](api_api.html#segment)"  # what `cuts` hands on
+    assert link("`cuts.stage2.tree`", "io.reading") == "[`cuts.stage2.tree`](api_stage2.tree.html)"
+    method = "[`fit`](api_stage2.condensation.html#DiffusionCondensation.fit)"
+    assert link("`fit`", "stage2.condensation", "DiffusionCondensation") == method
+    assert link("`nothing` of `x`", "io.reading") == "`nothing` of `x`"
+    assert link("(@eq-condense)", "stage2.condensation") == "([Equation 1](condensation.html#eq-condense))"
 
 
 def test_every_export_is_in_the_reference():
@@ -129,7 +129,7 @@ def test_undocumented_exports_and_stale_notebooks_are_found(tmp_path, monkeypatc
     assert len(problems) == 2
     assert problems[0] == "10_thing.ipynb: twice is exported without a docstring"
     assert "changed since it ran: make prepare" in problems[1]
-    (tmp_path / "10_thing.ipynb").write_text(json.dumps(nb | {"metadata": {"cuts": execute.stamp(nb)}}))
+    (tmp_path / "10_thing.ipynb").write_text(json.dumps(nb | {"metadata": {"cuts": stamp(nb)}}))
     monkeypatch.setattr(library, "entries", lambda module: exported(SOURCE))
     problems = Problems()
     check.check_sources(problems)

@@ -14,7 +14,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cuts.spectral import SpectralKMeans
+from cuts.stage2.spectral import SpectralKMeans
 
 
 def picture(size=64, seed=0):
@@ -84,7 +84,7 @@ def test_same_bytes_on_any_number_of_threads():
 MEASURED = r"""
 import re
 import numpy as np
-from cuts.spectral import SpectralKMeans
+from cuts.stage2.spectral import SpectralKMeans
 X = np.random.default_rng(0).normal(size=(16384, 128)).astype("float32")
 SpectralKMeans().fit(X)
 # ru_maxrss would count the process that started it, too

@@ -9,7 +9,9 @@ import pytest
 from image_files import GREY, RGB, save
 from PIL import Image as Picture
 
-from cuts.images import as_image, label_palette, read_image, read_labels, write_labels
+from cuts.io.reading import as_image, read_image, read_labels
+from cuts.io.labels import label_palette
+from cuts.io.writing import write_labels
 
 rng = np.random.default_rng(1)
 

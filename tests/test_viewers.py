@@ -11,8 +11,10 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from skimage.draw import polygon as fill
 
-from cuts.viewers import geojson, napari_layers, outlines, slicer_colors, snap_labels
-from cuts.images import Image, as_image, label_palette
+from cuts.io.viewers import geojson, napari_layers, outlines, slicer_colors, snap_labels
+from cuts.io.image import Image
+from cuts.io.reading import as_image
+from cuts.io.labels import label_palette
 
 plain = settings(max_examples=150, deadline=None)
 maps = arrays(
@@ -376,6 +378,6 @@ def test_layers_without_millimetres_and_of_the_wrong_shape():
 
 def test_importing_it_is_light():
     heavy = ("torch", "scipy", "skimage", "sklearn", "pandas", "matplotlib", "napari", "cuts.segmentation")
-    code = f"import cuts.viewers, sys; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import cuts.io.viewers, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -15,7 +15,8 @@ import zarr
 from zarr_folders import ARRAYS, attributes, by_hand, make_array, pyramid, rng
 
 from cuts.io.zarr import is_zarr, read_zarr
-from cuts.pixels import ImageError, read_ahead
+from cuts.io.pixels import ImageError
+from cuts.io.guard import read_ahead
 
 
 @pytest.mark.parametrize("how", ARRAYS, ids=lambda h: " ".join(sorted(h)))

@@ -13,7 +13,8 @@ import numcodecs
 from zarr_folders import ARRAYS, by_hand, make_array, pyramid, rng
 
 from cuts.io.zarr import read_zarr
-from cuts.pixels import ImageError, ImageTypeError, Pixels, read_ahead
+from cuts.io.pixels import ImageError, ImageTypeError, Pixels
+from cuts.io.guard import read_ahead
 
 REFUSED = (ImageError, ImageTypeError)
 METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")

@@ -14,7 +14,7 @@ pytest.importorskip("zarr")
 from zarr_folders import attributes, by_hand, pyramid, rng
 
 from cuts.io.zarr import is_zarr, read_zarr
-from cuts.pixels import ImageError, ImageTypeError
+from cuts.io.pixels import ImageError, ImageTypeError
 
 
 REFUSED = (ImageError, ImageTypeError)

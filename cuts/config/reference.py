@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['is_reference', 'reference_settings']
 
-# %% ../../nbs/02d_reference_keys.ipynb #860698b0
+# %% ../../nbs/02d_reference_keys.ipynb #01bb4103
 import logging
 import os
 import re
@@ -14,9 +14,10 @@ from typing import Any
 
 from .checks import ConfigError, nearest
 from .presets import ALIASES, PRESETS, preset_settings
-from .sections import SECTION_OF, SECTIONS, TrainingConfig
+from .sections import SECTIONS, SECTION_OF, TrainingConfig
 from .text import parse_yaml
 
+# %% ../../nbs/02d_reference_keys.ipynb #860698b0
 _log = logging.getLogger(__name__)
 
 # %% ../../nbs/02d_reference_keys.ipynb #05a601d2

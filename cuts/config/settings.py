@@ -5,29 +5,23 @@
 # %% auto #0
 __all__ = ['Config', 'preset', 'describe']
 
-# %% ../../nbs/02e_config.ipynb #6af308f3
+# %% ../../nbs/02e_config.ipynb #db934f6b
 import difflib
 import hashlib
 import json
 import os
 import reprlib
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, TYPE_CHECKING
 
 from pydantic import field_validator
 
 from .checks import ConfigError, Frozen, allowed, nearest
 from .presets import preset_settings
 from .reference import is_reference, reference_settings
-from cuts.config.sections import (
-    SECTION_OF,
-    SECTIONS,
-    DataConfig,
-    SegmentationConfig,
-    SupervisedConfig,
-    TrainingConfig,
-)
+from .sections import DataConfig, SECTIONS, SECTION_OF, SegmentationConfig, SupervisedConfig, TrainingConfig
 from .text import parse_yaml, read_source, scalar, write_whole, write_yaml
 
+# %% ../../nbs/02e_config.ipynb #6af308f3
 if TYPE_CHECKING:
     import pandas as pd
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DICOM_SUFFIXES', 'is_dicom']
 
-# %% ../../nbs/06_dicom.ipynb #8c5c79b9
+# %% ../../nbs/06_dicom.ipynb #f4577457
 import io
 import logging
 import os
@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..pixels import BoundedFile, ImageError
+from .pixels import BoundedFile, ImageError
 
+# %% ../../nbs/06_dicom.ipynb #8c5c79b9
 _pydicom_log = logging.getLogger("pydicom.pixels.decoders.base")
 
 # %% ../../nbs/06_dicom.ipynb #bff1d0be

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .dicom import frame_item, load_dicom, n_described, numbers_of, tidy, values_of
-from ..pixels import Pixels, plane_affine
+from .pixels import Pixels, plane_affine
 
 # %% ../../nbs/06a_dicom_planes.ipynb #fe7b1b84
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")  # in the patient; detector; film

@@ -14,10 +14,11 @@ from importlib import metadata
 
 import numpy as np
 
+from ..files.digests import digest
 from .dicom import decode, frame_item, frames_shape, kind_of, load_dicom, n_described, numbers_of
 from cuts.io.dicom_planes import (
-    SAME,
     Plane,
+    SAME,
     along_normal,
     place_of_frames,
     place_of_plane,
@@ -25,8 +26,7 @@ from cuts.io.dicom_planes import (
     require_highdicom,
     stack_affine,
 )
-from ..pixels import ImageError, Pixels, check_size, plane_affine, reading
-from ..runs import digest
+from .pixels import ImageError, Pixels, check_size, plane_affine, reading
 
 # %% ../../nbs/06c_dicom_seg.ipynb #4bad3973
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # masks; label maps

@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..pixels import ImageError, ImageTypeError
+from .pixels import ImageError, ImageTypeError
 
 # %% ../../nbs/07b_headers.ipynb #0c4cf7c8
 _HEADER = 2**20  # the most bytes that a header may have

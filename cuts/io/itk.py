@@ -13,15 +13,16 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
 from .headers import check_numbers, damaged_header, read_header
-from cuts.pixels import (
+from cuts.io.pixels import (
+    ImageError,
+    ImageTypeError,
     MAX_CHANNELS,
     MAX_PIXELS,
     MM_PER_UNIT,
-    VOLUME_AXES,
-    ImageError,
-    ImageTypeError,
     Pixels,
+    VOLUME_AXES,
     check_size,
     plane_affine,
     reading,

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['find_series', 'read_dicom']
 
-# %% ../../nbs/06b_series.ipynb #e71d6c02
+# %% ../../nbs/06b_series.ipynb #7ab1846a
 import itertools
 import logging
 import os
@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .dicom import frames_shape, is_dicom, load_dicom, require_pydicom, tidy, values_of
-from .dicom_planes import SAME, SPACINGS, Plane, along_normal, plane_of, read_frames, stack_planes
+from .dicom_planes import Plane, SAME, SPACINGS, along_normal, plane_of, read_frames, stack_planes
 from .dicom_seg import SEGMENTATIONS, read_segmentation
-from ..pixels import MAX_PIXELS, ImageError, Pixels, check_size, plane_affine, reading
+from .pixels import ImageError, MAX_PIXELS, Pixels, check_size, plane_affine, reading
 
+# %% ../../nbs/06b_series.ipynb #e71d6c02
 _log = logging.getLogger(__name__)
 
 # %% ../../nbs/06b_series.ipynb #fe7a33be

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from cuts.pixels import (
+
+from cuts.io.pixels import (
+    ImageError,
+    ImageTypeError,
     MAX_CHANNELS,
     MAX_PIXELS,
     MM_PER_UNIT,
-    ImageError,
-    ImageTypeError,
     Pixels,
     check_size,
     reading,

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import execute
+
+from notebooks.stamps import is_stale
 
 from . import library, places
 from .cells import REF
@@ -97,6 +98,6 @@ def check_sources(problems: Problems):
         for name in undocumented(library.entries(module)):
             problems.add(notebook, f"{name} is exported without a docstring")
     for name in places.notebooks():
-        if execute.is_stale(places.nbs / name):
+        if is_stale(places.nbs / name):
             remedy = f"make prepare (or scripts/execute.py nbs/{name})"
             problems.add(name, f"its code or a module it uses changed since it ran: {remedy}")

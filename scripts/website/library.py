@@ -76,7 +76,7 @@ def owner(name: str, module: str = "") -> str | None:  # module: on whose pages 
         return module if exporters else None
     if homes().get(name) in exporters:
         return homes()[name]
-    return next((exporter for exporter in exporters if exporter != "cli"), exporters[0])
+    return next((exporter for exporter in exporters if exporter.split(".")[0] != "cli"), exporters[0])
 
 
 @cache

@@ -6,30 +6,43 @@ import yaml
 
 from . import library, places
 
-METHOD = [("Data", 0), ("Stage 1: embedding", 1), ("Stage 2: condensation", 2)]
-EXPERIMENTS = [("Evaluation", 3), ("To look at", 4), ("Running it", 5)]
-REFERENCE = ["59_cli.ipynb", "02e_config.ipynb"]  # what one looks up, wherever its number puts it
+METHOD = [  # the sections of the paper, and the folders of the package that they tell of
+    ("Data: images and their formats", ["io"]),
+    ("Data: sets of images", ["data"]),
+    ("Stage 1: embedding", ["stage1"]),
+    ("Stage 2: condensation", ["stage2"]),
+    ("From vectors to a picture", ["segmentation"]),
+]
+EXPERIMENTS = [("Evaluation", ["evaluate"]), ("To look at", ["show"]), ("Running it", ["api", "runs"])]
+REFERENCE = [("The command line", ["cli"]), ("Settings", ["config"]), ("Files and devices", ["files", "device"])]
 
 
 def band(number: int) -> list[str]:
-    "The notebooks of a band of ten, without those that are looked up."
-    return [name for name in places.notebooks() if re.match(rf"{number}\d", name) and name not in REFERENCE]
+    "The notebooks of a band of ten that export no module."
+    exporting = set(library.modules().values())
+    return [name for name in places.notebooks() if re.match(rf"{number}\d", name) and name not in exporting]
+
+
+def of_folders(folders: list[str]) -> list[str]:
+    "The notebooks of some folders of the package, by their numbers in each."
+    notebooks = library.modules().items()
+    return [name for folder in folders for module, name in notebooks if module.split(".")[0] == folder]
 
 
 def contents() -> list:  # of page names and of (title, its own page or None, contents)
     "The site in the order of the paper: the method, the experiments, the results, and what one looks up."
 
-    def group(title, parts):
-        return (title, None, [(name, None, band(number)) for name, number in parts if band(number)])
+    def parts(titles):
+        return [(title, None, pages) for title, folders in titles if (pages := of_folders(folders))]
 
     api = ("API", "api.qmd", [f"api_{module}.qmd" for module in library.modules()])
     return [
         "index.ipynb",
-        group("Method", METHOD),
-        group("Experiments", EXPERIMENTS),
+        ("Method", None, parts(METHOD)),
+        ("Experiments", None, parts(EXPERIMENTS)),
         ("Results beside the published", None, band(6)),
         ("Tutorials", None, band(7)),
-        ("Reference", None, [api, *(name for name in REFERENCE if name in places.notebooks())]),
+        ("Reference", None, [api, *parts(REFERENCE)]),
         *band(8),
         *band(9),
         "cite.qmd",

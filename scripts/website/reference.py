@@ -181,7 +181,7 @@ def api_index() -> str:  # markdown, without front matter
     parts = [
         "Every name that the package exports, by module in the order of the notebooks. "
         f"Most people need only what `cuts` itself hands on: {names}. "
-        "The rest is imported from its module, such as `from cuts.tree import salient_levels`."
+        "The rest is imported from its module, such as `from cuts.stage2.tree import salient_levels`."
     ]
     for module, notebook in library.modules().items():
         parts.append(f"## [`cuts.{module}`](api_{module}.html) {{#{module}}}")

@@ -1,4 +1,4 @@
-// What the live elements of the pages have in common. cuts.elements puts this text, in a block of its own, behind the
+// What the live elements of the pages have in common. cuts.show.elements puts this text, in a block of its own, behind the
 // script of an element and calls `start`; nothing here is exported, so that no name can collide.
 
 // Data ----------------------------------------------------------------------------------------------------------------
