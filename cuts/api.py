@@ -9,7 +9,6 @@ __all__ = ['fit', 'segment']
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from .config.sections import TrainingConfig
 from .config.settings import Config
 from .device import choose_device
 from .data.dataset import ImageDataset
-from .data.items import Sample
 from .io.image import Image
 from .runs.loading import load_model
 from cuts.runs.samples import (
@@ -102,6 +100,6 @@ def segment(
     if together:
         return segment_all(dataset, model, config)
     if _is_one(source, dataset):
-        return segment_sample(cast(Sample, dataset[0]), model, config)
+        return segment_sample(dataset[0], model, config)
     dataset.check(progress=False)
     return map_samples(segment_sample, dataset, model, config, n_jobs=n_jobs)

@@ -9,6 +9,8 @@ __all__ = ['THREADS', 'choose_device', 'stored_device', 'fixed_threads', 'full_p
 import logging
 from contextlib import AbstractContextManager, contextmanager
 
+from typing import Any
+
 import torch
 from threadpoolctl import threadpool_limits
 
@@ -65,7 +67,7 @@ def fixed_threads(n: int = THREADS):  # number of threads inside the `with`
         torch.set_num_threads(before)
 
 # %% ../nbs/09_device.ipynb #b2febad1
-def full_precision() -> AbstractContextManager:
+def full_precision() -> Any:  # a context manager, which is a decorator too
     "A context in which float32 convolutions are of float32 on a GPU, too."
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 

@@ -206,7 +206,7 @@ def _look_at_file(path: str, fault: str | None, **reading) -> Findings:
     try:
         if fault:
             raise ValueError(f"{path}: {fault}")
-        facts = dict(name=os.path.basename(path), labels=None) | read_image(path, **reading).facts()
+        facts = dict(name=os.path.basename(path), labels=None) | read_image(path, trial=False, **reading).facts()
     except _UNREADABLE as error:
         return Findings(failures={path: as_sentence(error)})
     return Findings([facts], [describe_image(facts)])

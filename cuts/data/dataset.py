@@ -210,10 +210,10 @@ class ImageDataset(NamedItems):
         _log.warning("%s: %s is left out: %s", self.name, name, why)
 
     def _load(self, name: str) -> Sample:
-        item = self._items[name]
-        image = self._reader.image(item.image, name)
+        item, trial = self._items[name], name not in self._findings.survived
+        image = self._reader.image(item.image, name, trial)
         self._findings.check_kind(image, name, self.name)
-        labels = self._reader.labels(item.labels, name)
+        labels = self._reader.labels(item.labels, name, trial)
         if labels is not None:
             check_labels_match(labels, image, name)
             if labels.size and (labels.max() > 1 or labels.min() < 0) and self.is_binary:
@@ -281,7 +281,7 @@ class ImageDataset(NamedItems):
         for name in list(self.names):
             item = self._items[name]
             try:
-                of_image = self._reader.image(item.image, name).facts()
+                of_image = self._reader.image(item.image, name, name not in self._findings.survived).facts()
             except Exception as e:
                 self._leave_out(name, str(e) or type(e).__name__)
             else:

@@ -9,17 +9,16 @@ __all__ = ['Sample', 'Item', 'as_labels', 'ItemReader', 'are_binary', 'try_items
 import logging
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..io.guard import read_ahead
+from ..io.guard import TRIAL_MEMORY, read_ahead
 from ..io.image import Image
 from ..io.pixels import MAX_PIXELS, suffix
-from ..io.reading import as_image, read_image, read_labels
+from ..io.reading import HARMLESS_SUFFIXES, as_image, read_image, read_labels
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +31,6 @@ class Sample(NamedTuple):
     labels: np.ndarray | None  # integers [*spatial], or None where nobody drew them
 
 # %% ../../nbs/01j_items.ipynb #d2b0fd96
-_HARMLESS = (".npy", ".npz", ".nii", ".nii.gz")  # read by NumPy and Python alone, and zlib
-
-
 class Item(NamedTuple):
     "Where an image and its labels come from."
 
@@ -52,7 +48,7 @@ class Item(NamedTuple):
     def is_risky(self) -> bool:
         "Whether a decoder in another language than Python reads the image or the labels."
         paths = [x for x in self if isinstance(x, (str, os.PathLike))]
-        return any(isinstance(x, tuple) for x in self) or any(suffix(path) not in _HARMLESS for path in paths)
+        return any(isinstance(x, tuple) for x in self) or any(suffix(path) not in HARMLESS_SUFFIXES for path in paths)
 
 # %% ../../nbs/01j_items.ipynb #9b508205
 def as_labels(
@@ -81,22 +77,22 @@ class ItemReader:
     window: tuple[float, float] | None = None  # source values that become −1 and 1; None: chosen for each image
     max_pixels: int = MAX_PIXELS  # larger images are refused before they are read
 
-    def image(self, source, name: str) -> Image:
-        "The image of an item; `name` is what messages call an array."
+    def image(self, source, name: str, trial: bool = True) -> Image:
+        "The image of an item; `name` is what messages call an array, `trial` as in `read_image`."
         if callable(source):
             source = source()
         if isinstance(source, Image):
             return as_image(source, channels=self.channels, window=self.window)
         if isinstance(source, (str, os.PathLike, tuple)):
-            return read_image(source, **asdict(self))
+            return read_image(source, trial=trial, **asdict(self))
         return as_image(source, source=name, **asdict(self))
 
-    def labels(self, source, name: str) -> np.ndarray | None:  # int32 [*spatial]
+    def labels(self, source, name: str, trial: bool = True) -> np.ndarray | None:  # int32 [*spatial]
         "The labels of an item; None where there are none."
         if callable(source):
             source = source()
         if isinstance(source, (str, os.PathLike)):
-            source = read_labels(source, max_pixels=self.max_pixels)
+            source = read_labels(source, max_pixels=self.max_pixels, trial=trial)
         return None if source is None else as_labels(source, name)
 
 # %% ../../nbs/01j_items.ipynb #cacdfdb5
@@ -131,8 +127,10 @@ def try_items(
 
     def attempt(name: str) -> None:
         item = items[name]
-        with suppress(Exception):
+        try:
             reader.image(item.image, name)
-        reader.labels(item.labels, name)
+        finally:
+            reader.labels(item.labels, name)
 
-    yield from read_ahead([name for name in names if items[name].is_risky], attempt)
+    memory = TRIAL_MEMORY + 32 * max(reader.max_pixels - MAX_PIXELS, 0)
+    yield from read_ahead([name for name in names if items[name].is_risky], attempt, memory=memory)

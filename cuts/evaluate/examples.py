@@ -98,5 +98,5 @@ def draw_examples(
 ) -> list[tuple]:  # (item, plane, row, col, symmetry)
     "Places of crops: every plane in random order, each time turned at random."
     symmetries = rng.integers(8 if shape[0] == shape[1] else 4, size=n).tolist()
-    places = draw_places(planes, shape, n, rng)
+    places = draw_places(list(planes), shape, n, rng)
     return [(*place, symmetry) for place, symmetry in zip(places, symmetries, strict=True)]

@@ -30,7 +30,7 @@ def whole_numbers(
         raise ImageError(f"{source}: labels from {low} to {high}, more than 64 bits hold.")
     return x.astype(np.int32 if low >= -(2**31) and high < 2**31 else np.int64)
 
-
+# %% ../../nbs/00g_labels.ipynb #d126b90b
 def _check_integral(x, source):
     "Refuse fractions, telling where the worst one is."
     fraction = np.abs(x - np.rint(x))

@@ -151,7 +151,7 @@ def _has_alpha(page):
         page.photometric == 2 and page.samplesperpixel == 4 or any(kind in (1, 2) for kind in page.extrasamples)
     )
 
-
+# %% ../../nbs/00c_tiff.ipynb #f139da75
 def read_tiff(path, *, max_pixels=MAX_PIXELS, channel_axis=None, as_labels=False, **_) -> Pixels:
     "The first series of a TIFF: an image, or its pages as a volume."
     import tifffile

@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -142,7 +141,7 @@ def _left_there(experiment: _Experiment) -> list[tuple[str, Path]]:
         if name in experiment.names or name not in METHODS:
             continue
         files = find_segmentations(folder, set(dataset.names))
-        if all(_is_of(file, cast(Sample, dataset[file.name])) for file in files):
+        if all(_is_of(file, dataset[file.name]) for file in files):
             kept.append((name, folder))
         else:
             changed = "made of other images or labels than there are now, and left out of the table"

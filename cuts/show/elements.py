@@ -41,7 +41,10 @@ def pack(
     data,  # what JSON can hold, with numpy arrays and numbers anywhere in it
     name: str = "data",  # what to call it in an error
 ):  # what JSON can hold
-    "Arrays as `{$array: base64, dtype, shape}`, all else as it is; raises `TypeError` or `ValueError` with the place of what can't be sent."
+    """Arrays as `{$array: base64, dtype, shape}`, all else as it is.
+
+    Raises `TypeError` or `ValueError` with the place of what can't be sent.
+    """
     if isinstance(data, dict):
         return {str(k): pack(v, f"{name}.{k}") for k, v in data.items()}
     if isinstance(data, (list, tuple)):
@@ -64,7 +67,7 @@ def pack(
     }
 
 # %% ../../nbs/42_elements.ipynb #d8a2f6b3
-_SCRIPTS = (Path(__file__).parent if "__file__" in globals() else Path("../cuts").resolve()) / "show" / "js"
+_SCRIPTS = (Path(__file__).parent if "__file__" in globals() else Path("../cuts/show").resolve()) / "js"
 _IMPORT = re.compile(r'^import (?:(\{[^{}]*\}) from "\./([\w-]+\.js)"|(\w+) from "\./([\w-]+\.(?:css|html))");$', re.M)
 _OTHER_IMPORT = r"^(import\b|export\s*(\{[^}]*\}|\*.*)\s*from\b).*"
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let) (\w+))", re.M)
@@ -192,8 +195,11 @@ _PAGE = """<!DOCTYPE html>
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; }} body {{ margin: 0 auto; max-width: 60rem; padding: 1rem; background: #fff; color: #1b1f24; font: 16px/1.5 system-ui, sans-serif; }}
-h1 {{ font-size: 1.3rem; margin: 0 0 .8rem; overflow-wrap: anywhere; }} @media (prefers-color-scheme: dark) {{ body {{ background: #15181c; color: #e2e6ea; }} }}
+:root {{ color-scheme: light dark; }}
+body {{ margin: 0 auto; max-width: 60rem; padding: 1rem; background: #fff; color: #1b1f24; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; }}
+h1 {{ font-size: 1.3rem; margin: 0 0 .8rem; overflow-wrap: anywhere; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #15181c; color: #e2e6ea; }} }}
 </style>
 </head>
 <body>

@@ -26,9 +26,9 @@ from .widget import make_widget
 class Explorer:
     """Segmentations to look at, click on and measure.
 
-    Shown at the end of a cell it is a widget (extra `explore`), which needs a running kernel only to fetch images and to
-    write files; `element` and `save("x.html")` are the same without a kernel. Where segmentations share one tree, marks
-    apply to all of them.
+    Shown at the end of a cell it is a widget (extra `explore`), which needs a running kernel only to fetch images and
+    to write files; `element` and `save("x.html")` are the same without a kernel. Where segmentations share one tree,
+    marks apply to all of them.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Explorer:
             "granularity, and a click selects the structure under the pointer."
         )
         images = [whole_facts(self.gallery[i]) for i in range(len(self.gallery))]
-        return Element("explorer.js", dict(images=images, palette=palette(), state=self.state), alt)
+        return Element("explorer/index.js", dict(images=images, palette=palette(), state=self.state), alt)
 
     def save(
         self,

@@ -80,7 +80,7 @@ def _bits(x: np.ndarray) -> np.ndarray:  # [2n] uint32
     "Numbers [n] of 64 bits as twice as many of 32. No digit is lost, since near ties decide where a structure rests."
     return np.ascontiguousarray(x, "<f8").view("<u4")
 
-
+# %% ../../nbs/41a_facts.ipynb #a1a8f398
 def _tree_facts(tree):
     "The tree in the three arrays that a `CondensationTree` is."
     return dict(parent=tree.parent.astype(np.int32), death=_bits(tree.death), mass=_bits(tree.mass))
@@ -168,7 +168,7 @@ def _marked(tree, mark):
     leaf, n_pixels = np.array(mark["leaves"], int).reshape(-1, 2).T
     return np.bincount(leaf, n_pixels, len(tree))
 
-
+# %% ../../nbs/41a_facts.ipynb #4caeca99
 def _touched_leaves(tree, mark, persistent):
     "The leaves [n] of the regions that a mark touches at its level, or of the node that it names."
     if "node" in mark:

@@ -18,7 +18,7 @@ def is_segmentation(x) -> bool:
     "Whether something is a segmentation, and not the path of one."
     return hasattr(x, "landmark_map") and hasattr(x, "tree")
 
-
+# %% ../../nbs/41d_gallery.ipynb #95d87425
 class Gallery:
     "Segmentations by number, those that are files read when they are asked for."
 

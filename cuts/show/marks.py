@@ -77,7 +77,7 @@ def make_mark(
         **_path(np.asarray(hint), marks),
     )
 
-
+# %% ../../nbs/41c_marks.ipynb #c97a1463
 def _path(hint, marks):
     "Plane and path of points in one plane; of anything else in a picture some of its pixels."
     points = np.rint(np.atleast_2d(hint)).astype(int) if hint.dtype != bool else hint
@@ -106,7 +106,7 @@ def _seeds(seg, mark, i):
         return np.isin(seg.landmark_map, np.flatnonzero(owner(seg.tree.nodes, np.array([mark["node"]])) >= 0))
     return np.isin(seg.landmark_map, [leaf for leaf, _ in mark["leaves"]])
 
-
+# %% ../../nbs/41c_marks.ipynb #1611ca2c
 def selected_pixels(gallery: Gallery, state: dict, i: int) -> np.ndarray:  # bool [*spatial]
     "What the marks of a state select in one image."
     seg = gallery[i]
@@ -121,7 +121,7 @@ def selected_pixels(gallery: Gallery, state: dict, i: int) -> np.ndarray:  # boo
             seeds |= _seeds(seg, mark, i)
     return touched(mask, seeds)
 
-
+# %% ../../nbs/41c_marks.ipynb #87f3ac63
 def chosen(explorer, what: str):
     "What `Segmentation.save` is to write."
     if what not in ("mask", "labels", "persistent"):

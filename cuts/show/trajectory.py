@@ -182,7 +182,7 @@ def _draw_structure(ax, born, until, row, part_rows, color, share, alpha):
     width = 1 + 7 * share**0.5
     ax.plot([born, until], [row, row], color=color, lw=width, alpha=alpha, solid_capstyle="butt", zorder=2)
 
-
+# %% ../../nbs/40b_trajectory.ipynb #a1d20002
 def tree_figure(
     tree,  # `cuts.stage2.tree.CondensationTree`
     min_share: float = 0.01,  # of the total mass, that a structure has at least

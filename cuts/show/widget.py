@@ -65,7 +65,7 @@ def _export_masks(explorer, ending):
         raise ValueError("nothing is selected in any image. Click a structure first")
     return n_written
 
-
+# %% ../../nbs/41b_widget.ipynb #3f1813ee
 def export(
     explorer,
     kind: str,  # one of `KINDS`
@@ -127,7 +127,7 @@ def _reply(explorer, message, buffers):
     except _FAILURES as e:
         return dict(id=message.get("id"), error=str(e) or type(e).__name__)
 
-
+# %% ../../nbs/41b_widget.ipynb #b1687484
 def make_widget(explorer):
     "An anywidget that asks `answer`; `ImportError` without the extra."
     try:
@@ -138,7 +138,7 @@ def make_widget(explorer):
         raise ImportError(f"explore: anywidget is missing. {remedy}") from None
     image_facts(explorer.segmentation)  # says so at once if there is no tree
     values = dict(
-        _esm=(traitlets.Unicode, Element("explorer.js", {}).script),
+        _esm=(traitlets.Unicode, Element("explorer/index.js", {}).script),
         state=(traitlets.Dict, explorer._state),
         names=(traitlets.List, explorer.gallery.names),
         formats=(traitlets.List, [ending.removeprefix(".") for ending in WRITERS]),

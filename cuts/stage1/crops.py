@@ -23,7 +23,9 @@ def plane_sizes(dataset: ImageDataset) -> list[tuple[int, int, int, int]]:  # (i
     "All two-dimensional planes of a data set: an image has one, a volume as many as it is deep."
     images = ((i, dataset[i].image) for i in range(len(dataset)))
     return [
-        (i, z, *image.spatial[-2:]) for i, image in images for z in range(image.spatial[0] if image.is_volume else 1)
+        (i, z, image.spatial[-2], image.spatial[-1])
+        for i, image in images
+        for z in range(image.spatial[0] if image.is_volume else 1)
     ]
 
 
