@@ -1,4 +1,5 @@
 """CUTS: unsupervised, multigranular segmentation of medical images."""
+
 __version__ = "0.2.0"
 
 from importlib import import_module
@@ -35,7 +36,22 @@ _home = {  # name → the module it lives in
     "DiffusionCondensation": "stage2.condensation",
 }
 
-__all__ = list(_home)
+__all__ = [
+    "fit",
+    "segment",
+    "load",
+    "run",
+    "Image",
+    "read_image",
+    "as_image",
+    "write_labels",
+    "Config",
+    "preset",
+    "open_dataset",
+    "Model",
+    "Segmentation",
+    "DiffusionCondensation",
+]
 
 
 def __getattr__(name: str):

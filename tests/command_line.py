@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cuts.cli.app import app
+from cuts.cli.command import app
 from cuts.data.fundus import fundus_phantom
 from cuts.io.writing import write_labels
 from cuts.io.rasters import write_picture

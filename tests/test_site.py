@@ -209,7 +209,7 @@ IN_ORDER = [
     "70_your_images.ipynb",
     "api.qmd",
     "59g_command.ipynb",
-    "02e_config.ipynb",
+    "02e_settings.ipynb",
     "80_faq.ipynb",
     "cite.qmd",
     "changelog.qmd",
