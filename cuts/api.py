@@ -18,7 +18,7 @@ from .device import choose_device
 from .data.dataset import ImageDataset
 from .io.image import Image
 from .runs.loading import load_model
-from cuts.runs.samples import (
+from cuts.runs.one_image import (
     ONE_IMAGE,
     as_seen_by,
     check_method,

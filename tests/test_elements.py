@@ -244,7 +244,7 @@ def test_in_jupyterlab(jupyter_lab, page):
 # What is computed ----------------------------------------------------------------------------------------------------
 def ask(page, script: str, code: str, *arguments):
     "What a script of the package answers: `code` is JavaScript over its exports `m` and the arguments `a`."
-    source = base64.b64encode((root / f"cuts/{script}.js").read_bytes()).decode()
+    source = base64.b64encode((SCRIPTS / f"{script}.js").read_bytes()).decode()
     return page.evaluate(
         f"async a => {{ const m = await import('data:text/javascript;base64,{source}'); return {code}; }}",
         list(arguments),

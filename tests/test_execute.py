@@ -69,9 +69,9 @@ def test_outputs_lose_what_varies():
     assert outputs.plain_text(f"{sys.prefix}/lib/python3.14/site-packages/a.py:7") == "<packages>/a.py:7"
 
 
-def normalised(outputs: list[dict], widgets: list[str]) -> list[dict]:
+def normalised(shown: list[dict], widgets: list[str]) -> list[dict]:
     "The outputs of a cell, normalised."
-    return outputs.normalise({"cells": [dict(cell_type="code", outputs=outputs)]}, widgets)["cells"][0]["outputs"]
+    return outputs.normalise({"cells": [dict(cell_type="code", outputs=shown)]}, widgets)["cells"][0]["outputs"]
 
 
 def test_streams_and_widgets_are_in_order():

@@ -7,7 +7,7 @@ import pytest
 from browser import HOST, SECONDS, ask, family, left_of, wait_for
 
 from cuts.data.fundus import fundus_phantom
-from cuts.runs.samples import make_config
+from cuts.runs.one_image import make_config
 from cuts.runs.steps import segment_run, train_run
 from cuts.io.rasters import write_picture
 

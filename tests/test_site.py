@@ -178,7 +178,7 @@ def test_notebooks_refer_to_each_other():
     ]
     assert (
         mend(f"[`segment`]({CUTS}/cli.html#segment) [here]({CUTS}/tree.html#a.b)")[0]
-        == "[`segment`](experiment.html#segment) [here](tree.html#a)"
+        == "[`segment`](api.html#segment) [here](tree.html#a)"
     )
     assert (
         mend("`cuts.stage2.tree`\n\n```\n`cuts.stage2.tree`\n```")[0]
@@ -207,13 +207,18 @@ IN_ORDER = [
     "50_steps.ipynb",
     "60_retina.ipynb",
     "70_your_images.ipynb",
-    "api.qmd",
+    "exports.qmd",
     "59g_command.ipynb",
     "02e_settings.ipynb",
     "80_faq.ipynb",
     "cite.qmd",
     "changelog.qmd",
 ]
+
+
+def test_no_two_pages_have_one_address():
+    pages = [places.page_of(name) for name in order.flat(order.contents())]
+    assert sorted({page for page in pages if pages.count(page) > 1}) == []
 
 
 def test_contents_are_in_the_order_of_the_paper():

@@ -83,7 +83,7 @@ def test_text_stays_what_it_is():
 def test_names_are_linked_to_the_module_that_is_meant():
     link = reference.linked
     assert link("`segment`", "api") == "[`segment`](api_api.html#segment)"
-    assert link("`segment`", "cli.steps") == "[`segment`](api_cli.steps.html#segment)"
+    assert link("`segment`", "cli.running") == "[`segment`](api_cli.running.html#segment)"
     assert link("`segment`", "io.reading") == "[`segment`](api_api.html#segment)"  # what `cuts` hands on
     assert link("`cuts.stage2.tree`", "io.reading") == "[`cuts.stage2.tree`](api_stage2.tree.html)"
     method = "[`fit`](api_stage2.condensation.html#DiffusionCondensation.fit)"

@@ -8,11 +8,11 @@ __all__ = ['COMMAND_MODULES', 'main']
 # %% ../../nbs/59g_command.ipynb #0b4c5c1c
 import sys
 
-from . import steps, methods, export, explore, look  # in this order `cuts --help` shows their commands
+from . import running, comparing, exporting, explore, look  # in this order `cuts --help` shows their commands
 from .app import app
 
 # %% ../../nbs/59g_command.ipynb #3793f4b2
-COMMAND_MODULES = steps, methods, export, explore, look
+COMMAND_MODULES = running, comparing, exporting, explore, look
 
 
 def main(

@@ -32,7 +32,7 @@ from cuts.cli.options import (
     option,
 )
 from .reports import plural, tell
-from cuts.cli.settings import (
+from cuts.cli.configuring import (
     check_untrained,
     config_of_run,
     configure,
@@ -45,7 +45,7 @@ from cuts.cli.settings import (
 # %% ../../nbs/59h_explore.ipynb #5d3e9f72
 def _explore_config(source: list[str] | None, run: Path | None):
     "The configuration to begin with: of the model, of a single image, or of the data set."
-    from cuts.runs.samples import ONE_IMAGE, make_config
+    from cuts.runs.one_image import ONE_IMAGE, make_config
 
     if run:
         return config_of_run(run)

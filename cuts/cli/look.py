@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from .app import add_command
-from .facts import Findings, describe_machine, look_at, machine_facts
+from .inspecting import Findings, describe_machine, look_at, machine_facts
 from cuts.cli.options import (
     ChannelAxis,
     Channels,
@@ -33,7 +33,7 @@ from cuts.cli.options import (
     option,
 )
 from .reports import list_outputs, tell
-from .settings import configure, data_settings, image_source, parse_seeds, parse_window, source_preset
+from .configuring import configure, data_settings, image_source, parse_seeds, parse_window, source_preset
 
 # %% ../../nbs/59f_look.ipynb #e4e5a436
 _ROWS_HELP = "Some rows of the table, by name. [default: all]"
@@ -91,7 +91,7 @@ def bench(
     """Seconds and memory of each stage here. Needs no files and less than three minutes."""
     from cuts.files.atomic import write_atomic
     from cuts.runs import bench
-    from cuts.runs.samples import Report
+    from cuts.runs.one_image import Report
 
     results = bench.benchmark(large, peers, progress)
     text = json.dumps(results, indent=1, ensure_ascii=False)

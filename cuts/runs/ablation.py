@@ -22,7 +22,7 @@ from ..evaluate.tables import read_table
 from ..files.atomic import write_atomic
 from ..files.digests import digest
 from .folder import Run
-from .samples import Report, open_checked
+from .one_image import Report, open_checked
 from .scores import score_segmentation
 from .steps import train_dataset
 from ..segmentation.fitting import segment_image

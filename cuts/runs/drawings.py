@@ -22,7 +22,7 @@ from .folder import Run
 from .loading import SegmentationFile, find_segmentations, load_model, require_segmentations
 from .methods import COLOURS
 from .results import model_fingerprint
-from .samples import Report
+from .one_image import Report
 from ..segmentation.picture import Segmentation
 from ..stage1.model import Model
 from ..device import fixed_threads

@@ -34,7 +34,7 @@ from cuts.runs.methods import (
     seeds_of_method,
     supervised_dataset,
 )
-from .samples import Report, check_method, make_config, open_checked, with_channels
+from .one_image import Report, check_method, make_config, open_checked, with_channels
 from .scores import evaluate_run, write_scores
 from .steps import segment_dataset, train_dataset
 from ..stage1.parallel import only_alone

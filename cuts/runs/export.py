@@ -27,7 +27,7 @@ from ..io.writing import WRITERS, write_labels
 from .drawings import pick_images, shown_plane
 from .folder import Run
 from .loading import SegmentationFile, require_segmentations
-from .samples import Report
+from .one_image import Report
 from .scribbles import Scribbles, match_scribbles
 from ..segmentation.picture import Segmentation
 from ..stage1.parallel import only_alone

@@ -23,7 +23,7 @@ from ..evaluate.supervised_training import fit_supervised
 from ..files.digests import digest
 from .folder import Run
 from .results import Results, complete_each, model_fingerprint
-from .samples import Report, open_checked
+from .one_image import Report, open_checked
 from .steps import write_history
 from ..segmentation.picture import Segmentation
 from ..stage1.parallel import only_alone

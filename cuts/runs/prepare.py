@@ -14,7 +14,7 @@ from pathlib import Path
 from ..config.settings import Config
 from ..data.dataset import ImageDataset
 from .loading import find_segmentations, load_model, models_in
-from .samples import ONE_IMAGE, Report, check_method, make_config, open_checked
+from .one_image import ONE_IMAGE, Report, check_method, make_config, open_checked
 from .steps import segment_dataset, train_dataset
 from ..stage1.parallel import only_alone
 

@@ -15,7 +15,7 @@ from ..data.items import Sample
 from ..files.digests import digest
 from ..files.names import output_name
 from .folder import Run
-from .samples import Report, map_samples
+from .one_image import Report, map_samples
 from ..segmentation.picture import Segmentation
 
 log = logging.getLogger(__name__)

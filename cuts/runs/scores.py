@@ -16,7 +16,7 @@ from ..files.atomic import write_atomic
 from .drawings import draw_comparison
 from .folder import Run
 from .loading import SegmentationFile, find_segmentations, require_segmentations
-from .samples import Report
+from .one_image import Report
 from ..segmentation.picture import Segmentation
 
 log = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from ..files.names import output_name
 from .folder import Run
 from .loading import load_model
 from .results import Outcome, Results, complete, complete_each, model_fingerprint
-from cuts.runs.samples import (
+from cuts.runs.one_image import (
     ONE_IMAGE,
     Report,
     as_seen_by,

@@ -18,7 +18,7 @@ from ..evaluate.classes import binarize
 from ..evaluate.masks import dice
 from .colors import as_labels, as_rgb, color_labels, overlay
 from .figures import MASK_COLOR, Panels, TEXT_SIZE, TRUE_COLOR, close_layout, show_picture
-from .masks import draw_outline, mask_edges
+from .mask_figures import draw_outline, mask_edges
 from .trajectory import count_regions, follow_colors, counted
 
 # %% ../../nbs/40d_comparison.ipynb #bd43c82a

@@ -26,7 +26,9 @@ from ..files.atomic import write_atomic
 
 # %% ../../nbs/40_figures.ipynb #14f8f736
 TEXT_SIZE = 7.5  # points
-MASK_COLOR, TRUE_COLOR, HINT_COLOR = "#56B4E9", "#F0E442", "#D55E00"
+MASK_COLOR = "#56B4E9"  # of what was found
+TRUE_COLOR = "#F0E442"  # of the truth
+HINT_COLOR = "#D55E00"  # of what was pointed at
 
 # %% ../../nbs/40_figures.ipynb #bfbd568a
 # fmt: off

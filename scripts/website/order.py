@@ -19,13 +19,13 @@ REFERENCE = [("The command line", ["cli"]), ("Settings", ["config"]), ("Files an
 
 def band(number: int) -> list[str]:
     "The notebooks of a band of ten that export no module."
-    exporting = set(library.modules().values())
+    exporting = set(library.module_notebooks(places.nbs).values())
     return [name for name in places.notebooks() if re.match(rf"{number}\d", name) and name not in exporting]
 
 
 def of_folders(folders: list[str]) -> list[str]:
     "The notebooks of some folders of the package, by their numbers in each."
-    notebooks = library.modules().items()
+    notebooks = library.module_notebooks(places.nbs).items()
     return [name for folder in folders for module, name in notebooks if module.split(".")[0] == folder]
 
 
@@ -35,7 +35,7 @@ def contents() -> list:  # of page names and of (title, its own page or None, co
     def parts(titles):
         return [(title, None, pages) for title, folders in titles if (pages := of_folders(folders))]
 
-    api = ("API", "api.qmd", [f"api_{module}.qmd" for module in library.modules()])
+    api = ("API", "exports.qmd", [f"api_{module}.qmd" for module in library.modules()])
     return [
         "index.ipynb",
         ("Method", None, parts(METHOD)),

@@ -1,6 +1,6 @@
 """The reference of every exported name, as markdown.
 
-nbs/api.qmd.py prints it while nbdev makes its pages, so Quarto and pandoc get the same."""
+nbs/exports.qmd.py prints it while nbdev makes its pages, so Quarto and pandoc get the same."""
 
 import json
 import re
@@ -162,7 +162,7 @@ def module_page(module: str) -> str:  # the text of api_NAME.qmd
     names = " · ".join(f"[`{entry.name}`](#{entry.name})" for entry in entries)
     intro = (
         f"What stands behind these names is told in [{escaped(title)}]({page_of(notebook)}), "
-        "the notebook that this module is exported from. All modules: [API](api.html)."
+        "the notebook that this module is exported from. All modules: [API](exports.html)."
     )
     body = [intro, names, *(entry_page(entry, module) for entry in entries)]
     return front_matter(f"cuts.{module}", subtitle) + "\n\n".join(body) + "\n"

@@ -1,5 +1,5 @@
-// What the live elements of the pages have in common. cuts.show.elements puts this text, in a block of its own, behind the
-// script of an element and calls `start`; nothing here is exported, so that no name can collide.
+// What the live elements of the pages have in common. cuts.show.elements puts this text, in a block of its own, behind
+// the script of an element and calls `start`; nothing here is exported, so that no name can collide.
 
 // Data ----------------------------------------------------------------------------------------------------------------
 // Numbers come as JSON, arrays as base64 of deflated little-endian bytes.
