@@ -66,7 +66,7 @@ def test_outputs_lose_what_varies():
     assert outputs.plain_text(warning) == "<cell>:3: UserWarning in ./cuts"
     with tempfile.TemporaryDirectory() as folder:
         assert outputs.plain_text(f"{folder}/a b.png: cannot be read") == "<temporary>/a b.png: cannot be read"
-    assert outputs.plain_text(f"{sys.prefix}/lib/python3.14/site-packages/a.py:7") == "<packages>/a.py:7"
+    assert outputs.plain_text(f"{sys.prefix}/lib/python3.14/site-packages/a.py:7") == "<packages>/a.py"
 
 
 def normalised(shown: list[dict], widgets: list[str]) -> list[dict]:

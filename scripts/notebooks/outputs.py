@@ -55,7 +55,8 @@ def plain_text(text: str) -> str:
         rest = r"\w{8}(?!\w)" if name == "<temporary>" else r"(?![\w-])"  # whole paths: /data is no part of ./data
         if len(place) > 3:
             text = re.sub(r"(?<![\w.~/\\$-])" + re.escape(place) + rest, lambda _, name=name: name, text)
-    return re.sub(r"<environment>[\\/]lib[\\/]python3\.\d+[\\/]site-packages", "<packages>", text)
+    text = re.sub(r"<environment>[\\/]lib[\\/]python3\.\d+[\\/]site-packages", "<packages>", text)
+    return re.sub(r"((?:\./cuts|<packages>)[\w./-]*\.py):\d+", r"\1", text)  # lines move when others change
 
 
 def sort_streams(outputs: list[dict]) -> None:
