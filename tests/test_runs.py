@@ -102,7 +102,7 @@ def test_nothing_is_written_outside(run, tmp_path):
         with pytest.raises(ValueError, match="not a path inside the folder"):
             run.file(*parts)
     for parts in [("link", "x"), ("out", "file"), ("dangling",)]:
-        with pytest.raises(ValueError, match="a link that leads out of the run folder"):
+        with pytest.raises(ValueError, match="a link that leads out of the folder"):
             run.file(*parts)
     with pytest.raises(ValueError, match="not inside the folder"):
         run.record("x", "y", [tmp_path / "outside" / "file"])
