@@ -47,7 +47,7 @@ def light_png(data: bytes) -> bytes:
 
 def plain_text(text: str) -> str:
     "Text without this machine's places: a cell's file, temporary folders, the checkout, the environment, the home."
-    text = re.sub(r"\S*ipykernel_\d+[\\/]\d+\.py", "<cell>", text)
+    text = re.sub(r"(?<!\S)\S*ipykernel_\d+[\\/]\d+\.py", "<cell>", text)
     scratch = Path(tempfile.gettempdir())
     named = {(sys.prefix, "<environment>"), (str(places.root), "."), (str(Path.home()), "~")}
     named |= {(str(folder / "tmp"), "<temporary>") for folder in (scratch, scratch.resolve())}

@@ -79,8 +79,14 @@ def execute(nb, slow: bool, timeout: int | None) -> list[str]:  # ids of the wid
     "Run the cells of a notebook node in a kernel."
     from nbclient import NotebookClient
 
+    from .kernels import forked
+
     class Client(NotebookClient):
-        "Skips the cells that keep their outputs."
+        "Skips the cells that keep their outputs; what measures starts by a command, as everybody's kernels do."
+
+        def create_kernel_manager(self):
+            manager = super().create_kernel_manager()
+            return manager if slow else forked(manager)
 
         async def async_execute_cell(self, cell, cell_index, **kwargs):
             if keeps_outputs(cell, slow):
