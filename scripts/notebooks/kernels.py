@@ -6,7 +6,6 @@ import select
 import signal
 import subprocess
 import sys
-from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -17,12 +16,11 @@ NAME = "forked"
 can_fork = sys.platform == "linux"  # elsewhere what they import does not survive a fork
 
 
-@cache
-def server(variables: tuple[tuple[str, str], ...]) -> subprocess.Popen:
+def start_server(env: dict[str, str]) -> subprocess.Popen:
     "The process to fork, which imports in this environment: libraries read some variables then only."
     command = [sys.executable, Path(__file__).with_name("forking.py")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=dict(variables), **pipes)
+    return subprocess.Popen(command, env=env, **pipes)
 
 
 class Forked:
@@ -55,14 +53,17 @@ class Forked:
 
 
 class ForkedProvisioner(LocalProvisioner):
+    server: subprocess.Popen | None = None  # one for all; the kernels of a process have the same fixed variables
+
     async def launch_kernel(self, cmd, env, cwd, **kwargs):
-        own = ("IPYTHONDIR", "JPY_")  # of each kernel
-        process = server(tuple(sorted((k, v) for k, v in env.items() if not k.startswith(own))))
+        if ForkedProvisioner.server is None:
+            ForkedProvisioner.server = start_server(env)
+        server = ForkedProvisioner.server
         arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
-        print(json.dumps({"arguments": arguments, "env": env, "folder": cwd}), file=process.stdin, flush=True)
-        answer = process.stdout.readline()
+        print(json.dumps({"arguments": arguments, "env": env, "folder": cwd}), file=server.stdin, flush=True)
+        answer = server.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the process that kernels are forked from has ended with status {process.wait()}")
+            raise RuntimeError(f"the process that kernels are forked from has ended with status {server.wait()}")
         self.process = Forked(int(answer))
         self.pid = self.pgid = self.process.pid
         return self.connection_info
