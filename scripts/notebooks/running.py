@@ -14,7 +14,7 @@ from .outputs import normalise, split_title
 from .places import nbs, root
 from .stamps import stamp
 
-THREADS = "2"
+THREADS = "1"
 SECONDS, NOTEBOOK_KB, FIGURE_KB = 30, 500, 150  # the aims; what exceeds them is pointed out
 INLINE = "module://matplotlib_inline.backend_inline"
 OTHERS = """CUTS_ PYTHON MPL IPYTHON KMP_ GOMP_ OMP_ MKL_ OPENBLAS_ NPY_ TORCH_ PYTORCH_ ATEN_ DNNL_ ONEDNN_ SKLEARN_
