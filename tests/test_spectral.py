@@ -10,25 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ring import ring
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from cuts.stage2.spectral import SpectralKMeans
-
-
-def picture(size=64, seed=0):
-    "A ring around a disc, both uneven, on a shaded ground: the vectors of its pixels [size², 24] and labels [size²]."
-    from scipy.ndimage import gaussian_filter
-
-    r = np.random.default_rng(seed)
-    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
-    distance = np.hypot(x, y)
-    labels = np.where(distance < 0.35, 2, np.where(np.abs(distance - 0.65) < 0.12, 1, 0))
-    grey = np.array([0.2, 0.55, 0.85])[labels] + 0.08 * x
-    image = np.stack([grey, grey**2, 1 - grey], -1) + 0.05 * r.normal(size=(size, size, 3))
-    smooth = np.concatenate([gaussian_filter(image, (s, s, 0)) for s in (0.5, 1, 2)], -1).reshape(-1, 9)
-    return np.maximum(smooth @ r.normal(size=(9, 24)), 0).astype(np.float32), labels.ravel()
 
 
 def phate_labels(X, k, seed=0, **kw):
@@ -53,7 +40,7 @@ def test_same_partition_as_phate_of_separated_groups():
 
 
 def test_similar_to_phate_on_a_picture():
-    X, _ = picture()
+    X, _ = ring()
     theirs = [phate_labels(X, 6, seed, knn=50, n_landmark=300) for seed in (0, 1)]
     ours = SpectralKMeans(6, n_landmarks=300, knn=50).fit_predict(X)
     to_phate = np.mean([adjusted_rand_score(ours, t) for t in theirs])
@@ -61,12 +48,13 @@ def test_similar_to_phate_on_a_picture():
     assert to_phate > adjusted_rand_score(*theirs) - 0.25  # PHATE with another seed differs as well
 
 
-# A process that can import this file.
+# A process that can import what is beside this file.
 HERE = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})"
 HASHED = """
 import hashlib
-from test_spectral import SpectralKMeans, picture
-model = SpectralKMeans().fit(picture()[0])
+from cuts.stage2.spectral import SpectralKMeans
+from ring import ring
+model = SpectralKMeans().fit(ring()[0])
 print(hashlib.sha256(model.labels_.tobytes() + model.potential_.tobytes()).hexdigest())
 """
 
@@ -101,9 +89,10 @@ def test_memory_of_an_image():
 
 PARALLEL = """
 from joblib import Parallel, delayed
-from test_spectral import SpectralKMeans, picture
+from cuts.stage2.spectral import SpectralKMeans
+from ring import ring
 def work(seed):
-    X, _ = picture(48, seed)
+    X, _ = ring(48, seed)
     return SpectralKMeans(6, n_landmarks=200, random_state=0).fit_predict(X).tobytes()
 many = Parallel(n_jobs=4)(delayed(work)(seed) for seed in range(20))
 assert many[:3] == [work(seed) for seed in range(3)]
