@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from notebooks import dependencies, differences, outputs, places, stamps
+import pytest
+from notebooks import dependencies, differences, kernels, outputs, places, running, stamps
 from PIL import Image
 from repository import root
 
@@ -106,3 +107,46 @@ def test_prose_under_the_title_gets_its_own_cell():
     assert [c.source for c in nb.cells] == ["# T\n\n> S", "Prose.\n\n- a list"]
     outputs.split_title(nb)
     assert len(nb.cells) == 2
+
+
+WHAT_DEPENDS_ON_A_KERNEL = [
+    "import multiprocessing, os, sys\nmultiprocessing.get_start_method(), os.getcwd(), sys.path, 'a' in os.environ",
+    "import pandas as pd\npd.DataFrame([[f'column {i}' * 3 for i in range(12)]])",
+    "import fastcore.imports, tqdm.auto\nfastcore.imports.IN_NOTEBOOK, tqdm.auto.tqdm.__name__",
+    "import matplotlib.pyplot as plt\nplt.plot([0, 1]);",
+    "import numpy as np, torch\ntorch.get_num_threads(), np.show_config('dicts')['SIMD Extensions']",
+    "import subprocess\nsubprocess.run([sys.executable, '-c', 'print(1)'], capture_output=True)",
+    "input()",
+]
+
+
+@pytest.mark.skipif(not kernels.can_fork, reason="kernels are forked on Linux alone")
+def test_a_forked_kernel_shows_what_a_started_one_shows(monkeypatch):
+    def shown():
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in WHAT_DEPENDS_ON_A_KERNEL])
+        nb.cells[-1].metadata["tags"] = ["raises-exception"]
+        running.execute(nb, slow=False, timeout=300)
+        return [[plain(output) for output in cell.outputs] for cell in nb.cells]
+
+    def plain(output):
+        outputs.plain_output(output)
+        return {k: v for k, v in output.items() if k != "execution_count"}
+
+    forked = shown()
+    assert kernels.ForkedProvisioner.server.poll() is None
+    monkeypatch.setattr(kernels, "can_fork", False)
+    assert shown() == forked
+    assert all(forked), "each cell shows something"
+
+
+@pytest.mark.skipif(not kernels.can_fork, reason="kernels are forked on Linux alone")
+def test_a_kernel_that_dies_is_noticed_and_another_can_be_had():
+    for source, message in (("import os; os._exit(1)", "died"), ("1 / 0", "ZeroDivisionError")):
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+        with pytest.raises(Exception, match=message):
+            running.execute(nb, slow=False, timeout=300)
+    kernels.ForkedProvisioner.server.kill()
+    kernels.ForkedProvisioner.server.wait()
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")])
+    running.execute(nb, slow=False, timeout=300)
+    assert nb.cells[0].outputs[0].data["text/plain"] == "42"

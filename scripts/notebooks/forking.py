@@ -34,7 +34,8 @@ def become_kernel(arguments: list[str], env: dict[str, str], folder: str) -> Non
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    sys.argv, sys.path[0] = ["ipykernel_launcher", *arguments], folder
+    sys.argv = ["ipykernel_launcher", *arguments]
+    del sys.path[0]  # where this file is
     from ipykernel.kernelapp import launch_new_instance
 
     try:

@@ -13,7 +13,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
 NAME = "forked"
-can_fork = sys.platform == "linux"  # elsewhere what they import does not survive a fork
+can_fork = sys.platform == "linux" and hasattr(os, "pidfd_open")  # elsewhere what they import survives no fork
 
 
 def start_server(env: dict[str, str]) -> subprocess.Popen:
@@ -56,7 +56,7 @@ class ForkedProvisioner(LocalProvisioner):
     server: subprocess.Popen | None = None  # one for all; the kernels of a process have the same fixed variables
 
     async def launch_kernel(self, cmd, env, cwd, **kwargs):
-        if ForkedProvisioner.server is None:
+        if ForkedProvisioner.server is None or ForkedProvisioner.server.poll() is not None:
             ForkedProvisioner.server = start_server(env)
         server = ForkedProvisioner.server
         arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
