@@ -15,13 +15,16 @@ from importlib import import_module
 IMPORTED = [
     "ipykernel.kernelapp",
     "matplotlib.figure",
+    "pandas",
     "pydantic",
     "safetensors.torch",
     "scipy.ndimage",
     "scipy.stats",
     "skimage.measure",
+    "sklearn.cluster",
+    "sklearn.metrics",
     "torch._dynamo",
-]  # none that looks, when it is imported, whether a kernel runs: not pandas, fastcore, tqdm.auto, ipywidgets
+]  # not fastcore, tqdm.auto, ipywidgets, which look whether a kernel runs when they are imported
 
 
 def become_kernel(arguments: list[str], env: dict[str, str], folder: str) -> None:
@@ -36,6 +39,9 @@ def become_kernel(arguments: list[str], env: dict[str, str], folder: str) -> Non
     os.dup2(nothing, 1)
     sys.argv = ["ipykernel_launcher", *arguments]
     del sys.path[0]  # where this file is
+    import pandas
+
+    pandas.set_option("display.max_columns", 20)  # what it takes where a kernel runs when it is imported
     from ipykernel.kernelapp import launch_new_instance
 
     try:
