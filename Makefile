@@ -37,7 +37,8 @@ $(STAMP): settings.ini setup.py constraints.txt | $(BIN)/python
 	@echo "Installing CUTS with everything its notebooks use into $(VENV) (minutes, the first time) ..."
 	@here=$$($(BIN)/python -c 'from importlib.metadata import version; print(version("torch"))') && \
 	  sed "s/^torch==.*/torch==$$here/" constraints.txt > $(VENV)/constraints.txt  # a torch that is there stays there
-	@$(PIP) install -q -c $(VENV)/constraints.txt -e '.[dev]'
+	@# editable by a path: a finder loses against any folder named cuts, such as a clone, where Python is started
+	@$(PIP) install -q -c $(VENV)/constraints.txt --config-settings editable_mode=compat -e '.[dev]'
 	@touch $@
 
 install: $(STAMP)

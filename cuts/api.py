@@ -14,7 +14,6 @@ import numpy as np
 
 from .config.sections import TrainingConfig
 from .config.settings import Config
-from .device import choose_device
 from .data.dataset import ImageDataset
 from .io.image import Image
 from .runs.loading import load_model
@@ -25,6 +24,7 @@ from cuts.runs.one_image import (
     make_config,
     map_samples,
     open_configured,
+    place_model,
     segment_all,
     segment_sample,
     with_channels,
@@ -92,9 +92,10 @@ def segment(
         only_alone("segmenting without a model")
     elif not isinstance(model, Model):
         model = load_model(model)
+    is_asked, is_given = "device" in settings, config is not None
     config = _stage2_config(model, config, settings)
-    if model is not None and "device" in settings:
-        model.to(choose_device(settings["device"]))
+    if model is not None and (is_asked or is_given):  # else it stays where it is
+        place_model(model, config, is_asked)
     dataset = open_configured(source, as_seen_by(config, model), root=root, labels=labels, channels=channels)
     check_method(config)  # before anything is trained
     if together:

@@ -53,6 +53,16 @@ def test_names_that_are_no_text(empty_folder):
     assert len(list(Path("out").glob("*.npz"))) == 1
 
 
+def test_vectors_of_names_that_are_no_text(empty_folder, trained_run):
+    name = os.fsdecode(b"gr\xfc.png")
+    try:
+        picture(Path("images") / name)
+    except (OSError, ValueError):
+        pytest.skip("this file system takes only valid names")
+    assert cuts("embed", "images", "--run", trained_run, "--out", "out")[0] == 0
+    assert b"\ngr\xfc.png," in Path("out/losses.csv").read_bytes()
+
+
 def test_figures_keep_names_apart(empty_folder):
     for name in ("a.png", "a.tif.png", "b.PNG"):
         picture(Path("in") / name)
@@ -136,15 +146,24 @@ def test_quiet_says_nothing_on_the_error_stream(empty_folder, two_images, traine
     assert done.stderr == ""
 
 
+WITH_A_CHECKPOINT_AN_EPOCH = """
+from functools import partial
+from cuts.cli.command import main
+from cuts.runs import steps
+steps.train = partial(steps.train, every=0)
+main()
+"""
+
+
 def test_interrupt(empty_folder, two_images):
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    args = [*MAIN, "train", str(two_images), "--out", "run", *TINY, "--epochs", "100000"]
+    train = ["train", str(two_images), "--out", "run", *TINY, "--epochs", "100000"]
+    args = [*MAIN[:-1], WITH_A_CHECKPOINT_AN_EPOCH, *train]
     process = subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         until = time.time() + 60
         while not Path("run/checkpoint.safetensors").exists() and process.poll() is None and time.time() < until:
             time.sleep(0.1)
-        time.sleep(0.5)  # some epochs of milliseconds
         process.send_signal(signal.SIGINT)
         start = time.time()
         _, err = process.communicate(timeout=30)

@@ -43,7 +43,7 @@ def test_export(empty_folder, finished_run):
     assert len(list(Path("one").rglob("*.png"))) == 1
 
 
-def test_what_cannot_be_exported(empty_folder, finished_run):
+def test_what_cannot_be_exported(empty_folder, two_images, finished_run):
     status, text = cuts("export", finished_run, "--out", "x", "--to", "gif")
     assert status == 1
     assert "expected one of .png" in text
@@ -54,6 +54,11 @@ def test_what_cannot_be_exported(empty_folder, finished_run):
     status, text = cuts("export", finished_run, "--out", "one", "--images", "99")
     assert status == 1
     assert "expected names such as" in text
+    assert cuts("baselines", two_images, "--out", "others", "--methods", "otsu")[0] == 0
+    status, text = cuts("export", "others", "--out", "two")
+    assert status == 1
+    assert "makes no tree of regions" in text
+    assert "--what kmeans" in text
 
 
 def test_info_of_files(empty_folder, two_images, finished_run):
@@ -123,14 +128,25 @@ def test_bench_as_json(empty_folder, monkeypatch):
     fake = dict(embedding=None, stage1=dict(seconds_per_epoch=1.0), plain_steps=dict(seconds_per_five=4.0))
     measure = bench.measure
     monkeypatch.setattr(bench, "measure", lambda row: fake[row] or measure(row))
-    status, text = cuts("bench", "--json", "--out", "bench.json")
+    status, text = cuts("bench", "--json", "--out", "new/bench.json")
     result = json.loads(text[: text.rindex("}") + 1])
     assert status == 0
     assert result["stage1"]["ratio_to_plain_steps"] == 0.25
-    assert result == json.loads(Path("bench.json").read_text())
+    assert result == json.loads(Path("new/bench.json").read_text())
     assert result["embedding"]["seconds_per_image"] > 0
     assert 100 < result["embedding"]["peak_rss_mb"] < 1200
     assert "embed an image" in cuts("bench")[1]
+
+
+def test_bench_that_is_stopped(empty_folder, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "benchmark", stop)
+    assert cuts("bench", "--out", ".")[0] == 2  # before anything is measured
+    status, text = cuts("bench", "--out", "new/bench.json")
+    assert status == 130
+    assert text == "cuts: stopped.\n"  # it does not go on from anywhere
 
 
 def test_bench_records_a_row_that_fails(empty_folder, monkeypatch):

@@ -142,7 +142,7 @@ def test_output_cannot_be_made(empty_folder, two_images):
     Path("file").write_text("taken")
     status, text = cuts("train", two_images, "--out", "file/run", *TINY)
     assert status == 1
-    assert "file" in text
+    assert "a part of this path is a file, not a folder" in text
     assert Path("file").read_text() == "taken"
 
 

@@ -39,7 +39,7 @@ def test_any_text_is_a_configuration_or_a_config_error(text):
         ("training: {epochs: 5}\n---\ndata: {}", "line 2"),
         ("training: &a {<<: *a}", "'<<'"),
         ("training: {epochs: " + "[" * 5000 + "}", "configuration"),
-        ("training: {epochs: " + "9" * 5000 + "}", "line 1"),
+        ("training:\n  epochs: " + "9" * 5000, "configuration, a number has thousands of digits"),
         ("a: " + "b" * 2**20, "characters"),
         ("training: {crop: {a: &x [1, 1], b: [*x, *x, *x]}}", "crop"),
         ("training:\n\tepochs: 5", "line 2"),

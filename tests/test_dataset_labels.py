@@ -79,6 +79,20 @@ def test_wrong_labels_are_failures(tmp_path):
     assert ds[0].labels.dtype == np.int32
 
 
+def test_labels_in_the_files_of_a_series(tmp_path):
+    pytest.importorskip("pydicom")
+    from dicom_files import make_series
+
+    regions = np.arange(60).reshape(3, 4, 5).astype(np.int16)
+    files = tuple(make_series(tmp_path / "s", regions))
+    ds = ImageDataset([("scan", files, files)])
+    assert np.array_equal(ds[0].labels, regions)
+    assert np.array_equal(ds.check(progress=False)["scan"].labels, regions)
+    broken = ImageDataset([("scan", regions / 60, (*files, tmp_path / "missing.dcm"))], channel_axis="none")
+    with pytest.raises(FileNotFoundError, match="missing.dcm"):
+        broken[0]
+
+
 def test_ambiguous_labels_are_not_guessed():
     assert match_labels(["a1.png", "b1.png"], ["label1.npy"]) == {}
     assert match_labels(["1.png", "1.tif"], ["labels/1.tif"]) == {"1.tif": "labels/1.tif"}

@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,44 @@ def test_a_file_that_kills_its_reader_is_left_out(tmp_path, monkeypatch, caplog)
     assert ds.check(progress=False).names == ["a.raw", "z.raw"]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux alone")
+def test_a_harmless_name_does_not_spare_a_folder_its_trial(tmp_path, monkeypatch):
+    from cuts.data.dataset import ImageDataset
+    from cuts.io.reading import read_image, read_labels
+
+    def hostile(path, **_):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    monkeypatch.setattr("cuts.io.reading.read_zarr", hostile)
+    evil = tmp_path / "evil.npy"
+    evil.mkdir()
+    (evil / ".zarray").write_text("{}")
+    for read in (read_image, read_labels):
+        with pytest.raises(ValueError, match="evil.npy: reading it kills a process by SIGSEGV"):
+            read(evil)
+    ds = ImageDataset([("evil", evil, None), ("good", rng.random((9, 8)), None)]).check(progress=False)
+    assert ds.names == ["good"]
+    assert "SIGSEGV" in ds.failures["evil"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux alone")
+def test_nothing_is_forked_beside_the_main_thread(tmp_path, monkeypatch):
+    picture(tmp_path / "a.png")
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a fork in another thread"))
+    checked = []
+    thread = threading.Thread(target=lambda: checked.extend(open_dataset(tmp_path).check(progress=False).names))
+    thread.start()
+    thread.join()
+    assert checked == ["a.png"]
+
+
+def test_any_cap_of_pixels_is_a_cap(tmp_path):
+    from cuts.io.reading import read_image
+
+    picture(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png", max_pixels=10**18).n_channels == 3
+
+
 def test_channels_must_agree(tmp_path):
     picture(tmp_path / "colour.png")
     picture(tmp_path / "grey.png", (16, 18))
@@ -166,6 +205,12 @@ def test_subset_split_digest_and_pickle():
     assert ds[3] is ds[-4]
     with pytest.raises(IndexError):
         ds[7]
+    for unknown in (b.names[0], "fundus_007"):  # a subset has only what is in it
+        with pytest.raises(KeyError, match="has no image"):
+            a[unknown]
+        with pytest.raises(KeyError, match="has no image"):
+            a.subset([unknown])
+    assert a[0].name == a.names[0]
 
 
 def test_dataloader_workers():

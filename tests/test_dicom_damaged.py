@@ -3,7 +3,6 @@
 import io
 import logging
 import random
-import sys
 import time
 import tracemalloc
 import zlib
@@ -94,7 +93,9 @@ def test_deflated_bombs(tmp_path):
     assert bomb.stat().st_size < 0.5e6
     with at_most(60e6):
         assert find_series([bomb]) == [(str(bomb), (str(bomb),))]  # only what a header needs is unpacked
-        assert list(read_ahead([bomb], read_dicom)) == [(bomb, None)]  # all of it, in another process
+        assert list(read_ahead([bomb], read_dicom)) == [(bomb, None)]
+        image, refusal = read_or_refusal(bomb)  # no more than its size allows
+    assert refusal is None or "bomb.dcm" in refusal
 
 
 def compressed(path, frame, syntax, **fields):
@@ -137,14 +138,13 @@ def test_jpeg_ls_frames_larger_than_the_header_says(tmp_path):
     assert time.time() - begun < 2
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="files are read ahead on Linux only")
 def test_a_box_without_length_is_no_endless_loop(tmp_path):
-    "pydicom 3.0.2 looks at it for ever: that is for the process that reads ahead to find out."
+    "pydicom 3.0.2 would look at it for ever."
     whole = Path(sample("GDCMJ2K_TextGBR.dcm")).read_bytes()
     at = whole.index(b"ftyp") - 4
     (tmp_path / "a.dcm").write_bytes(whole[:at] + bytes(4) + whole[at + 4 :])
-    [(_, death)] = read_ahead([tmp_path / "a.dcm"], read_dicom, seconds=2)
-    assert death is None or "takes longer than 2 s" in death
+    with pytest.raises(ImageError, match="a box of length 0"):
+        read_dicom(tmp_path / "a.dcm")
 
 
 # ---------- files that cannot be read
@@ -249,7 +249,7 @@ def test_flipped_bytes(tmp_path, name):
     whole = Path(
         enhanced(path, volume(3), [(0, 0, k) for k in range(3)]) if name == "enhanced" else sample(name)
     ).read_bytes()
-    dice = random.Random(name)
+    dice, n_refused = random.Random(name), 0
     with at_most(60e6):
         for _ in range(40):
             raw = bytearray(whole)
@@ -259,3 +259,5 @@ def test_flipped_bytes(tmp_path, name):
             find_series([path])
             _, refusal = read_or_refusal(path, max_pixels=40_000)
             assert refusal is None or "x.dcm" in refusal
+            n_refused += refusal is not None
+    assert 0 < n_refused < 40, n_refused  # they are neither all good nor all hopeless

@@ -3,14 +3,17 @@
 What it computes is tested in nbs/41_explorer.ipynb, Voilà in test_serve.py."""
 
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from explorer_page import SIDE, ExplorerPage
+from repository import root
 
 from cuts.config.settings import Config
 from cuts.data.fundus import fundus_phantom
 from cuts.data.opening import open_dataset
+from cuts.show.elements import bundle
 from cuts.show.explorer import Explorer
 from cuts.show.facts import selected_leaves
 from cuts.io.reading import as_image, read_image, read_labels
@@ -19,6 +22,7 @@ from cuts.segmentation.fitting import segment_image
 from cuts.segmentation.together import segment_together
 from cuts.stage1.training import train
 
+SCRIPTS = root / "cuts/show/js"
 AT = (48, 40)  # where clicks go: (row, column)
 
 
@@ -224,6 +228,26 @@ def test_a_click_means_the_same_in_a_cohort(page, segmented):
     assert seen.agrees(explorer)
 
 
+def test_masks_of_all_leave_out_what_is_empty(page, segmented, tmp_path):
+    seg = Segmentation.load(segmented / "0.npz")
+    explorer = Explorer(seg)
+    explorer.add(AT)
+    other = np.flatnonzero(~selected_leaves(seg.tree, explorer.state["marks"]))[0]
+    bare = replace(seg, name="bare", landmark_map=np.full_like(seg.landmark_map, other))
+    both = Explorer([seg, bare])
+    both.state = explorer.state
+    both.save(tmp_path / "both.html")
+    page.goto((tmp_path / "both.html").as_uri())
+    seen, names = ExplorerPage(page), []
+    page.on("download", lambda download: names.append(download.suggested_filename))
+    page.locator('[data-set="what"]').select_option("masks")
+    seen.do("export")
+    page.get_by_text("1 mask is in your downloads").wait_for()
+    assert names == ["fundus_0_mask.png"]
+    page.locator(".strip button").nth(1).click()
+    page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
+
+
 def test_a_volume_has_slices(page, segmented):
     page.goto((segmented / "volume.html").as_uri())
     seen = ExplorerPage(page, (40, 44))
@@ -344,6 +368,26 @@ def test_a_large_image_answers(page, segmented):
 def test_it_fits_a_telephone(one, viewport):
     seen, _ = one
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+ASK_FOR_IMAGE = """async ([script, dtype]) => {
+  const {WidgetHost} = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})));
+  const traits = {palette: new DataView(new ArrayBuffer(3)), names: [], formats: [], state: {}};
+  let answer, question;
+  const model = {get: name => traits[name], on: (event, f) => { answer = f; }, send: sent => { question = sent; }};
+  const image = new WidgetHost(model).image(0);
+  try {
+    answer({id: question.id, data: {map: {$buffer: 0, dtype, shape: [8]}}}, [new DataView(new ArrayBuffer(8))]);
+  } catch { /* a promise that nobody settles is what is looked for */ }
+  const patience = new Promise(resolve => setTimeout(resolve, 500, "no answer"));
+  return Promise.race([image.then(({map}) => map.length, error => error.name), patience]);
+}"""
+
+
+def test_an_answer_that_cannot_be_read_is_an_error(page):
+    script = bundle(SCRIPTS / "explorer/host-widget.js")
+    assert page.evaluate(ASK_FOR_IMAGE, [script, "uint8"]) == 8
+    assert page.evaluate(ASK_FOR_IMAGE, [script, "int64"]) == "TypeError"
 
 
 def test_in_jupyterlab(jupyter_lab, page, segmented):

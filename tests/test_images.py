@@ -120,6 +120,12 @@ def test_an_image_and_a_path_are_taken_as_they_are(tmp_path):
     assert image.unit == "px"
     affine = np.diag([2.0, 3, 4, 1])
     assert as_image(GREY, affine=affine).spacing == (2, 3)
+    slanted = np.array([[0, 3.0, 0, 9], [4, 0, 0, 8], [3, 4, 1, 7], [0, 0, 0, 1]])
+    image = as_image(GREY, affine=slanted)
+    assert as_image(image, spacing=image.spacing).affine is image.affine
+    finer = as_image(image, spacing=(2.5, 1))  # the place follows the spacing
+    assert np.allclose(finer.affine, slanted * [0.5, 0.2, 1, 1])
+    assert np.array_equal(image.affine, slanted)
     for spacing in ((1, 2, 3), (0, 1), (np.nan, 1), -1):
         with pytest.raises(ValueError, match="positive numbers"):
             as_image(GREY, spacing=spacing)

@@ -148,6 +148,7 @@ def test_only_one_process_speaks(tmp_path):
     (images / "broken.png").write_bytes(b"no picture")
     process = start(2, *CUTS, "train", images, "--out", tmp_path / "but one", *TINY)
     out, err = process.communicate(timeout=300)
+    assert process.returncode != 0, "an image that cannot be read is no success"
     assert out.count("Model(") == 1, out
     warnings = [line for line in err.splitlines() if line.startswith("warning: ")]
     assert sum("broken.png" in line for line in warnings) == 1, err

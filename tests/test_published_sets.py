@@ -1,5 +1,6 @@
 "The published data sets: their formats, their downloads, and the real ones where they are."
 
+import errno
 import hashlib
 import http.server
 import os
@@ -16,6 +17,7 @@ from small_pictures import picture
 from cuts.data.catalogue import DATASETS
 from cuts.data.opening import open_dataset
 from cuts.data.downloads import download, unzip
+from cuts.files.atomic import FileError
 from cuts.data.paper_sets import find_root, fit_square
 
 ROOT = Path(os.environ["CUTS_DATA"]) if os.environ.get("CUTS_DATA") else None
@@ -177,6 +179,29 @@ def test_no_network_says_where_to_put_the_file(tmp_path):
         download("retina", tmp_path / "root", url="http://127.0.0.1:9/", sha256="0" * 64)
     assert (tmp_path / "root/retina.zip").exists()  # the user's own file is left alone
     assert download("retina", tmp_path / "root", url="http://127.0.0.1:9/x.zip", sha256=sha).name == "retina"
+
+
+def test_a_full_disk_is_no_missing_network(tmp_path, server, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    make_zip(tmp_path / "web/x.zip")
+    monkeypatch.setattr("cuts.data.downloads._Capped.write", full)
+    with pytest.raises(FileError, match="retina.zip: not written: the disk is full"):
+        download("retina", tmp_path / "root", url=server + "x.zip")
+    assert not list((tmp_path / "root").iterdir())
+
+
+@pytest.mark.parametrize("packer", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_member_is_a_value_error(tmp_path, packer):
+    file = tmp_path / "a.zip"
+    with zipfile.ZipFile(file, "w", packer) as z:
+        z.writestr("x", rng.bytes(3000))
+    whole = file.read_bytes()
+    for at in range(31, 2000, 97):
+        file.write_bytes(whole[:at] + bytes(b ^ 0xA5 for b in whole[at : at + 40]) + whole[at + 40 :])
+        with pytest.raises(ValueError, match="a.zip: damaged"):
+            unzip(file, tmp_path / f"out{at}")
 
 
 def test_bombs_unpack_no_further_than_the_caps(tmp_path):

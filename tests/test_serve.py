@@ -9,6 +9,7 @@ from browser import HOST, SECONDS, ask, family, left_of, wait_for
 from cuts.data.fundus import fundus_phantom
 from cuts.runs.one_image import make_config
 from cuts.runs.steps import segment_run, train_run
+from cuts.show import serve as serving
 from cuts.io.rasters import write_picture
 
 TINY = dict(
@@ -135,17 +136,57 @@ def test_without_a_run_it_trains_first(voila, run, page):
 
 
 TRAINS_FOR_LONG = """
-import cuts.runs.prepare as serve
 from cuts.cli.command import main
-prepare = serve.prepare
+from cuts.runs import prepare
+prepare_images = prepare.prepare
 def announced(*arguments, **options):
     print("http", flush=True)  # what the fixture waits for
-    return prepare(*arguments, **options)
-serve.prepare = announced
+    return prepare_images(*arguments, **options)
+prepare.prepare = announced
 main(["explore", "--no-browser", *sys.argv[1:]])
 """
 
 
+def test_what_is_ignored_stays_ignored():
+    "As nohup wants it."
+    called = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with serving._signals(lambda number, frame: called.append(number)):
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert called == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_foreign_handler_is_left_alone(monkeypatch):
+    "One that Python did not set is None, and cannot be set again."
+    changes = []
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)
+    monkeypatch.setattr(signal, "signal", lambda *change: changes.append(change))
+    with serving._signals(lambda number, frame: None):
+        pass
+    assert changes == []
+
+
+def test_the_port_is_free_again_where_it_cannot_begin(monkeypatch):
+    pytest.importorskip("voila")
+
+    def full(*args):
+        raise OSError("no space left on the device")
+
+    bound = []
+    listen = serving._listen
+    monkeypatch.setattr(serving, "_listen", lambda port: bound.extend(listen(port)) or bound)
+    monkeypatch.setattr(serving, "work_folder", full)
+    with pytest.raises(OSError, match="no space left"):
+        serving.serve([], browser=False)
+    assert [s.fileno() for s in bound] == [-1]
+
+
+@pytest.mark.skipif(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, reason="SIGHUP is ignored here")
 def test_a_signal_while_it_trains(voila, run):
     served = voila(run / "images", *SET, "--epochs", "100000", code=TRAINS_FOR_LONG)
     wait_for(lambda: any([*f.rglob("config.yaml")] for f in traces(served)), lambda: "no training", served.process)

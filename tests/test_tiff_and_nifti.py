@@ -156,6 +156,20 @@ def test_nifti_values_and_units(tmp_path):
     assert np.allclose(read_image(tmp_path / "m.nii").spacing, (0.003, 0.002, 0.001))
 
 
+def test_complex_nifti_is_refused_with_a_scale_and_without(tmp_path):
+    nib = pytest.importorskip("nibabel")
+    for slope in (None, 2):
+        image = nib.Nifti1Image((rng.random((5, 6, 7)) + 1j).astype(np.complex64), np.eye(4))
+        image.header.set_slope_inter(slope, None if slope is None else 1)
+        nib.save(image, tmp_path / "a.nii")
+        raw = bytearray((tmp_path / "a.nii").read_bytes())
+        if slope:
+            struct.pack_into("<ff", raw, 112, slope, 1)
+            (tmp_path / "a.nii").write_bytes(raw)
+        with pytest.raises(TypeError, match="values of type complex64"):
+            read_image(tmp_path / "a.nii")
+
+
 def test_nifti_channels(tmp_path):
     nifti(tmp_path / "c.nii", rng.random((8, 9, 10, 4)).astype(np.float32))
     modalities = read_image(tmp_path / "c.nii")

@@ -186,6 +186,15 @@ def _status(
     return 1
 
 # %% ../../nbs/59_app.ipynb #8d13fa52
+def _what_stays(options: dict) -> str:
+    "What a command that was stopped leaves: something where it works in a folder."
+    out = options.get("out")
+    if not out or not os.path.isdir(out):
+        return ""
+    goes_on = "; the same command goes on from there" if options.get("resume", True) else ""
+    return f" What was finished stays in {out}{goes_on}."
+
+
 def _call(
     command: Callable,
     options: dict,
@@ -198,8 +207,7 @@ def _call(
     except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        where = f" in {options['out']}" if options.get("out") else ""
-        _complain(f"stopped. What was finished stays{where}; the same command goes on from there.")
+        _complain(f"stopped.{_what_stays(options)}")
         return 130
     except Exception as error:
         if debug:

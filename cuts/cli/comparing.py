@@ -6,7 +6,6 @@
 __all__ = ['baselines', 'supervised']
 
 # %% ../../nbs/59e_comparing.ipynb #c5447702
-from functools import partial
 from typing import Annotated, Any
 
 
@@ -27,7 +26,7 @@ from cuts.cli.options import (
     option,
 )
 from .reports import Meaning, finish_report, list_outputs, plural
-from .configuring import configure, data_settings, image_source, parse_seeds, source_preset, split_names
+from .configuring import configure_images, data_settings, parse_seeds, split_names
 
 # %% ../../nbs/59e_comparing.ipynb #eca1bed8
 _BASELINES = "random, otsu, watershed, felzenszwalb, slic, kmeans, dfc, colours, smoothed_colours"
@@ -56,8 +55,7 @@ def baselines(
     """Other unsupervised methods on the same images, to compare with. What is whole already is not done again."""
     seed_list = parse_seeds(seeds, seed)
     asked = data_settings(source, root, labels, channels) | dict(seed=seed)
-    settings = configure(partial(source_preset, source), preset, config, set, **asked)
-    images = image_source(source, settings)
+    settings, images = configure_images(source, preset, config, set, **asked)
     from cuts.runs.methods import baselines_run
 
     work: dict[str, Any] = dict(methods=split_names(methods), seeds=seed_list, n_jobs=n_jobs, progress=progress)
@@ -99,8 +97,7 @@ def supervised(
     seed_list = parse_seeds(seeds, seed)
     asked = data_settings(source, root, labels, channels)
     asked |= dict(supervised_epochs=epochs, seed=seed, device=device)
-    settings = configure(partial(source_preset, source), preset, config, set, **asked)
-    images = image_source(source, settings)
+    settings, images = configure_images(source, preset, config, set, **asked)
     from cuts.runs.methods import supervised_run
 
     networks = split_names(network)

@@ -97,6 +97,9 @@ def export(
     maps: dict[str, Any] = dict(what=split_names(what), formats=split_names(to), only=split_names(images))
     maps |= dict(scribbles=scribbles, connected=connected, tables=tables, pictures=pictures)
     report = export_run(folder, out, progress=progress, **maps)
+    if not (report.done or report.skipped or report.failures):
+        remedy = "Of methods without a tree of regions --what kmeans writes the map"
+        raise ValueError(f"{folder}: nothing of it could be written, for the reasons above. {remedy}")
     tell(f"In {out}: {plural(count_files(out), 'file')}")
     finish_report(report, "segmentation")
     return report

@@ -7,7 +7,6 @@ __all__ = ['ablate', 'bench', 'info', 'download', 'config']
 
 # %% ../../nbs/59f_look.ipynb #8b04a9cf
 import json
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +32,7 @@ from cuts.cli.options import (
     option,
 )
 from .reports import list_outputs, tell
-from .configuring import configure, data_settings, image_source, parse_seeds, parse_window, source_preset
+from .configuring import configure, configure_images, data_settings, parse_seeds, parse_window, source_preset
 
 # %% ../../nbs/59f_look.ipynb #e4e5a436
 _ROWS_HELP = "Some rows of the table, by name. [default: all]"
@@ -61,9 +60,8 @@ def ablate(
 ):
     """What each part of the method is worth, one changed at a time."""
     asked = data_settings(source, root, labels, channels) | dict(epochs=epochs, device=device)
-    settings = configure(partial(source_preset, source), preset, config, set, **asked)
+    settings, images = configure_images(source, preset, config, set, **asked)
     work: dict[str, Any] = dict(seeds=parse_seeds(seeds), n_jobs=n_jobs, progress=progress)
-    images = image_source(source, settings)
     from cuts.runs import ablation
 
     names = rows and [row.strip() for row in rows.split(";")]
@@ -93,6 +91,10 @@ def bench(
     from cuts.runs import bench
     from cuts.runs.one_image import Report
 
+    if out:  # whether it can be written is known before minutes are spent
+        if out.is_dir():
+            raise typer.BadParameter(f"{out}: a folder, expected a file such as bench.json.", param_hint="--out")
+        out.parent.mkdir(parents=True, exist_ok=True)
     results = bench.benchmark(large, peers, progress)
     text = json.dumps(results, indent=1, ensure_ascii=False)
     tell(text if as_json else bench.report(results))

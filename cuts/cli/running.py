@@ -41,11 +41,11 @@ from cuts.cli.configuring import (
     check_untrained,
     config_of_run,
     configure,
+    configure_images,
     data_settings,
     image_source,
     parse_seeds,
     parse_window,
-    source_preset,
     split_names,
 )
 
@@ -115,10 +115,10 @@ def run(
     seed_list = parse_seeds(seeds, seed)
     asked = data_settings(source, root, labels, channels, window, channel_axis)
     asked |= dict(epochs=epochs, seed=seed, device=device, method=method)
-    settings = configure(partial(source_preset, source), preset, config, set, **asked)
+    settings, images = configure_images(source, preset, config, set, **asked)
     work: dict[str, Any] = dict(together=together, n_jobs=n_jobs, progress=progress)
     work |= dict(seeds=seed_list, methods=split_names(methods) or ("cuts",))
-    frame, report = experiment.run(image_source(source, settings), out, settings, **work)
+    frame, report = experiment.run(images, out, settings, **work)
     _tell_run(frame, out)
     finish_report(report, "result")
     return report
@@ -159,8 +159,7 @@ def train(
     """Stage 1: a vector for every pixel, learned from images alone."""
     asked = data_settings(source, root, labels, channels, window, channel_axis)
     asked |= dict(epochs=epochs, seed=seed, device=device)
-    settings = configure(partial(source_preset, source), preset, config, set, **asked)
-    images = image_source(source, settings)
+    settings, images = configure_images(source, preset, config, set, **asked)
     from cuts.runs.steps import train_run
 
     model, report = train_run(images, out, settings, resume=resume, progress=progress)
@@ -290,12 +289,12 @@ def evaluate(
 # %% ../../nbs/59d_running.ipynb #2c97d0f4
 def _write_scores(frame, out: Path) -> None:
     "The table alone, or a folder with all that is made of it."
-    from cuts.files.atomic import write_atomic
+    from cuts.evaluate.tables import write_table
     from cuts.runs.scores import write_scores
 
     if out.suffix.lower() == ".csv":
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(out, frame.to_csv(index=False))
+        write_table(out, frame)
         return tell("", f"{out}: {plural(len(frame), 'row')}")
     write_scores(frame, out)
     if len(frame):

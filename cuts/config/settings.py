@@ -158,11 +158,13 @@ class Config(Frozen):
         "Read YAML: a path, or the text itself. Files of the published code are read as they are."
         text, name = read_source(source)
         try:
-            content = parse_yaml(text) or {}
+            content = parse_yaml(text)
         except ConfigError as e:
             raise ConfigError(f"{name}, {e}") from None
         try:
-            return cls.from_reference(content) if is_reference(content) else cls.from_dict(content)
+            if is_reference(content):
+                return cls.from_reference(content)
+            return cls.from_dict({} if content is None else content)
         except ConfigError as e:
             raise ConfigError(f"{name}: {e}") from None
 

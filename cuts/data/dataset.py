@@ -72,7 +72,8 @@ class NamedItems(Dataset):
         part = object.__new__(type(self))
         part.__dict__ |= self.__dict__
         part.names, part.failures = [i if isinstance(i, str) else self.names[i] for i in indices], {}
-        if unknown := [n for n in part.names if n not in self._items]:
+        known = {*self.names, *self.failures}
+        if unknown := [n for n in part.names if n not in known]:
             raise KeyError(f"{self.name} has no image {unknown[0]!r}.")
         return part
 
@@ -102,6 +103,7 @@ class SampleCache:
 
     def __init__(self) -> None:
         self._samples: OrderedDict[str, Sample] = OrderedDict()
+        self._held = 0  # bytes
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -117,10 +119,11 @@ class SampleCache:
 
     def add(self, sample: Sample, budget: int) -> None:
         "Keep a sample, and drop others until all together weigh at most `budget` bytes."
+        before = self._samples.get(sample.name)
         self._samples[sample.name] = sample
-        held = sum(map(_weight, self._samples.values()))
-        while held > budget:
-            held -= _weight(self._samples.popitem(last=False)[1])
+        self._held += _weight(sample) - (0 if before is None else _weight(before))
+        while self._held > budget:
+            self._held -= _weight(self._samples.popitem(last=False)[1])
 
 # %% ../../nbs/01_dataset.ipynb #47981418
 class ChannelMismatch(ValueError):
@@ -184,9 +187,12 @@ class ImageDataset(NamedItems):
         "One sample by position or name, or a subset by slice. An unreadable item raises what its reader raised."
         if isinstance(i, slice):
             return self.subset(range(len(self))[i])
-        if isinstance(i, str) and i not in self._items:
+        if isinstance(i, str) and i not in self.names and i not in self.failures:
             raise KeyError(f"{self.name} has no image {i!r}; it has {len(self)}, the first are {self.names[:3]}.")
-        name = i if isinstance(i, str) else self.names[i]
+        return self._sample(i if isinstance(i, str) else self.names[i])
+
+    def _sample(self, name: str) -> Sample:
+        "The sample of an item, from memory if it is kept there."
         sample = self._cache.get(name)
         if sample is None:
             sample = self._load(name)
@@ -197,7 +203,7 @@ class ImageDataset(NamedItems):
         "All readable samples in order; an unreadable one is logged and recorded in `failures`."
         for name in list(self.names):
             try:
-                sample = self[name]
+                sample = self._sample(name)
             except ChannelMismatch:
                 raise
             except Exception as e:  # whatever a decoder throws at a damaged file

@@ -6,6 +6,7 @@
 __all__ = ['unzip', 'download']
 
 # %% ../../nbs/01h_downloads.ipynb #69c7b730
+import lzma
 import os
 import re
 import stat
@@ -16,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from .catalogue import DATASETS, SET_ALIASES, DatasetInfo
 from .paper_sets import find_root
+from ..files.atomic import explained_errors
 from ..files.digests import file_digest
 
 # %% ../../nbs/01h_downloads.ipynb #b67fcd22
@@ -51,6 +53,12 @@ def _check_archive(archive: str | os.PathLike, max_bytes: int, max_files: int) -
         raise ValueError(f"{archive}: damaged, two members have one name; nothing was unpacked.")
 
 # %% ../../nbs/01h_downloads.ipynb #876591da
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError),
+    *(FileExistsError, NotADirectoryError),  # a member that is a file and a folder
+)
+
+
 def _quiet_pooch():
     "The package pooch, without its report of every step."
     import pooch
@@ -75,7 +83,11 @@ def unzip(
     try:
         _check_archive(archive, max_bytes, max_files)
         _quiet_pooch().Unzip(extract_dir=str(folder))(os.fspath(archive), "download", None)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, FileExistsError, NotADirectoryError) as e:
+    except _DAMAGE as e:
+        raise ValueError(f"{archive}: damaged or no zip archive ({e}).") from e
+    except OSError as e:
+        if e.errno is not None:  # without a number it is what bzip2 says of damage
+            raise
         raise ValueError(f"{archive}: damaged or no zip archive ({e}).") from e
 
 # %% ../../nbs/01h_downloads.ipynb #d2eff145
@@ -109,11 +121,14 @@ def _fetch(url: str, archive: Path, sha256: str | None, max_bytes: int) -> None:
 
 # %% ../../nbs/01h_downloads.ipynb #e46affff
 def _fetch_or_explain(name: str, url: str, archive: Path, sha256: str | None, max_bytes: int, by_hand: Path) -> None:
-    "Fetch; raise ConnectionError or ValueError that say what to do by hand."
+    "Fetch; raise ConnectionError or ValueError that say what to do by hand, or FileError for a disk that is full."
+    import requests
+
     remedy = f"Or fetch {url} by hand and put it at {by_hand}, then call this again."
     try:
-        _fetch(url, archive, sha256, max_bytes)
-    except OSError as e:
+        with explained_errors(by_hand, archive, archive.parent):
+            _fetch(url, archive, sha256, max_bytes)
+    except (requests.RequestException, ConnectionError, TimeoutError) as e:
         raise ConnectionError(
             f"{name}: could not fetch {url} ({type(e).__name__}: {e}). Is there a network? {remedy}"
         ) from e
@@ -157,7 +172,7 @@ def download(
     """Fetch one of the paper's data sets. An archive put by hand at ROOT/NAME.zip is taken instead of the network.
 
     Raises ConnectionError without a network and ValueError for a wrong checksum or an unsafe archive; both tell the URL
-    and where to put the file by hand, and no bad file is kept."""
+    and where to put the file by hand, and no bad file is kept. Raises FileError where the disk is full."""
     name, base = SET_ALIASES.get(name, name), find_root(root)
     if name not in DATASETS:
         raise ValueError(f"name={name!r}: data sets are {', '.join(DATASETS)}.")

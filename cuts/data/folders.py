@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 def natural_order(name: str) -> list:
     "Sort key that counts: 2 before 10."
     pieces = [piece for piece in re.split(r"([0-9]+)", name) if piece]
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p.casefold()) for p in pieces] + [(2, 0, name)]
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p.casefold()) for p in pieces] + [(2, 0, name)]
 
 # %% ../../nbs/01d_folders.ipynb #87fb54f9
 _SCORES = "scores"  # the manifest's key of a table of scores
@@ -37,7 +37,7 @@ def is_results(
     folder: str | os.PathLike,
 ) -> bool:
     "Whether a folder holds the results of a run, or of one with several seeds; scores alone make no folder of results."
-    entries = [*Path(folder).glob("manifest/*.json"), *Path(folder).glob("seed-*/manifest/*.json")]
+    entries = [*Path(folder).glob("manifest/[!.]*.json"), *Path(folder).glob("seed-*/manifest/[!.]*.json")]
     scores = entry_path(_SCORES)[1]
     return any(entry.name != scores for entry in entries)
 

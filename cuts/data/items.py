@@ -17,8 +17,8 @@ import numpy as np
 
 from ..io.guard import TRIAL_MEMORY, read_ahead
 from ..io.image import Image
-from ..io.pixels import MAX_PIXELS, suffix
-from ..io.reading import HARMLESS_SUFFIXES, as_image, read_image, read_labels
+from ..io.pixels import MAX_PIXELS
+from ..io.reading import as_image, needs_trial, read_image, read_labels
 
 _log = logging.getLogger(__name__)
 
@@ -46,9 +46,8 @@ class Item(NamedTuple):
 
     @property
     def is_risky(self) -> bool:
-        "Whether a decoder in another language than Python reads the image or the labels."
-        paths = [x for x in self if isinstance(x, (str, os.PathLike))]
-        return any(isinstance(x, tuple) for x in self) or any(suffix(path) not in HARMLESS_SUFFIXES for path in paths)
+        "Whether a decoder in another language than Python may read the image or the labels."
+        return any(needs_trial(x) for x in self if isinstance(x, (str, os.PathLike, tuple)))
 
 # %% ../../nbs/01j_items.ipynb #9b508205
 def as_labels(
@@ -68,6 +67,11 @@ def as_labels(
     return x.astype(np.int32)
 
 # %% ../../nbs/01j_items.ipynb #5093b45c
+def _are_paths(x) -> bool:
+    "Whether these are the files of a series; a tuple may hold the labels themselves."
+    return isinstance(x, tuple) and bool(x) and all(isinstance(path, (str, os.PathLike)) for path in x)
+
+
 @dataclass(frozen=True)
 class ItemReader:
     "Reads the images and labels of a set."
@@ -91,7 +95,7 @@ class ItemReader:
         "The labels of an item; None where there are none."
         if callable(source):
             source = source()
-        if isinstance(source, (str, os.PathLike)):
+        if isinstance(source, (str, os.PathLike)) or _are_paths(source):
             source = read_labels(source, max_pixels=self.max_pixels, trial=trial)
         return None if source is None else as_labels(source, name)
 

@@ -34,7 +34,9 @@ def sample_image(
         x = x[crop[0] : crop[2], crop[1] : crop[3]]
     if shape:
         x = transform.resize(x, shape, anti_aliasing=True)
-    return np.repeat(x[..., None], 3, -1) if x.ndim == 2 else x[..., :3]
+    x = np.repeat(x[..., None], 3, -1) if x.ndim == 2 else x[..., :3]
+    x.setflags(write=False)  # whoever asks again gets the same array
+    return x
 
 
 def sample_items() -> list[tuple]:
@@ -78,6 +80,8 @@ def mni_slices(
     lowest, highest = np.flatnonzero(truth.sum((0, 1)) > 100)[[0, -1]]
     z = np.arange(lowest, highest + 1, step)
     slices, labels = (np.rot90(a[:, :, z]).transpose(2, 0, 1).copy() for a in (t1 / t1.max(), truth))
+    slices.setflags(write=False)  # whoever asks again gets the same arrays
+    labels.setflags(write=False)
     return slices, labels
 
 # %% ../../nbs/01f_samples.ipynb #7378c972

@@ -119,6 +119,8 @@ def class_scores(
     spacing=None,  # size of a pixel along every axis in mm; None: pixels
 ) -> list[dict]:  # one dict per class: class, pixels, dice, iou, hausdorff
     "Scores of every class, the background included."
+    if oracle not in ("label", "none"):
+        raise ValueError(f'oracle: {oracle!r}, expected "label" or "none".')
     matched = match_labels(labels, true) if oracle == "label" else as_region_numbers(labels, "labels")
     true = as_region_numbers(true, "true")
     return [

@@ -24,7 +24,7 @@ from ..files.atomic import write_atomic
 from ..files.digests import digest
 from ..io.image import Image
 from ..stage1.model import check_tensors, read_tensors
-from ..device import fixed_threads
+from ..device import fixed_threads, full_precision
 
 # %% ../../nbs/32_supervised.ipynb #fdbb0c29
 NETWORKS = {"unet": "U-Net", "dynunet": "DynUNet"}  # name of the setting → title in tables
@@ -125,6 +125,7 @@ def _in_windows(network, x, window):
 
 
 @torch.inference_mode()
+@full_precision()
 def _plane_scores(network: nn.Module, x: np.ndarray, name: str, crop: int | None, device) -> torch.Tensor:
     "Scores [1,K,H,W] of a plane [C,H,W] by a network of this name, in windows where the plane is larger than the crop."
     height, width = x.shape[1:]
@@ -142,8 +143,9 @@ _FORMAT = "cuts supervised 1"  # of a model's file
 def _check_header(header: dict) -> None:
     "`KeyError` or `ValueError` unless a header's entries are of their types."
     classes = np.array(header["classes"])
-    if classes.dtype.kind != "i" or classes.ndim != 1 or not len(classes) >= 2:
-        raise ValueError(f"classes: {header['classes']!r}, expected two or more whole numbers")
+    is_list = classes.dtype.kind == "i" and classes.ndim == 1 and len(classes) >= 2
+    if not is_list or (classes.astype(np.int32) != classes).any():
+        raise ValueError(f"classes: {header['classes']!r}, expected two or more whole numbers of 32 bits")
     if (
         type(header["n_channels"]) is not int
         or not isinstance(header["split"], dict)

@@ -15,6 +15,14 @@ from .masks import bounding_box, distance_to_mask, image_diagonal, mask_pair, sp
 CONVENTIONS = ("paper", "monai", "medpy", "deepmind")  # of distances
 
 
+def _checked(pred, true, spacing, convention: str) -> tuple[np.ndarray, np.ndarray, tuple[float, ...] | None]:
+    "Masks of one shape and a spacing for every axis; ValueError says what is wrong with any of the four."
+    if convention not in CONVENTIONS:
+        raise ValueError(f"convention: {convention!r}, expected one of {', '.join(CONVENTIONS)}.")
+    pred, true = mask_pair(pred, true)
+    return pred, true, spacing_per_axis(spacing, true.ndim)
+
+
 def _points(mask: np.ndarray, convention: str) -> np.ndarray:
     "The pixels of a mask that are measured."
     return mask if convention == "paper" else mask & ~binary_erosion(mask)
@@ -52,14 +60,11 @@ def surface_distances(
     np.ndarray, ...
 ]:  # distances of pred's points from true [n], of true's from pred [m], and the weights of both
     "How far the points of each mask are from those of the other, each in ascending order."
-    if convention not in CONVENTIONS:
-        raise ValueError(f"convention: {convention!r}, expected one of {', '.join(CONVENTIONS)}.")
-    pred, true = mask_pair(pred, true)
+    pred, true, spacing = _checked(pred, true, spacing, convention)
     if not (pred.any() and true.any()):
         raise ValueError(
             "pred or true is empty, so there is no distance. `hausdorff` and the others have a policy for it."
         )
-    spacing = spacing_per_axis(spacing, true.ndim)
     if convention == "deepmind":
         return _deepmind_distances(pred, true, spacing)
     d_pred, d_true = _point_distances(pred, true, spacing, convention)
@@ -70,7 +75,7 @@ def _distance_if_empty(pred: np.ndarray, true: np.ndarray, spacing) -> float:
     "The distance agreed on for two masks of which at least one is empty."
     if not (pred.any() or true.any()):
         return 0.0
-    return image_diagonal(true.shape, spacing_per_axis(spacing, true.ndim))
+    return image_diagonal(true.shape, spacing)
 
 
 def _weighted_percentile(d: np.ndarray, weights: np.ndarray, percentile: float) -> float:
@@ -87,7 +92,7 @@ def hd95(
     convention: str = "monai",  # one of CONVENTIONS
 ) -> float:  # in pixels, or in mm
     "95th percentile of the distances between two masks: the image's diagonal if one is empty, 0 if both are."
-    pred, true = mask_pair(pred, true)
+    pred, true, spacing = _checked(pred, true, spacing, convention)
     if not (pred.any() and true.any()):
         return _distance_if_empty(pred, true, spacing)
     d_pred, d_true, w_pred, w_true = surface_distances(pred, true, spacing, convention)
@@ -105,7 +110,7 @@ def average_surface_distance(
     convention: str = "monai",  # one of CONVENTIONS
 ) -> float:  # in pixels, or in mm
     "Mean distance between two masks, of both directions: the image's diagonal if one is empty, 0 if both are."
-    pred, true = mask_pair(pred, true)
+    pred, true, spacing = _checked(pred, true, spacing, convention)
     if not (pred.any() and true.any()):
         return _distance_if_empty(pred, true, spacing)
     d_pred, d_true, w_pred, w_true = surface_distances(pred, true, spacing, convention)
@@ -122,7 +127,7 @@ def surface_dice(
     "Share of both outlines that is no farther than `tolerance` from the other: 1 if both masks are empty, 0 if one is."
     if not tolerance >= 0:
         raise ValueError(f"tolerance: {tolerance}, expected a length, 0 or more.")
-    pred, true = mask_pair(pred, true)
+    pred, true, spacing = _checked(pred, true, spacing, convention)
     if not (pred.any() and true.any()):
         return 0.0 if pred.any() or true.any() else 1.0
     d_pred, d_true, w_pred, w_true = surface_distances(pred, true, spacing, convention)

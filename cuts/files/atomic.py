@@ -112,7 +112,8 @@ def write_atomic(
                 raise FileError(f"{path}: not written: the function made no file at the path it was given.")
             _sync(temporary)
             os.replace(temporary, path)
-            if os.name == "posix":
+        if os.name == "posix":
+            with suppress(OSError):  # the file is written; some disks cannot say when they have its name
                 _sync(path.parent)  # the new name, too, outlives a power cut
     finally:
         with suppress(OSError):
@@ -126,12 +127,9 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _sync(path: Path) -> None:
-    "Wait until the disk has it. Some network disks cannot say so for a folder; the file itself is safe then."
+    "Wait until the disk has it."
     fd = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
         os.fsync(fd)
-    except OSError:
-        if not os.path.isdir(path):
-            raise
     finally:
         os.close(fd)

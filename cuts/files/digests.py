@@ -47,7 +47,9 @@ def _text_keys(x):
 
 def digest(obj) -> str:  # 64 hexadecimal digits
     "SHA-256 of plain values, arrays and dataclasses. Raises TypeError for what has no fixed text."
-    text = json.dumps(_text_keys(obj), sort_keys=True, separators=(",", ":"), default=plain_value)
+    text = json.dumps(
+        _text_keys(obj), sort_keys=True, separators=(",", ":"), default=lambda x: _text_keys(plain_value(x))
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 

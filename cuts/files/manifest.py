@@ -135,6 +135,6 @@ class Manifest:
 
     def items(self) -> dict[str, dict]:
         "Key → entry (key, inputs, files, facts) of everything in the manifest, by key."
-        entries = [_read_entry(path) for path in (self.path / "manifest").glob("*.json")]
+        entries = [_read_entry(path) for path in (self.path / "manifest").glob("[!.]*.json")]
         by_key = {entry["key"]: entry for entry in entries if entry is not None}
         return dict(sorted(by_key.items()))

@@ -57,8 +57,8 @@ _HEADER = 2**24  # more bytes of a deflated header than this are not unpacked
 _DEFLATED, _EXPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0"
 
 
-def _header_stream(stream):
-    "The stream itself; of a deflated file the beginning, unpacked. The stream stands behind the mark."
+def _unpacked(stream, most):
+    "The stream itself; of a deflated file the first `most` bytes, unpacked. The stream stands behind the mark."
     from pydicom.filereader import read_dataset
 
     meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag.group != 2)
@@ -68,7 +68,7 @@ def _header_stream(stream):
     meta_end = stream.tell() if length is None else 144 + int(length)
     stream.seek(0)
     meta_bytes = stream.read(meta_end).replace(_DEFLATED, _EXPLICIT)
-    return io.BytesIO(meta_bytes + zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(_HEADER), _HEADER))
+    return io.BytesIO(meta_bytes + zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(most), most))
 
 # %% ../../nbs/06_dicom.ipynb #d3b5082c
 def _syntax_that_fitted(ds):
@@ -81,15 +81,17 @@ def _syntax_that_fitted(ds):
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 # %% ../../nbs/06_dicom.ipynb #ee9e7e8f
-def load_dicom(path, *, pixels=False, tags=None):
-    "A file's header, or only the fields `tags` of it; with `pixels` the whole file, whose pixels are still encoded."
+def load_dicom(path, *, room=None, tags=None):
+    """A file's header, or only the fields `tags` of it.
+
+    With `room`, the bytes that its pixels may take, those as well, still encoded."""
     pydicom = require_pydicom()
     with BoundedFile(path) as f:
         f.seek(128)
         marked = f.read(4) == b"DICM"
-        stream = _header_stream(f) if marked and not pixels else f
+        stream = _unpacked(f, _HEADER + (room or 0)) if marked else f
         stream.seek(0)
-        ds = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels, specific_tags=tags)
+        ds = pydicom.dcmread(stream, force=True, stop_before_pixels=room is None, specific_tags=tags)
         f.seek(0)
         first_bytes = f.read(8)
     if not marked and "Rows" not in ds and "SOPClassUID" not in ds:
@@ -286,6 +288,22 @@ def _without_trace(record):
     return not record.exc_info
 
 
+def _check_boxes(ds, path):
+    "Raise ImageError for a box of length 0 in a JPEG 2000 frame, which pydicom 3.0 reads for ever."
+    from pydicom.encaps import generate_frames
+    from pydicom.uid import JPEG2000TransferSyntaxes
+
+    if ds.file_meta.TransferSyntaxUID not in JPEG2000TransferSyntaxes:
+        return
+    for frame in generate_frames(ds.PixelData, number_of_frames=n_described(ds)):
+        place = 12 if frame.startswith(b"\0\0\0\x0cjP  ") else len(frame)  # a bare codestream has no boxes
+        while place < len(frame) and frame[place + 4 : place + 8] != b"jp2c":
+            length = int.from_bytes(frame[place : place + 4], "big")
+            if not length:
+                raise ImageError(f"{path}: damaged: a JPEG 2000 frame has a box of length 0. Get the file anew.")
+            place += length
+
+
 def decode(ds, path, shape):
     "Stored numbers [F,H,W] or colours [F,H,W,3]; and MONOCHROME1, MONOCHROME2, PALETTE COLOR or RGB, their meaning."
     if not any(k in ds for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
@@ -293,6 +311,7 @@ def decode(ds, path, shape):
     decoder = _decoder(ds, path)
     _pydicom_log.addFilter(_without_trace)
     try:
+        _check_boxes(ds, path)
         stored, properties = decoder.as_array(ds, allow_excess_frames=False)
     except RuntimeError as e:  # Pillow reads some JPEG of up to eight bits, but not of more
         if "Pillow does not support" not in str(e) and "Pillow cannot decode" not in str(e):

@@ -6,6 +6,7 @@
 __all__ = []
 
 # %% ../../nbs/06a_dicom_planes.ipynb #19c40dd8
+import math
 import warnings
 from dataclasses import dataclass, replace
 
@@ -136,7 +137,7 @@ def place_of_frames(ds, n, source):
 # %% ../../nbs/06a_dicom_planes.ipynb #b2b27bcc
 def read_frames(path, shape, as_labels):
     "The image in one file: a plane, or its frames as a volume."
-    ds = load_dicom(path, pixels=True)
+    ds = load_dicom(path, room=8 * math.prod(shape))
     data, window = tidy(*values_of(ds, path, shape, as_labels))
     axis = -1 if data.ndim == 4 else "none"
     if shape[0] == 1:

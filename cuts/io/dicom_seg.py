@@ -7,6 +7,7 @@ __all__ = ['encode_segmentation']
 
 # %% ../../nbs/06c_dicom_seg.ipynb #2c6e90b8
 import io
+import math
 import os
 import re
 import warnings
@@ -143,7 +144,7 @@ def _place_of_planes(ds, planes):
 # %% ../../nbs/06c_dicom_seg.ipynb #042729f0
 def read_segmentation(path, shape, max_pixels):
     "A DICOM-SEG as label map [D,H,W], or [H,W] of one plane."
-    ds = load_dicom(path, pixels=True)
+    ds = load_dicom(path, room=8 * math.prod(shape))
     frames, numbers = decode(ds, path, shape)[0], _region_numbers(ds)
     depth, planes = _planes_of_frames(ds, len(frames), path)
     check_size((depth, *shape[1:]), max_pixels, path)

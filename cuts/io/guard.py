@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -36,8 +37,8 @@ def _limit_memory(memory):
     with open("/proc/self/statm") as f:
         present = int(f.read().split()[0]) * resource.getpagesize()
     lower, upper = resource.getrlimit(resource.RLIMIT_AS)
-    known = [limit for limit in (lower, upper) if limit != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_AS, (min([present + memory, *known]), upper))
+    known = [limit for limit in (lower, upper, sys.maxsize) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (int(min([present + memory, *known])), upper))
 
 
 def _settle_child(memory):
@@ -52,7 +53,7 @@ def _settle_child(memory):
     _limit_memory(memory)
 
 # %% ../../nbs/05a_guard.ipynb #05cd7045
-_SURVIVED, _TOO_LARGE = b".", b"m"  # what the forked process writes after an item
+_READY, _SURVIVED, _TOO_LARGE = b"r", b".", b"m"  # what the forked process writes: once, and after an item
 
 
 def _lacks_memory(error):
@@ -90,6 +91,7 @@ def _fork_reader(items, read, memory):
         return child, pipe
     try:
         _settle_child(memory)
+        os.write(answers, _READY)
         _read_all(items, read, answers)
     finally:
         os._exit(0)
@@ -103,13 +105,16 @@ def _death(status):
 
 # %% ../../nbs/05a_guard.ipynb #24cbc44d
 class _Reader:
-    "A forked process that reads items; a context that leaves nothing of it behind."
+    "A forked process that reads items; a context that leaves nothing of it behind. Raises `OSError` if there is none."
 
     def __init__(self, items, read, memory):
         self.child, self.pipe = _fork_reader(items, read, memory)
         self.memory = memory
         self.answers = select.poll()
         self.answers.register(self.pipe, select.POLLIN | select.POLLHUP)
+        if not self.answers.poll(60_000) or os.read(self.pipe, 1) != _READY:
+            self.__exit__()
+            raise ChildProcessError("it could not be limited")
 
     def __enter__(self):
         return self
@@ -133,14 +138,22 @@ class _Reader:
         return _death(status)
 
 # %% ../../nbs/05a_guard.ipynb #9e734958
+def _may_fork():
+    "Whether this is Linux, the main thread, and no trial itself."
+    in_main = threading.current_thread() is threading.main_thread()
+    return sys.platform.startswith("linux") and in_main and not _in_trial
+
+
 def read_ahead(
     items: Sequence[_Item],  # paths, names, …
     read: Callable[[_Item], object],  # reads an item; what it raises is no concern here, but for a lack of memory
     seconds: float = 600.0,  # that one item may take
     memory: int = TRIAL_MEMORY,  # bytes that the forked process may ask for, beyond what this one has
 ) -> Iterator[tuple[_Item, str | None]]:  # item, and what reading it does to a process, None if it survives
-    "Read items in a forked process, in order, to find out which of them would end this one. On Linux alone."
-    waiting = list(items) if sys.platform.startswith("linux") and not _in_trial else []
+    """Read items in a forked process, in order, to find out which of them would end this one.
+
+    On Linux and in the main thread alone; elsewhere nothing is tried."""
+    waiting = list(items) if _may_fork() else []
     untried = [] if waiting else list(items)
     while waiting:
         try:

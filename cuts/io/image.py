@@ -309,4 +309,18 @@ def place(
     if spacing is None:
         return image
     spacing = (float(spacing),) * image.ndim if np.ndim(spacing) == 0 else tuple(spacing)
-    return replace(image, spacing=spacing, unit="mm", affine=image.affine if affine is None else affine)
+    if affine is None and image.affine is not None:
+        image = replace(image, spacing=spacing)  # checks them
+        affine = _stretched(image.affine, image.spacing)
+    return replace(image, spacing=spacing, unit="mm", affine=affine)
+
+
+def _stretched(affine, spacing):
+    "The affine with columns as long as the spacing says; the first pixel stays where it is."
+    columns = affine[:3, : len(spacing)]
+    lengths = np.linalg.norm(columns, axis=0)
+    if np.allclose(lengths, spacing):
+        return affine
+    stretched = affine.copy()
+    stretched[:3, : len(spacing)] = columns * (spacing / lengths)
+    return stretched

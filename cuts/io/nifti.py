@@ -69,11 +69,11 @@ def _check_nifti(path, max_pixels):
 
 # %% ../../nbs/00d_nifti.ipynb #42377ac9
 def _nifti_values(image):
-    "Scaled values; as stored where the header has no scale; coloured voxels as a last axis of three."
+    "Scaled values, as stored where there is no scale or they are complex; coloured voxels as a last axis of three."
     raw = image.dataobj
     if raw.dtype.fields:
         return np.stack([raw.get_unscaled()[name] for name in raw.dtype.names], -1)
-    plain = raw.slope == 1 and raw.inter == 0
+    plain = raw.dtype.kind == "c" or (raw.slope == 1 and raw.inter == 0)
     return raw.get_unscaled() if plain else np.asarray(raw, dtype=np.float32)
 
 # %% ../../nbs/00d_nifti.ipynb #90746aa9

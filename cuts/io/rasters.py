@@ -9,6 +9,7 @@ __all__ = ['write_picture']
 import io
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -105,11 +106,14 @@ def encode_png(
     picture = Picture.fromarray(smallest_type(labels))
     if labels.max() < 256:
         picture.putpalette(label_palette().tobytes())
-    out, extra = io.BytesIO(), {}
+    out = io.BytesIO()
+    extra: dict[str, Any] = {}
     if like is not None and like.unit == "mm":
         note = PngInfo()
         note.add_itxt(SPACING_KEY, spacing_note(like.spacing))
-        extra = dict(pnginfo=note, dpi=tuple(25.4 / s for s in like.spacing[::-1]))
+        extra["pnginfo"], dpi = note, tuple(25.4 / s for s in like.spacing[::-1])
+        if max(dpi) / 0.0254 < 2**32 - 1:  # pixels in a metre, of which a PNG keeps 32 bits
+            extra["dpi"] = dpi
     picture.save(out, "PNG", optimize=False, **extra)
     return out.getvalue()
 

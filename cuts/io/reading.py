@@ -8,7 +8,6 @@ __all__ = ['READERS', 'IMAGE_SUFFIXES', 'as_image', 'is_image_file', 'read_image
 
 # %% ../../nbs/00e_reading.ipynb #8fd17e84
 import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,14 +112,17 @@ def _read(path, *, max_pixels, **options):
 HARMLESS_SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz")  # no decoder in another language than Python, but zlib
 
 
-def _is_risky(path):
-    "Whether a decoder in another language reads it: a series, a folder, or a file that is none of the harmless ones."
-    return not isinstance(path, (str, os.PathLike)) or (os.path.exists(path) and suffix(path) not in HARMLESS_SUFFIXES)
+def needs_trial(
+    path,  # a path, or the files of a series
+) -> bool:
+    "Whether a decoder in another language may read it: a series, a folder, or a file that is no harmless one."
+    return not isinstance(path, (str, os.PathLike)) or os.path.isdir(path) or suffix(path) not in HARMLESS_SUFFIXES
 
 
 def _try_first(path, *, max_pixels, **options):
-    "Read a file in a forked process, in the main thread alone; raise `ImageError` if that process does not survive."
-    if threading.current_thread() is not threading.main_thread() or not _is_risky(path):
+    "Read a file in a forked process; raise `ImageError` if that process does not survive."
+    is_missing = isinstance(path, (str, os.PathLike)) and not os.path.exists(path)
+    if is_missing or not needs_trial(path):
         return
     memory = TRIAL_MEMORY + 32 * max(0, max_pixels - MAX_PIXELS)  # as much more as a larger cap allows
     for _, death in read_ahead([path], lambda path: _read(path, max_pixels=max_pixels, **options), memory=memory):
@@ -185,21 +187,22 @@ def read_placed_labels(
     Labels are [*spatial] int32 (int64 if needed); the spacing is in mm, () if the file has none; the affine is
     [4,4], None if the file has none.
     """
-    if suffix(path) in (".jpg", ".jpeg"):
+    source = _called(path)
+    if suffix(source) in (".jpg", ".jpeg"):
         raise ImageError(f"{path}: JPEG changes numbers, labels cannot be kept in it. Use {', '.join(LABEL_SUFFIXES)}.")
     options = dict(max_pixels=max_pixels, key=key, as_labels=True)
     if trial:
         _try_first(path, **options)
     pixels = _read(path, **options)
-    labels = _flatten_channels(pixels, str(path))
+    labels = _flatten_channels(pixels, source)
     if labels.ndim not in (2, 3):
-        raise ImageError(f"{path}: labels with {labels.ndim} axes {list(labels.shape)}, expected [H,W] or [D,H,W].")
+        raise ImageError(f"{source}: labels with {labels.ndim} axes {list(labels.shape)}, expected [H,W] or [D,H,W].")
     spacing = tuple(map(float, pixels.spacing)) if pixels.unit == "mm" else ()
-    return whole_numbers(labels, str(path)), spacing, pixels.affine
+    return whole_numbers(labels, source), spacing, pixels.affine
 
 # %% ../../nbs/00e_reading.ipynb #99a21712
 def read_labels(
-    path,  # PNG or BMP (grey or palette), TIFF, .npy, .npz, NIfTI, NRRD, MetaImage, OME-Zarr, DICOM-SEG
+    path,  # PNG, BMP, TIFF, .npy, .npz, NIfTI, NRRD, MetaImage, OME-Zarr, DICOM-SEG; a folder or list of a series
     *,
     max_pixels: int = MAX_PIXELS,  # refuse larger ones, before they are unpacked
     key: str | None = None,  # which array of an .npz; None: labels, label or mask

@@ -8,6 +8,7 @@ __all__ = ['find_series', 'read_dicom']
 # %% ../../nbs/06b_series.ipynb #7ab1846a
 import itertools
 import logging
+import math
 import os
 import re
 from collections import Counter
@@ -207,7 +208,8 @@ def _read_planes(heads, as_labels):
     planes = []
     for h in heads:
         with reading(h.file, "DICOM"):
-            planes.append(values_of(load_dicom(h.file, pixels=True), h.file, h.shape, as_labels))
+            ds = load_dicom(h.file, room=8 * math.prod(h.shape))
+            planes.append(values_of(ds, h.file, h.shape, as_labels))
     data, padding = np.concatenate([d for d, _, _ in planes]), None
     if any(p is not None for _, p, _ in planes):
         padding = np.concatenate([np.zeros(d.shape, bool) if p is None else p for d, p, _ in planes])

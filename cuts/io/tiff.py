@@ -18,21 +18,17 @@ import numpy as np
 
 from .image import Image
 from .labels import smallest_type
-from .pixels import ImageError, MAX_PIXELS, Pixels, check_size, reading
+from .pixels import ImageError, MAX_PIXELS, MM_PER_UNIT, Pixels, check_size, reading
 from .rasters import SPACING_KEY, noted_spacing, spacing_note
 
 # %% ../../nbs/00c_tiff.ipynb #5469da84
-_MM = {"mm": 1.0, "millimeter": 1.0, "cm": 10.0, "nm": 1e-6} | dict.fromkeys(
-    ("µm", "um", "micron", "microns", "\\u00b5m"), 1e-3
-)
-
-
 def _tiff_spacing(tif, ndim):
     "Spacing in mm of an ImageJ file, or of one of ours; () if it has none."
     imagej, ours = tif.imagej_metadata or {}, (tif.shaped_metadata or ({},))[0]
     if SPACING_KEY in ours:
         return noted_spacing(ours[SPACING_KEY], ndim)
-    scale, tags = _MM.get(str(imagej.get("unit", "")).lower()), tif.pages[0].tags
+    unit = str(imagej.get("unit", "")).lower().replace("\\u00b5", "µ")  # ImageJ writes the letter so
+    scale, tags = MM_PER_UNIT.get(unit), tif.pages[0].tags
     if scale is None or "XResolution" not in tags or "YResolution" not in tags:
         return ()
     fractions = [tags[name].value for name in ("YResolution", "XResolution")]

@@ -6,10 +6,14 @@
 __all__ = ['is_zarr', 'read_zarr']
 
 # %% ../../nbs/07a_zarr.ipynb #58c0d6fa
+import bz2
+import gzip
+import lzma
 import math
 import os
 import re
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,30 +147,47 @@ def _check_chunks(root, array, max_pixels):
 
 # %% ../../nbs/07a_zarr.ipynb #47b80bcf
 _CHUNK_FILE = re.compile(r"(c\.)?\d+(\.\d+)*")  # c/0/1, c.0.1, 0/1 and 0.1
+_STREAMS = {"gzip": gzip.open, "bz2": bz2.open, "lzma": lzma.open}
 
 
-def _check_chunk(path, most):
-    "Refuse an empty file; and if blosc has packed it, one that is not whole or unpacks to more than `most` bytes."
+def _check_chunk(path, packer, most):
+    "Refuse an empty file, one that unpacks to more than `most` bytes, and one of blosc that is not whole."
     size = os.path.getsize(path)
     if size == 0:
         raise EOFError(f"{os.path.basename(path)}, a chunk of no bytes")
-    if most is None:
-        return
     with open(path, "rb") as f:
         head = f.read(16)
     unpacked, packed = int.from_bytes(head[4:8], "little"), int.from_bytes(head[12:16], "little")
-    if len(head) < 16 or packed != size or unpacked > most:
+    if packer == "blosc" and (len(head) < 16 or packed != size or unpacked > most):
         raise EOFError(f"a chunk of {size} bytes that should have {packed}, and unpacks to {unpacked}")
+    if packer == "lz4" and int.from_bytes(head[:4], "little") > most or _unpacks_to_more(path, packer, most):
+        raise EOFError(f"a chunk of {size} bytes that unpacks to more than {most}")
+
+
+def _unpacks_to_more(path, packer, most):
+    "Whether a chunk that does not say its size unpacks to more than `most` bytes. Damage is left to its codec."
+    try:
+        if packer == "zlib":
+            return len(zlib.decompressobj().decompress(Path(path).read_bytes(), most + 1)) > most
+        if packer in _STREAMS:
+            with _STREAMS[packer](path) as stream:
+                while piece := stream.read(2**20):
+                    most -= len(piece)
+                    if most < 0:
+                        return True
+    except (EOFError, OSError, lzma.LZMAError, zlib.error):
+        pass
+    return False
 
 
 def _check_files(root, array, codecs):
     "Refuse links among the chunks of an array, and chunks that its codecs would not refuse."
-    blosc = bool(codecs) and codecs[-1][0] == "blosc"
-    most = 16 * math.prod(array.chunks) + 16 if blosc else None  # no number has more than 16 bytes
+    packer = codecs[-1][0] if codecs else None
+    most = 16 * math.prod(array.chunks) + 1024  # no number has more than 16 bytes, and packing adds little
     for folder, *_ in os.walk(os.path.join(root, array.path)):
         for entry in _refuse_links(root, folder):
             if entry.is_file() and _CHUNK_FILE.fullmatch(entry.name):
-                _check_chunk(entry.path, most)
+                _check_chunk(entry.path, packer, most)
 
 # %% ../../nbs/07a_zarr.ipynb #ce4ea81c
 def _values(root, array, max_pixels):

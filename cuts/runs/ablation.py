@@ -18,8 +18,7 @@ from ..data.dataset import ImageDataset
 from ..data.items import Sample
 from ..evaluate.baselines import segment_colours
 from ..evaluate.classes import adjusted_rand, covering
-from ..evaluate.tables import read_table
-from ..files.atomic import write_atomic
+from ..evaluate.tables import read_table, write_table
 from ..files.digests import digest
 from .folder import Run
 from .one_image import Report, open_checked
@@ -171,7 +170,7 @@ def _measure(
     )
     scores = [row for rows in outcomes if not isinstance(rows, str) for row in rows]
     frame = pd.DataFrame(scores).assign(row=task.name, group=task.row.group)
-    write_atomic(file, frame.to_csv(index=False, lineterminator="\n"))
+    write_table(file, frame)
     names = [sample.name for sample in scored]
     return {f"{n}, {task.key}": o for n, o in zip(names, outcomes, strict=True) if isinstance(o, str)}
 
@@ -224,7 +223,7 @@ def ablate(
         for scores in _all_scores(tasks, dataset, folder, report, n_jobs, progress):
             frames.append(scores)
             frame = pd.concat(frames, ignore_index=True)
-            write_atomic(folder.file("ablation.csv"), frame.to_csv(index=False, float_format="%.5g"))
+            write_table(folder.file("ablation.csv"), frame, "%.5g")
     return frame, report
 
 # %% ../../nbs/53_ablation.ipynb #e46da58b

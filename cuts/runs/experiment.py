@@ -141,7 +141,7 @@ def _left_there(experiment: _Experiment) -> list[tuple[str, Path]]:
         if name in experiment.names or name not in METHODS:
             continue
         files = find_segmentations(folder, set(dataset.names))
-        if all(_is_of(file, dataset[file.name]) for file in files):
+        if files and all(_is_of(file, dataset[file.name]) for file in files):
             kept.append((name, folder))
         else:
             changed = "made of other images or labels than there are now, and left out of the table"
@@ -195,7 +195,7 @@ def _digest_now(file: Path) -> str | None:
 def run(
     source,  # see `open_dataset`
     out,  # folder for everything
-    config: Config = Config(),
+    config=None,  # see `make_config`
     *,
     seeds: tuple[int, ...] | None = None,  # each draws weights, crops, landmarks anew; None: those of the configuration
     root=None,
@@ -205,12 +205,13 @@ def run(
     together: bool = False,  # one tree over all images, see `segment_run`
     n_jobs: int = 1,  # processes, of everything but training
     progress: bool = True,
+    **settings,  # such as epochs=50
 ):  # (pandas.DataFrame of scores, Report)
     """Train, segment, score and draw: OUT/seed-1/…, OUT/metrics.csv, OUT/summary.md, OUT/scores.png, OUT/figures/.
 
     Resumable; other methods that an earlier run left there stay in the table."""
     only_alone("a whole run")
-    config = with_channels(config, channels)
+    config = with_channels(make_config(config, **settings), channels)
     names = choose_methods(methods, METHODS)
     check_method(config)  # before anything is trained
     dataset, report = open_checked(source, config, progress, root=root, labels=labels)

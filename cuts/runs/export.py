@@ -180,7 +180,7 @@ def _stems(places: Iterable[str]) -> dict[str, str]:
 def _claim(target: Run, folder) -> None:
     "Remember whose files are written; ValueError where they are another's."
     owner = str(Path(folder).resolve())
-    entry = target.items().get("source")
+    entry = target.read("source")
     if entry and entry["facts"].get("folder") != owner:
         remedy = f"Export {folder} into another folder"
         raise ValueError(f"{target.path}: holds files made of {entry['facts'].get('folder')}. {remedy}")
@@ -190,9 +190,9 @@ def _claim(target: Run, folder) -> None:
 
 def _replace(target: Run, key: str, inputs: str, files: list[Path], facts: dict) -> None:
     "Record what was written of one segmentation, and remove what an earlier export wrote of it under another stem."
-    before = target.items().get(key, dict(facts={}, files={}))
+    before = target.read(key)
     target.record(key, inputs, files, **facts)
-    if before["facts"].get("stem") == facts["stem"]:
+    if before is None or before["facts"].get("stem") == facts["stem"]:
         return
     named = {file for entry in target.items().values() for file in entry["files"]}
     for file in before["files"]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..config.settings import Config
 from ..data.dataset import ImageDataset
 from .loading import find_segmentations, load_model, models_in
-from .one_image import ONE_IMAGE, Report, check_method, make_config, open_checked
+from .one_image import ONE_IMAGE, Report, as_seen_by, check_method, make_config, open_checked
 from .steps import segment_dataset, train_dataset
 from ..stage1.parallel import only_alone
 
@@ -73,7 +73,8 @@ def prepare(
     model = None if run is None else load_model(run)
     if config is None and model is not None:
         config = model.config
-    dataset, report = open_checked(source, config or Config(), progress, root=root, labels=labels, channels=channels)
+    seen = as_seen_by(config or Config(), model)
+    dataset, report = open_checked(source, seen, progress, root=root, labels=labels, channels=channels)
     if config is None:
         config = make_config(**(ONE_IMAGE if len(dataset) == 1 else {}))
     check_method(config)

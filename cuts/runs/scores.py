@@ -7,11 +7,13 @@ __all__ = ['log', 'score_segmentation', 'evaluate_run', 'write_scores']
 
 # %% ../../nbs/50c_scores.ipynb #b8e789c7
 import logging
+import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from ..evaluate.scoring import best_level, score
-from ..evaluate.tables import render, summarise, table
+from ..evaluate.tables import render, summarise, table, write_table
 from ..files.atomic import write_atomic
 from .drawings import draw_comparison
 from .folder import Run
@@ -58,6 +60,14 @@ def _score_file(file: SegmentationFile) -> list[dict] | str:
         return str(e) or type(e).__name__
 
 
+def _names_of(folders) -> list[str]:
+    "The last names of folders; of those that share it, the path below the folder that all have in common."
+    paths = [Path(os.path.abspath(folder)) for folder in folders]
+    n_called = Counter(path.name for path in set(paths))
+    n_common = len(os.path.commonprefix([path.parent.parts for path in paths]))
+    return [path.name if n_called[path.name] == 1 else "/".join(path.parts[n_common:]) for path in paths]
+
+
 def _name_runs(frame):
     "Scores of several folders: the name of the folder beside a method that has the same seed and image twice."
     twice = frame.groupby(["method", "seed", "image"]).run.transform("size") > 1
@@ -94,12 +104,12 @@ def evaluate_run(
     import pandas as pd
 
     frames, report = [], Report()
-    for folder in folders:
+    for folder, name in zip(folders, _names_of(folders), strict=True):
         if not Path(folder).is_dir():
             raise FileNotFoundError(f"{folder}: no such folder")
         files = require_segmentations(folder) if only is None else find_segmentations(folder, only)
         rows, scored = _score_files(files, n_jobs, progress)
-        frames.append(table(rows).assign(run=Path(folder).name))
+        frames.append(table(rows).assign(run=name))
         report += scored
     frame = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
     return _name_runs(frame), report
@@ -133,7 +143,7 @@ def write_scores(
     with home.lock(timeout=60):  # the table of one call and the figures of another would be nobody's
         home.forget("scores")
         paths = [home.file(name) for name in ("metrics.csv", *_SUMMARIES, *["comparison.png"] * compared)]
-        write_atomic(paths[0], frame.to_csv(index=False, lineterminator="\n"))
+        write_table(paths[0], frame)
         if len(summary := summarise(frame)):
             _write_summary(home, frame, summary)
             if compared:

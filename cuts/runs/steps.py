@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from ..config.settings import Config
-from ..device import choose_device, stored_device
 from ..data.dataset import ImageDataset
 from ..data.items import Sample
 from ..files.atomic import write_atomic
@@ -33,6 +32,7 @@ from cuts.runs.one_image import (
     check_method,
     make_config,
     open_checked,
+    place_model,
     segment_all,
     segment_sample,
     segment_stored,
@@ -56,10 +56,11 @@ def write_history(run: Run, model) -> None:  # model: a `Model` or a `Supervised
     "The history of a training into its run folder, as history.csv and loss.png."
     import pandas as pd
 
+    from cuts.evaluate.tables import write_table
     from cuts.show.figures import save_figure
     from cuts.show.plots import loss_figure
 
-    write_atomic(run.file("history.csv"), pd.DataFrame(model.history).to_csv(index=False))
+    write_table(run.file("history.csv"), pd.DataFrame(model.history))
     save_figure(loss_figure(model.history), run.file("loss.png"))
 
 # %% ../../nbs/50_steps.ipynb #bae0d786
@@ -78,19 +79,20 @@ class _Training:
         return digest([self.config.digest("training"), self.images])
 
 
-def _is_outdated(training: _Training) -> bool:
-    "Whether the checkpoint is of other images or settings and may be replaced; ValueError if it may not."
+def _can_resume(training: _Training) -> bool:
+    "Whether there is a checkpoint to go on from; ValueError if it is of other images or settings and has to stay."
     checkpoint = training.run.file("checkpoint.safetensors")
+    if not training.resume or not checkpoint.exists():
+        return False
     try:
-        if checkpoint.exists():
-            check_checkpoint(checkpoint, training.config, training.images)
+        check_checkpoint(checkpoint, training.config, training.images)
     except ValueError:
         if not training.replace:
             raise
         changed = "images or settings have changed since its last training, which is begun anew"
         log.warning("%s: %s", training.run.path, changed)
-        return True
-    return False
+        return False
+    return True
 
 # %% ../../nbs/50_steps.ipynb #52d68899
 def _begin(training: _Training) -> str:  # "done", "resume" or "anew"
@@ -98,7 +100,7 @@ def _begin(training: _Training) -> str:  # "done", "resume" or "anew"
     run = training.run
     if training.resume and run.done("train", training.inputs):
         return "done"
-    start = "resume" if training.resume and not _is_outdated(training) else "anew"
+    start = "resume" if _can_resume(training) else "anew"
     if start == "anew":  # nothing of another training stays beside the new one
         run.forget("train")
         for name in ("checkpoint.safetensors", *_TRAINED):
@@ -204,11 +206,11 @@ def segment_dataset(
     "Stage 2 for a data set: one segmentation file an image, skipping what is whole."
     shared = ["together", dataset.digest(), [(s.name, s.image.spacing) for s in dataset]] if together else []
     made_by = model_fingerprint(model) if model else config.digest("training")
-    facts = dict(seed=config.training.seed, is_binary=dataset.is_binary)
+    trained = model.config if model else config
+    facts = dict(seed=trained.training.seed, is_binary=dataset.is_binary)
     results = Results(Run(out), [shared, config.digest("segmentation"), made_by], facts)
     if model:
-        is_same = config.training.device == model.config.training.device
-        model.to((stored_device if is_same else choose_device)(config.training.device))
+        place_model(model, config)
     if together:
         make = partial(_write_together, dataset=dataset, results=results, model=shared_model(model), config=config)
         return complete(results, dataset, make, "stage 2", progress)
@@ -294,6 +296,8 @@ def embed_dataset(
     import pandas as pd
     from tqdm.auto import tqdm
 
+    from cuts.evaluate.tables import write_table
+
     folder, report, rows = Run(out), Report(), []
     made_by = model_fingerprint(model)
     with folder.lock(), fixed_threads():
@@ -307,7 +311,7 @@ def embed_dataset(
                 report.failures[sample.name] = str(e) or type(e).__name__
         report.failures |= dataset.failures
         losses = pd.DataFrame(rows, columns=["image", "loss", "contrast", "reconstruction"])
-        write_atomic(folder.file("losses.csv"), losses.to_csv(index=False))
+        write_table(folder.file("losses.csv"), losses)
     return losses, report
 
 # %% ../../nbs/50_steps.ipynb #a6a76bd6
@@ -323,7 +327,7 @@ def embed_run(
 ):  # (pandas.DataFrame of losses, Report)
     "The vectors of a source by the model of a run: `embed_dataset` of what could be read."
     model = load_model(run)
-    model.to(stored_device(model.config.training.device))
+    place_model(model, model.config)
     dataset, report = open_checked(source, model.config, progress, root=root, labels=labels, channels=channels)
     losses, embedded = embed_dataset(dataset, out, model, progress=progress)
     return losses, report + embedded

@@ -21,9 +21,12 @@ def _box_mask(
     n = len(spatial)
     low, high = box[:n], box[n:]
     if (low < 0).any() or (high > spatial).any() or (low >= high).any():
+        names = "zrc"[-n:]  # of the axes
+        corners = ", ".join(f"{name}{corner}" for corner in (0, 1) for name in names)
+        limits = ", ".join(f"{name}0 < {name}1 ≤ {size}" for name, size in zip(names, spatial, strict=True))
         raise ValueError(
             f"{what}: the box {tuple(box.tolist())} is empty or leaves the image of {spatial}; "
-            f"give (r0, c0, r1, c1) with r0 < r1 ≤ {spatial[-2]}, c0 < c1 ≤ {spatial[-1]}"
+            f"give ({corners}) with {limits}"
         )
     mask = np.zeros(spatial, bool)
     mask[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))] = True

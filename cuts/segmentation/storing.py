@@ -44,7 +44,7 @@ def stored_name(path) -> str:
     "The name of the image in a file that `save` wrote; the file's own where it cannot be told."
     try:
         name = json.loads(read_array(path, "about").tobytes()).get("name")
-    except (ValueError, OSError, KeyError, AttributeError):
+    except (ValueError, OSError, KeyError, AttributeError, RecursionError):
         name = None
     return name if isinstance(name, str) and name else os.path.basename(path).removesuffix(".npz")
 
@@ -77,21 +77,6 @@ def _tree_from(get: Callable[[str], np.ndarray | None]) -> CondensationTree | No
         return None
     return CondensationTree(parent, death, mass)
 
-# %% ../../nbs/23d_storing.ipynb #ba4cc554
-def _checked_maps(
-    maps: dict[str, np.ndarray | None],  # by their names
-    image: Image | None,
-) -> None:
-    "`ValueError` unless the maps hold whole numbers and have one shape, that of the image."
-    for name, x in maps.items():
-        from_zero = name == "landmark_map"
-        if x is not None and (x.dtype.kind not in "iu" or (from_zero and x.min(initial=0) < 0)):
-            expected = "whole numbers from 0" if from_zero else "whole numbers"
-            raise ValueError(f"{name}: numbers of type {x.dtype} from {x.min()}, expected {expected}")
-    shapes = {x.shape for x in maps.values() if x is not None} | ({image.spatial} if image else set())
-    if len(shapes) > 1:
-        raise ValueError(f"maps and image of different shapes: {', '.join(str(list(s)) for s in sorted(shapes))}")
-
 # %% ../../nbs/23d_storing.ipynb #b66013da
 def _fields_from(
     about: dict,  # the description
@@ -100,7 +85,6 @@ def _fields_from(
     "The fields of a `Segmentation` from its description and its arrays."
     maps = {name: get(name) for name in ("landmark_map", "kmeans", "truth")}
     image, tree = _image_from(about, get), None if maps["landmark_map"] is None else _tree_from(get)
-    _checked_maps(maps, image)
     return maps | dict(
         tree=tree,
         image=image,
@@ -117,7 +101,7 @@ def _description(path, about: np.ndarray | None) -> dict:
         description = json.loads(b"" if about is None else about.tobytes())
         if not isinstance(description, dict):
             raise ValueError(f"it is a {type(description).__name__}")
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise ValueError(f"{path}: its description is damaged ({e}). Segment the image anew") from None
     if description.get("format") != FORMAT:
         raise ValueError(f"{path}: format {description.get('format')!r}, expected {FORMAT!r}")
@@ -147,6 +131,6 @@ def from_file(
     about = _description(path, get("about"))
     try:
         return make(**_fields_from(about, get))
-    except (ValueError, TypeError, KeyError, AttributeError) as e:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
         reason = str(e) if str(path) in str(e) else f"it does not fit together ({type(e).__name__}: {e})"
         raise ValueError(f"{path}: {reason}. Segment the image anew") from None

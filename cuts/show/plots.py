@@ -6,6 +6,8 @@
 __all__ = ['bars_figure', 'boxes_figure', 'embedding_figure', 'weight_figure', 'loss_figure']
 
 # %% ../../nbs/40e_plots.ipynb #309e2668
+from itertools import cycle
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -159,7 +161,7 @@ def weight_figure(
     weights = sorted(scores.weight.unique())
     fig = Panels(figsize=(width, 0.62 * width), layout="constrained")
     ax = fig.subplots()
-    for color, (method, lines) in zip(_LINE_COLORS, scores.groupby("method", sort=False), strict=False):
+    for color, (method, lines) in zip(cycle(_LINE_COLORS), scores.groupby("method", sort=False), strict=False):
         lines = lines.sort_values("weight")
         places = [weights.index(weight) for weight in lines.weight]
         spread = lines["std"].fillna(0)

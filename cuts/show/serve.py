@@ -210,8 +210,10 @@ _ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if ha
 
 @contextmanager
 def _signals(handler: Callable) -> Iterator[None]:  # handler: of a signal's number and a frame
-    "While this lasts, what would end the process calls a function instead."
-    before = {n: signal.signal(n, handler) for n in _ENDS}
+    "While this lasts, what would end the process calls a function; a signal that is ignored, as by nohup, stays so."
+    before = {n: old for n in _ENDS if (old := signal.getsignal(n)) not in (signal.SIG_IGN, None)}  # None: not Python's
+    for n in before:
+        signal.signal(n, handler)
     try:
         yield
     finally:
@@ -294,7 +296,8 @@ def _server(
     server = Server(config=settings, notebook_path=str(page))
     before = signal.getsignal(signal.SIGTERM)
     server.initialize([])
-    signal.signal(signal.SIGTERM, before)  # Voilà's handler knows no loop yet
+    if before is not None:
+        signal.signal(signal.SIGTERM, before)  # Voilà's handler knows no loop yet
     return server
 
 # %% ../../nbs/43_serve.ipynb #636a2010
@@ -323,19 +326,19 @@ def serve(
     Only the main thread of a process can do so, since only it hears signals.
     """
     check_installed()
-    sockets, token = _listen(port), secrets.token_urlsafe(24)
-    url = f"http://{_HOST}:{sockets[0].getsockname()[1]}/?token={token}"
-    with work_folder() as tmp, _environment(tmp):
+    sockets = _listen(port)
+    try:
+        number, token = sockets[0].getsockname()[1], secrets.token_urlsafe(24)
+        url = f"http://{_HOST}:{number}/?token={token}"
+        with work_folder() as tmp, _environment(tmp):
 
-        def started():
-            if ready:
-                ready(url)
-            if browser:
-                _open_browser(tmp, url)
+            def started():
+                if ready:
+                    ready(url)
+                if browser:
+                    _open_browser(tmp, url)
 
-        settings = _settings(tmp, sockets[0].getsockname()[1], token)
-        try:
-            _server(write_page(tmp, files, exports), settings, sockets, started).start()
-        finally:
-            for s in sockets:
-                s.close()
+            _server(write_page(tmp, files, exports), _settings(tmp, number, token), sockets, started).start()
+    finally:
+        for s in sockets:
+            s.close()

@@ -16,7 +16,7 @@ from ..io.pixels import suffix
 from ..io.reading import IMAGE_SUFFIXES
 from ..io.writing import WRITERS
 from ..segmentation.picture import Segmentation
-from .elements import Element
+from .elements import Element, sendable
 from .facts import image_facts, plane_facts
 from .marks import palette, related, selected_pixels
 
@@ -29,7 +29,8 @@ def to_buffers(data, buffers: list[bytes]):  # buffers: filled
         return [to_buffers(x, buffers) for x in data]
     if not isinstance(data, np.ndarray):
         return data
-    buffers.append(np.ascontiguousarray(data).tobytes())
+    data = sendable(data, "data")
+    buffers.append(data.tobytes())
     return {"$buffer": len(buffers) - 1, "dtype": data.dtype.name, "shape": list(data.shape)}
 
 # %% ../../nbs/41b_widget.ipynb #ea1a318a
@@ -109,22 +110,11 @@ def answer(explorer, message: dict) -> dict | np.ndarray:
     return dict(text=export(explorer, message["kind"], message["format"]))
 
 # %% ../../nbs/41b_widget.ipynb #6c7ab976
-_FAILURES = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    OSError,
-    ImportError,
-    MemoryError,
-)  # that are told on the page
-
-
 def _reply(explorer, message, buffers):
     "The answer to a message, its arrays in `buffers`, or the words for what went wrong."
     try:
         return dict(id=message.get("id"), data=to_buffers(answer(explorer, message), buffers))
-    except _FAILURES as e:
+    except Exception as e:  # whatever it is: a question without an answer would wait for ever
         return dict(id=message.get("id"), error=str(e) or type(e).__name__)
 
 # %% ../../nbs/41b_widget.ipynb #b1687484

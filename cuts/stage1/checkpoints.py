@@ -126,6 +126,17 @@ def _epochs_without_progress(history: list[dict]) -> int:
     return len(history) - 1 - int(np.argmin([record["val_loss"] for record in history])) if history else 0
 
 
+def _is_done(trainer, n_epochs: int, patience: int | None) -> bool:
+    "Whether all epochs were trained, or too many without a better validation loss."
+    return trainer.epoch >= n_epochs or bool(patience and _epochs_without_progress(trainer.history) >= patience)
+
+
+def _end_workers(batches) -> None:
+    "End the processes that read images ahead, which a traceback in a notebook would keep alive with their iterator."
+    if end := getattr(batches, "_shutdown_workers", None):  # for which torch has no public name
+        end()
+
+
 def run_epochs(
     trainer,  # a `Trainer`, or what has its methods and state
     n_epochs: int,  # to be reached
@@ -137,13 +148,13 @@ def run_epochs(
     progress: bool = True,  # show the bar, in a terminal
 ) -> None:
     "Train epoch after epoch. Whatever ends it, the last whole epoch stays; after Ctrl-C, `KeyboardInterrupt`."
-    batches, written, unsaved = trainer.batches(n_epochs - trainer.epoch), time.monotonic(), None
+    batches, written, unsaved = None, time.monotonic(), None
     bar = tqdm(total=n_epochs, initial=trainer.epoch, desc=title, unit="epoch", disable=None if progress else True)
     try:
         with stoppable() as trainer.asked_to_stop:
-            while trainer.epoch < n_epochs:
-                if patience and _epochs_without_progress(trainer.history) >= patience:
-                    break
+            while not _is_done(trainer, n_epochs, patience):
+                if batches is None:
+                    batches = trainer.batches(n_epochs - trainer.epoch)
                 trainer.run_epoch(batches)
                 bar.set_postfix({name: f"{trainer.history[-1][name]:.3g}" for name in shown})
                 bar.update()
@@ -155,5 +166,8 @@ def run_epochs(
             trainer.check_asked()  # in the last epoch too
     finally:
         bar.close()
-        if checkpoint and unsaved:
-            save_checkpoint(checkpoint, *unsaved)
+        try:
+            if checkpoint and unsaved:
+                save_checkpoint(checkpoint, *unsaved)
+        finally:
+            _end_workers(batches)

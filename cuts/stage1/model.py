@@ -58,7 +58,7 @@ def read_tensors(
             expected = isinstance(header, dict) and header.get("format") == format
             if expected:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
-    except (SafetensorError, OSError, ValueError) as e:
+    except (SafetensorError, OSError, ValueError, RecursionError) as e:
         raise ValueError(
             f"{path}: not a readable safetensors file ({e}). Only files written by this package are accepted"
         ) from None
@@ -176,11 +176,11 @@ class Model:
         "Embed `image` tile by tile: slices over its spatial axes, and the vectors [*tile, D] float32 there."
         self.check_image(image)
         for where in _tiles(image.spatial, tile):
-            outer, inner = _with_margin(where[-2:], int(4 * smoothing + 0.5), image.spatial[-2:])
+            outer, (rows, columns) = _with_margin(where[-2:], int(4 * smoothing + 0.5), image.spatial[-2:])
             Z = self._apply(image, (*where[:-2], *outer), self._with_drawn if drawn else _unchanged)
             if smoothing:
                 Z = gaussian_filter(Z, smoothing, mode="nearest", axes=(-3, -2))
-            yield where, Z[..., *inner, :]
+            yield where, Z[..., rows, columns, :]
 
     def embed(self, image: Image, tile: int = 256) -> np.ndarray:
         "All vectors of an image, [*spatial, D] float32."
@@ -230,7 +230,7 @@ class Model:
         weights, header = read_tensors(path, "cuts model 1")
         try:
             network, config, history, data_digest = _described_model(header)
-        except (KeyError, TypeError, ValueError, RuntimeError) as e:
+        except (KeyError, TypeError, ValueError, RuntimeError) as e:  # `RecursionError` is a `RuntimeError`
             raise ValueError(
                 f"{path}: its header does not describe a model ({type(e).__name__}: {e}). Train the model anew"
             ) from None

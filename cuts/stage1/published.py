@@ -77,7 +77,7 @@ def read_reference(
     state = _read_state(path)
     try:
         weights, config, n_channels = _from_reference({str(k).removeprefix("module."): v for k, v in state.items()})
-    except (KeyError, ValueError, IndexError) as e:
+    except (KeyError, ValueError, IndexError, TypeError, ZeroDivisionError) as e:
         raise ValueError(
             f"{path}: its weights are not those of the published encoder ({e}). "
             f"It holds {', '.join(map(str, list(state)[:4]))}, …"

@@ -19,7 +19,7 @@ import torch
 
 from ..config.sections import TrainingConfig
 from ..config.settings import Config
-from ..device import choose_device
+from ..device import choose_device, mixed_precision, seeded
 from ..data.dataset import ImageDataset
 from .checkpoints import restore, run_epochs
 from cuts.stage1.crops import (
@@ -37,7 +37,6 @@ from .losses import mixed_loss, nt_xent, reconstruction_loss
 from .model import Model
 from .parallel import World, averaged, one_world
 from .patches import extract_patches, sample_anchors, sample_positives
-from ..device import mixed_precision
 
 # %% ../../nbs/13_training.ipynb #20cfd9bc
 _log = logging.getLogger(__name__)
@@ -152,8 +151,7 @@ class Trainer:
         if settings.crop is None:
             _warn_of_small_crops(self.planes, self.shape)
         self.n_batches = max(settings.min_batches, -(-len(self.planes) // settings.batch_size))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
+        with seeded(settings.seed):
             self.network = Network.of(config, self.n_channels).to(self.device)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),

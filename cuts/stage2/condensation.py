@@ -7,12 +7,14 @@ __all__ = ['condense', 'DiffusionCondensation']
 
 # %% ../../nbs/21_condensation.ipynb #8ef1e699
 import numbers
+import warnings
 
 import numpy as np
 import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -91,7 +93,8 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
     landmark_labels_ : [N] int64, the landmark of each point.
     tree_ : `CondensationTree` of the landmarks.
     levels_ : list of int, numbers of regions of the salient levels, from fine to coarse.
-    labels_ : [N] int64, the partition into `n_clusters` regions; without `n_clusters` the one that lasts longest.
+    n_clusters_ : int, the number of regions in `labels_`; fewer than `n_clusters` where there are fewer landmarks.
+    labels_ : [N] int64, the partition into `n_clusters_` regions; without `n_clusters` the one that lasts longest.
     """
 
     def __init__(
@@ -123,7 +126,7 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
         self.landmarks_ = centres.cpu().numpy()[order[leaf.argsort()]]
         self.landmark_labels_ = leaf[order.argsort()][nearest_landmark.cpu().numpy()]
         self.levels_ = salient_levels(self.tree_)
-        self.n_clusters_ = self._lasts_longest() if self.n_clusters is None else self.n_clusters
+        self.n_clusters_ = self._lasts_longest() if self.n_clusters is None else self._at_most_all()
         self.labels_ = self.tree_.labels(self.n_clusters_)[self.landmark_labels_]
         return self
 
@@ -141,6 +144,17 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
     def _lasts_longest(self) -> int:
         "The number of regions of the salient level that lasts longest."
         return max(self.levels_, key=lambda k: self.tree_.lifetimes[k - 1])
+
+    def _at_most_all(self) -> int:
+        "As many regions as wanted, or where there are fewer landmarks one for each, and a warning."
+        n_leaves = len(self.tree_)
+        if n_leaves < self.n_clusters:
+            warnings.warn(
+                f"{n_leaves} clusters instead of n_clusters={self.n_clusters}: there are no more landmarks",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return min(self.n_clusters, n_leaves)
 
     def nearest_landmarks(self, X) -> np.ndarray:  # [N] int64
         "The landmark of each point, a chunk at a time; points need not be those of `fit`."

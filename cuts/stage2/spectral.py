@@ -155,7 +155,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         knn: int = 100,  # the neighbour whose distance is the bandwidth; at most half an average cluster
         t: int = 2,  # steps of the walk; more follow longer shapes
         alpha: float = 40.0,  # how steeply the kernel falls beyond the bandwidth
-        random_state: int | np.random.RandomState | None = None,  # seed; None is 0
+        random_state: int | np.random.RandomState | None = None,  # seed; None: another every time
     ):
         self.n_clusters, self.n_landmarks, self.knn, self.t = n_clusters, n_landmarks, knn, t
         self.alpha, self.random_state = alpha, random_state
@@ -168,7 +168,7 @@ class SpectralKMeans(ClusterMixin, BaseEstimator):
         "Learn the walk, its potential and the clusters from `X`; memory beside `X` grows with N only by the labels."
         self._check()
         X = validate_data(self, X, dtype=[np.float64, np.float32])
-        seed = int(check_random_state(self.random_state or 0).randint(2**31 - 1))
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with fixed_threads():
             mean_step, steps = self._fit_walk(X, seed)
             self.cluster_centers_ = _potential_kmeans(mean_step @ self.potential_, self.mass_, self.n_clusters, seed)

@@ -10,7 +10,7 @@ __all__ = ['CondensationTree', 'from_merges', 'salient_levels', 'topological_act
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Number
+from numbers import Real
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class CondensationTree:
         n_regions: int,  # of the partition; all leaves if there are fewer
     ) -> np.ndarray:  # region [n] int64 of each leaf, in 0 … n_regions − 1
         "The finest partition of at most `n_regions` regions."
-        if not isinstance(n_regions, Number) or not n_regions >= 1:
+        if not isinstance(n_regions, Real) or not n_regions >= 1 or n_regions % 1:
             raise ValueError(f"n_regions: {n_regions!r}, expected a whole number, at least 1")
         region = np.arange(len(self))
         while (late := region >= n_regions).any():

@@ -1,7 +1,7 @@
 // Which pixels near an anchor would be accepted as its positive.
 // data: image [H, W] uint8, anchor [row, col], patch (P), threshold.
 
-// Structural similarity of two patches of one channel, as cuts.patches.ssim has it; `range` null: that of the first.
+// Structural similarity of two patches of one channel, as cuts.stage1.patches.ssim; `range` null: that of the first.
 export function ssim(a, b, range = null) {
   const n = a.length, mean = v => v.reduce((s, x) => s + x, 0) / n, ma = mean(a), mb = mean(b);
   const L = range ?? (Math.max(...a) - Math.min(...a) || 1), c1 = (.01 * L) ** 2, c2 = (.03 * L) ** 2;

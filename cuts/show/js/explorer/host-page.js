@@ -23,14 +23,21 @@ async function exportFiles(session, count, what, format) {
   for (let index = 0; index < count; index++) {
     await session.images.image(index);
     if (!session.isRelated(index)) continue;
-    await write(session, index, "mask", format);
+    const mask = await pixelValues(session, index, "mask");
+    if (!mask.some(inside => inside)) continue;
+    await save(session, index, mask, "mask", format);
     written++;
   }
+  if (!written) throw new Error("Nothing is selected in any image; click a structure first.");
   return `${plural(written, "mask")} ${written === 1 ? "is" : "are"} in your downloads.`;
 }
 
 async function write(session, index, what, format) {
-  const image = await session.images.image(index), values = await pixelValues(session, index, what);
+  return save(session, index, await pixelValues(session, index, what), what, format);
+}
+
+async function save(session, index, values, what, format) {
+  const image = await session.images.image(index);
   const name = `${fileStem(image.name)}_${what === "labels" ? `${session.level}-regions` : what}.${format}`;
   download(await encoded(values, image, format), name);
   return name;

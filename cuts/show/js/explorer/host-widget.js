@@ -2,8 +2,7 @@
 
 const PATIENCE = 120_000;           // milliseconds; PHATE and files may take longer
 const PAUSE = 60;                   // milliseconds of rest before the kernel is told a new state
-const KINDS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, int32: Int32Array, float32: Float32Array,
-  float64: Float64Array };
+const KINDS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, int32: Int32Array, float32: Float32Array };
 
 // Data as Python's `to_buffers` made them, with the arrays in their places.
 function restore(data, buffers) {
@@ -32,8 +31,12 @@ class Kernel {
     const { resolve, reject } = this.#waiting.get(message.id) || {};
     if (!resolve) return;
     this.#waiting.delete(message.id);
-    if (message.error) reject(new Error(message.error));
-    else resolve(restore(message.data, buffers || []));
+    if (message.error) return reject(new Error(message.error));
+    try {
+      resolve(restore(message.data, buffers || []));
+    } catch (error) {
+      reject(error);
+    }
   };
 
   ask(what, more = {}) {

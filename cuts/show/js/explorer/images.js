@@ -53,10 +53,6 @@ export class Images {
     for (const oldest of this.#planes.keys())
       if (this.#planes.size * this.#planeBytes > KEPT_BYTES) this.#planes.delete(oldest);
   }
-
-  sameTree(index, image) {
-    return this.loaded[index]?.tree === image.tree;
-  }
 }
 
 function remember(store, key, make) {
