@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..device import seeded
+
 # %% ../../nbs/31a_feature_clustering.ipynb #ae30fabb
 def _norm(n_channels: int) -> nn.Module:
     "Normalisation by the statistics of the image at hand."
@@ -49,8 +51,7 @@ def dfc_gradient(
 # %% ../../nbs/31a_feature_clustering.ipynb #40104ad6
 def _seeded_network(n_in: int, n_channels: int, n_layers: int, rng: np.random.Generator) -> nn.Sequential:
     "The network with weights that are drawn from `rng`; torch's own stream of random numbers stays as it was."
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(rng.integers(2**63)))
+    with seeded(int(rng.integers(2**63))):
         return dfc_network(n_in, n_channels, n_layers)
 
 

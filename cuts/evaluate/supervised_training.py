@@ -16,7 +16,7 @@ import torch
 
 from ..config.sections import TrainingConfig
 from ..config.settings import Config
-from ..device import choose_device
+from ..device import choose_device, mixed_precision, seeded
 from ..data.dataset import ImageDataset
 from .examples import Examples, draw_examples, split_three, with_classes
 from cuts.evaluate.supervised import (
@@ -33,7 +33,6 @@ from cuts.evaluate.supervised import (
 from ..stage1.checkpoints import restore, run_epochs
 from ..stage1.crops import crop_shape, draw_validation_places, plane_sizes
 from ..stage1.parallel import only_alone
-from ..device import mixed_precision
 from ..stage1.training import learning_rate, leave_ctrl_c
 
 # %% ../../nbs/32b_supervised_training.ipynb #5293061c
@@ -89,8 +88,7 @@ class _Data:
 # %% ../../nbs/32b_supervised_training.ipynb #3124235c
 def _seeded_network(config: Config, n_channels: int, n_classes: int) -> torch.nn.Module:
     "The network with new weights, drawn from the seed of the configuration."
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.training.seed)
+    with seeded(config.training.seed):
         return network_of(config, n_channels, n_classes)
 
 

@@ -293,7 +293,7 @@ def _check_boxes(ds, path):
     from pydicom.encaps import generate_frames
     from pydicom.uid import JPEG2000TransferSyntaxes
 
-    if ds.file_meta.TransferSyntaxUID not in JPEG2000TransferSyntaxes:
+    if "PixelData" not in ds or ds.file_meta.TransferSyntaxUID not in JPEG2000TransferSyntaxes:
         return
     for frame in generate_frames(ds.PixelData, number_of_frames=n_described(ds)):
         place = 12 if frame.startswith(b"\0\0\0\x0cjP  ") else len(frame)  # a bare codestream has no boxes

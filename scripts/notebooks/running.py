@@ -82,7 +82,7 @@ def execute(nb, slow: bool, timeout: int | None) -> list[str]:  # ids of the wid
     from .kernels import forked
 
     class Client(NotebookClient):
-        "Skips the cells that keep their outputs; what measures starts by a command, as everybody's kernels do."
+        "Skips the cells that keep their outputs. Where slow cells measure, the kernel is started as everybody's is."
 
         def create_kernel_manager(self):
             manager = super().create_kernel_manager()
