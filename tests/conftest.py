@@ -17,6 +17,14 @@ def empty_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def no_trials(monkeypatch):
+    "Files are read without a trial in a forked process, which takes longer than reading a small one."
+    from cuts.io import guard
+
+    monkeypatch.setattr(guard, "_in_trial", True)
+
+
 @pytest.fixture(scope="module")
 def two_images(tmp_path_factory):
     "A folder of two pictures with truth."

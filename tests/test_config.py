@@ -92,7 +92,7 @@ def test_the_strategy_covers_every_setting():
     assert len(SETTINGS) == len(set(SETTINGS))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(valid, st.booleans())
 def test_what_is_written_is_read_back(changes, comments):
     config = Config().replace(**changes)

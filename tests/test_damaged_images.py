@@ -26,7 +26,7 @@ rng = np.random.default_rng(1)
 # Cut short or damaged ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".bmp", ".tif", ".npy", ".npz", ".nii", ".nii.gz"])
 @pytest.mark.parametrize("keep", [0.0, 0.02, 0.3, 0.7, 0.97])
-def test_truncated_files_are_one_value_error_naming_the_file(tmp_path, ending, keep):
+def test_truncated_files_are_one_value_error_naming_the_file(tmp_path, ending, keep, no_trials):
     array = rng.integers(0, 256, (64, 70, 9) if "nii" in ending else (64, 70), dtype=np.uint8)
     path = save(tmp_path / f"cut{ending}", array)
     content = path.read_bytes()
@@ -37,7 +37,7 @@ def test_truncated_files_are_one_value_error_naming_the_file(tmp_path, ending, k
 
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("compression", [None, "zlib"])
-def test_truncated_multipage_tiff(tmp_path, keep, compression):
+def test_truncated_multipage_tiff(tmp_path, keep, compression, no_trials):
     stack = rng.integers(0, 999, (12, 40, 50)).astype(np.uint16)
     path = save(tmp_path / "stack.tif", stack, compression=compression, photometric="minisblack")
     content = path.read_bytes()
@@ -58,7 +58,7 @@ def test_truncated_multipage_tiff(tmp_path, keep, compression):
         b"\x93NUMPY\1\0" + b"\xff" * 600,
     ],
 )
-def test_wrong_content_is_a_value_error(tmp_path, ending, content):
+def test_wrong_content_is_a_value_error(tmp_path, ending, content, no_trials):
     path = tmp_path / f"odd{ending}"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="odd"):
@@ -77,7 +77,7 @@ def complaint_of(path) -> str:
 
 
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".bmp", ".tif", ".npy", ".npz", ".nii", ".nii.gz"])
-def test_flipped_bytes_never_raise_anything_else(tmp_path, ending):
+def test_flipped_bytes_never_raise_anything_else(tmp_path, ending, no_trials):
     shape = (20, 21, 5) if "nii" in ending else (20, 21)
     path = save(tmp_path / f"flip{ending}", rng.integers(0, 256, shape, dtype=np.uint8))
     content = bytearray(path.read_bytes())

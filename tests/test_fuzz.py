@@ -73,10 +73,10 @@ def fuzz(n, kinds=(), workers=1):
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_mutants_are_read_or_refused():
-    faults, counts, memory, _ = fuzz(500)
+    faults, counts, memory, _ = fuzz(300)
     assert not faults, "\n".join(faults)
-    assert sum(counts.values()) == 500
-    assert min(counts.values()) > 20, counts  # they are neither all good nor all hopeless
+    assert sum(counts.values()) == 300
+    assert min(counts.values()) > 12, counts  # they are neither all good nor all hopeless
     assert 0 < memory < MEMORY
 
 

@@ -13,10 +13,14 @@ import sys
 from importlib import import_module
 
 IMPORTED = [
+    "ipykernel.debugger",
     "ipykernel.kernelapp",
+    "ipywidgets",
     "matplotlib.figure",
+    "nibabel",
     "pandas",
-    "pydantic",
+    "pydantic.main",
+    "pydantic.functional_validators",
     "safetensors.torch",
     "scipy.ndimage",
     "scipy.stats",
@@ -24,7 +28,7 @@ IMPORTED = [
     "sklearn.cluster",
     "sklearn.metrics",
     "torch._dynamo",
-]  # not fastcore, tqdm.auto, ipywidgets, which look whether a kernel runs when they are imported
+]  # not fastcore, tqdm.auto, which look whether a kernel runs when they are imported
 
 
 def become_kernel(arguments: list[str], env: dict[str, str], folder: str) -> None:
@@ -52,8 +56,10 @@ def become_kernel(arguments: list[str], env: dict[str, str], folder: str) -> Non
 
 
 def serve() -> None:
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # else the debugger warns of modules that Python keeps frozen
     for name in IMPORTED:
         import_module(name)
+    del sys.modules["ipywidgets"]  # it looks whether a kernel runs when it is imported, its parts do not
     gc.freeze()  # a kernel that ends collects what is its own only
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets a kernel that has ended
     while line := sys.stdin.readline():
