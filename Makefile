@@ -11,6 +11,7 @@
 # make lint         ruff: style and layout of notebooks, tests and scripts
 # make types        mypy: types of the modules
 # make constraints  pin the whole environment anew
+# make prior        train the prior anew, on drawn pictures: an hour on two cores
 #
 # Each makes .venv if there is none and installs into it; PYTHON=python3.12 chooses the interpreter, VENV=path another place.
 PYTHON ?= python3
@@ -22,7 +23,7 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help demo test lab docs bench clean install lint types prepare export execute constraints
+.PHONY: help demo test lab docs bench clean install lint types prepare export execute constraints prior
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -75,6 +76,9 @@ execute: export
 prepare: execute
 	$(BIN)/nbdev_clean
 	$(BIN)/python scripts/site.py --readme --sidebar
+
+prior: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/torchrun --standalone --nproc-per-node $(JOBS) scripts/prior.py
 
 # A fresh environment, what it holds, and back: no local tag on torch, so that every build of that version fits.
 constraints: | $(BIN)/python

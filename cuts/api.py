@@ -77,10 +77,10 @@ def _stage2_config(model: Model | None, config, settings: dict) -> Config:
 # %% ../nbs/56_api.ipynb #20eb010e
 def segment(
     source,  # one image or many, see `fit`
-    model: Model | str | os.PathLike | None = None,  # of `fit`, or where it was saved; None: train on each image
+    model: Model | str | os.PathLike | None = None,  # of `fit`, or where it was saved; None: the prior alone
     config=None,  # see `make_config`; None: the model's
     *,
-    together: bool = False,  # one tree over all images, so that a region is the same structure in each; needs a model
+    together: bool = False,  # one tree over all images, so that a region is the same structure in each
     n_jobs: int = 1,  # processes
     root=None,
     labels=None,

@@ -64,7 +64,6 @@ def test_run_has_the_options_of_its_steps():
         (["run", "demo", "--out", "x", "--n-jobs", "0"], "1 or more"),
         (["run", "demo", "--out", "x", "--method", "watershed"], "kmeans"),
         (["segment", "demo", "--out", "x", "--run", "r", "--epochs", "3"], "trained already"),
-        (["segment", "demo", "--out", "x", "--together"], "needs a model"),
         (["config", "--set", "dataset.name=3"], "is no setting"),
     ],
 )

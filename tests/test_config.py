@@ -152,7 +152,7 @@ def test_any_mapping_is_a_configuration_or_a_config_error(mapping):
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("epochs", 0, "at least 1"),
+        ("epochs", -1, "at least 0"),
         ("epochs", 1.5, "whole number"),
         ("epochs", True, "whole number"),
         ("epochs", "5", "without quotes"),

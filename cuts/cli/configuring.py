@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['configure', 'image_source', 'source_preset', 'configure_images', 'parse_window', 'data_settings', 'split_names',
-           'parse_seeds', 'config_of_run', 'check_untrained']
+           'parse_seeds', 'config_of_run', 'check_trains', 'check_untrained']
 
 # %% ../../nbs/59b_configuring.ipynb #8eb5df62
 from collections.abc import Callable, Iterator
@@ -175,6 +175,12 @@ def config_of_run(run: Path) -> "Config":
     from cuts.runs.loading import load_model
 
     return load_model(run).config
+
+
+def check_trains(config: "Config") -> None:
+    "Refuse to train for no epoch."
+    if not config.training.epochs:
+        raise typer.BadParameter("0, expected at least 1: this command trains.", param_hint="--epochs")
 
 
 def check_untrained(run: Path | None, **training) -> None:

@@ -44,13 +44,10 @@ from cuts.cli.configuring import (
 
 # %% ../../nbs/59h_explore.ipynb #5d3e9f72
 def _explore_config(source: list[str] | None, run: Path | None):
-    "The configuration to begin with: of the model, of a single image, or of the data set."
-    from cuts.runs.one_image import ONE_IMAGE, make_config
+    "The configuration to begin with: of the model, or of the data set without a training."
+    from cuts.runs.one_image import ONE_IMAGE
 
-    if run:
-        return config_of_run(run)
-    single = source and len(source) == 1 and Path(source[0]).is_file()
-    return make_config(**ONE_IMAGE) if single else source_preset(source)
+    return config_of_run(run) if run else source_preset(source).replace(**ONE_IMAGE)
 
 
 def _announce_training(
@@ -85,7 +82,7 @@ _BROWSER = typer.Option("--browser/--no-browser", help="Show it in the browser, 
 
 # %% ../../nbs/59h_explore.ipynb #2ec35ad1
 @add_command("""
-    cuts explore image.png                     without a run, trains on it first
+    cuts explore image.png                     without a run
     cuts explore images/ --run runs/mine
     cuts explore images/ --out explored --epochs 50 --no-browser""")
 def explore(

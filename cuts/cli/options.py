@@ -57,7 +57,7 @@ _PRESET_HELP = (
 )
 _CONFIG_HELP = "YAML file of settings, see cuts config; those of the reference implementation too."
 _EPOCHS_HELP = (
-    "Passes over the training images. [default: the preset's, most often 200; 40 where a single image is trained on]"
+    "Passes over the training images. [default: the preset's, most often 200; none where there is no need of a model]"
 )
 _METHOD_HELP = "condensation, kmeans (spectral) or both; catch or msphate where those packages are installed."
 

@@ -38,6 +38,7 @@ from cuts.cli.options import (
 )
 from .reports import SCORE_FILES, Meaning, finish_report, list_outputs, plural, show_scores, tell
 from cuts.cli.configuring import (
+    check_trains,
     check_untrained,
     config_of_run,
     configure,
@@ -116,6 +117,7 @@ def run(
     asked = data_settings(source, root, labels, channels, window, channel_axis)
     asked |= dict(epochs=epochs, seed=seed, device=device, method=method)
     settings, images = configure_images(source, preset, config, set, **asked)
+    check_trains(settings)
     work: dict[str, Any] = dict(together=together, n_jobs=n_jobs, progress=progress)
     work |= dict(seeds=seed_list, methods=split_names(methods) or ("cuts",))
     frame, report = experiment.run(images, out, settings, **work)
@@ -160,6 +162,7 @@ def train(
     asked = data_settings(source, root, labels, channels, window, channel_axis)
     asked |= dict(epochs=epochs, seed=seed, device=device)
     settings, images = configure_images(source, preset, config, set, **asked)
+    check_trains(settings)
     from cuts.runs.steps import train_run
 
     model, report = train_run(images, out, settings, resume=resume, progress=progress)
@@ -197,11 +200,7 @@ def embed(
 # %% ../../nbs/59d_running.ipynb #a73f9d05
 def _check_vectors(run: Path | None, stored: bool, together: bool) -> None:
     "Refuse what can't be asked of the vectors."
-    if together and not run:
-        raise typer.BadParameter(
-            "one tree over all images needs a model that knows them all: --run.", param_hint="--together"
-        )
-    if stored and run:
+    if stored and (run or together):
         raise typer.BadParameter("the vectors are in the files: neither --run nor --together.", param_hint="--stored")
 
 
@@ -219,7 +218,7 @@ _SEGMENTATIONS = "for cuts figure, cuts export, cuts evaluate, and cuts.load in 
 
 # %% ../../nbs/59d_running.ipynb #29da5788
 @add_command("""
-    cuts segment image.png --out out                        without a model, trains on that image
+    cuts segment image.png --out out                        without a model
     cuts segment images/ --run runs/mine --out out -j 4
     cuts segment results/numpy_files --stored --out out     of vectors that are there already
     cuts segment images/ --run runs/mine --out out --set n_clusters=6 --method kmeans""")

@@ -21,6 +21,7 @@ PRESETS: dict[str, dict[str, Any]] = {  # name → setting → value
         padding="layers",
         precision="float32",
         normalize="unit",
+        prior_weight=0.0,
         drawn_weight=0.0,
         smoothing=0.0,
         spatial_weight=0.0,

@@ -57,7 +57,7 @@ class DataConfig(Section):
 class TrainingConfig(Section):
     "Stage 1: how the vectors of the pixels are learned."
 
-    epochs: Count = Field(default=200, description="passes over the training images")
+    epochs: int = Field(default=200, ge=0, description="passes over the training images; 0: none, the prior alone")
     batch_size: Count = Field(default=16, description="images in a step")
     min_batches: Count = Field(default=5, description="steps in an epoch, at least; small sets repeat")
     learning_rate: Positive = Field(default=1e-3, description="highest learning rate, reached after the warm-up")
@@ -135,12 +135,19 @@ class SegmentationConfig(Section):
         default="centred",
         description="vectors are scaled to length one, first made relative to their mean; scaled only; or left alone",
     )
+    prior_weight: float = Field(
+        default=2.0,
+        ge=0,
+        le=1e9,
+        description="γ, how much of the distance between pixels comes from the prior that was learned from drawings, "
+        "relative to vectors learned from images; 0: none",
+    )
     drawn_weight: float = Field(
         default=1.0,
         ge=0,
         le=1e9,
         description="α, how much of the distance between vectors comes from the pixels that they draw, "
-        "relative to their directions; 0: none",
+        "relative to their directions and the prior; 0: none",
     )
     spatial_weight: float = Field(
         default=1.0,

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['Result', 'ONE_IMAGE', 'make_config', 'check_method', 'open_configured', 'with_channels', 'as_seen_by', 'place_model',
-           'Report', 'open_checked', 'segment_sample', 'shared_model', 'segment_all', 'stored_vectors',
-           'segment_stored', 'map_samples']
+           'Report', 'open_checked', 'segment_sample', 'segment_all', 'stored_vectors', 'segment_stored', 'map_samples']
 
 # %% ../../nbs/50a_one_image.ipynb #25326d58
 import os
@@ -21,10 +20,12 @@ from ..data.items import Sample
 from ..data.opening import open_dataset
 from ..io.arrays import array_names, read_array
 from ..io.pixels import suffix
+from ..segmentation.content import Parts
 from ..segmentation.fitting import segment_image, segment_vectors
 from ..segmentation.picture import Segmentation
 from ..segmentation.together import segment_together
 from ..stage1.model import Model
+from ..stage1.prior import at_pixels, prior_vectors
 from ..stage1.parallel import first_process
 from ..stage1.training import train
 from ..device import choose_device, fixed_threads, stored_device
@@ -123,27 +124,22 @@ def open_checked(
     return dataset, Report(failures=dict(dataset.failures))
 
 # %% ../../nbs/50a_one_image.ipynb #992fd5d4
-ONE_IMAGE = dict(epochs=40, batch_size=8, min_batches=8)  # training on the image itself: some hundred small steps
+ONE_IMAGE = dict(epochs=0, batch_size=8, min_batches=8)  # no training; if it is asked for, some hundred small steps
 
 
 def segment_sample(sample: Sample, model: Model | None, config: Config, progress: bool = False) -> Segmentation:
-    "Segment one sample, without a model with one that is trained on it. Workers change no byte: threads are fixed."
+    """Segment one sample, without a model by the prior alone, or if `epochs` are asked for with one trained on it.
+
+    Workers change no byte: threads are fixed."""
     with fixed_threads():
-        if model is None:
+        if model is None and config.training.epochs:
             model = train(ImageDataset([(sample.name, sample.image, None)]), config, progress=progress)
         return segment_image(sample.image, model, config.segmentation, sample.name, sample.labels)
 
 
-def shared_model(model: Model | None) -> Model:
-    "The model that one tree over all images needs; ValueError where there is none."
-    if model is None:
-        raise ValueError("together=True needs a model: train one on these images first, cuts.fit(source)")
-    return model
-
-
 def segment_all(dataset: ImageDataset, model: Model | None, config: Config) -> Iterator[Segmentation]:
     "Segment a data set with one tree."
-    model, samples = shared_model(model), list(dataset)
+    samples = list(dataset)
     return segment_together(
         [sample.image for sample in samples],
         model,
@@ -208,10 +204,14 @@ def segment_stored(sample: Sample, path, config: Config) -> Segmentation:
         Z, n_drawn = Z[..., : Z.shape[-1] - n_drawn], 0
     if settings.smoothing:
         Z = gaussian_filter(Z, settings.smoothing, mode="nearest", axes=(-3, -2))
-    whole = [(tuple(slice(0, n) for n in image.spatial), Z)]
+    everywhere, n_prior = tuple(slice(0, n) for n in image.spatial), 0
+    if settings.prior_weight:
+        prior = at_pixels(prior_vectors(image), everywhere, image.spatial)
+        Z, n_prior = np.concatenate([Z, prior], -1), prior.shape[-1]
+    whole = [(everywhere, Z)]
     facts = dict(image=image, name=sample.name, truth=sample.labels)
     with fixed_threads():
-        return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, n_drawn, **facts)
+        return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, Parts(n_drawn, n_prior), **facts)
 
 # %% ../../nbs/50a_one_image.ipynb #0c824755
 def map_samples(work: Callable[..., Result], dataset: ImageDataset, *arguments, n_jobs: int = 1) -> Iterator[Result]:

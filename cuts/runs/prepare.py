@@ -56,8 +56,8 @@ def _segmentation_files(folder: Path, dataset: ImageDataset, report: Report) -> 
 def prepare(
     source,  # see `cuts.data.opening.open_dataset`
     out,  # folder to work in; what is whole in it is not made again
-    run=None,  # run folder of the model; None: train on these images, into `out`
-    config: Config | None = None,  # None: the run's, else the default
+    run=None,  # run folder of the model; None: the prior alone, or a training on these images, into `out`
+    config: Config | None = None,  # None: the run's, else no training
     *,
     root=None,
     labels=None,
@@ -76,11 +76,11 @@ def prepare(
     seen = as_seen_by(config or Config(), model)
     dataset, report = open_checked(source, seen, progress, root=root, labels=labels, channels=channels)
     if config is None:
-        config = make_config(**(ONE_IMAGE if len(dataset) == 1 else {}))
+        config = make_config(**ONE_IMAGE)
     check_method(config)
     if model is not None:
         _borrow(run, out / "segmentations")
-    else:
+    elif config.training.epochs:
         if tell and not (out / "model.safetensors").exists():
             tell(len(dataset))
         model, trained = train_dataset(dataset, out, config, resume=True, replace=True, progress=progress)

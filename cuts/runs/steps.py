@@ -36,12 +36,12 @@ from cuts.runs.one_image import (
     segment_all,
     segment_sample,
     segment_stored,
-    shared_model,
     with_channels,
 )
 from ..segmentation.picture import Segmentation
 from ..stage1.checkpoints import check_checkpoint
 from ..stage1.model import Model
+from ..stage1.prior import prior_digest
 from ..stage1.parallel import one_world, only_alone
 from ..stage1.training import image_losses, train
 from ..device import fixed_threads
@@ -175,13 +175,14 @@ def _made(segmentation: Segmentation) -> Callable[[Sample], Segmentation]:
 
 
 def _write_together(
-    part: ImageDataset, dataset: ImageDataset, results: Results, model: Model, config: Config
+    part: ImageDataset, dataset: ImageDataset, results: Results, model: Model | None, config: Config
 ) -> Iterator[Outcome]:  # part: what is missing of the data set
     "Segment all of a data set with one tree; images that the model can't take are left out, and reported."
     suited = []
     for sample in dataset if len(part) else ():
         try:
-            model.check_image(sample.image)
+            if model is not None:
+                model.check_image(sample.image)
             suited.append(sample.name)
         except ValueError as e:
             log.warning("%s: %s", sample.name, e)
@@ -197,9 +198,9 @@ def segment_dataset(
     dataset: ImageDataset,  # of readable images, see `open_checked`
     out,  # folder of the segmentations
     config: Config,
-    model: Model | None = None,  # None: train on each image
+    model: Model | None = None,  # None: the prior alone, or where `epochs` are asked for one trained on each image
     *,
-    together: bool = False,  # one tree over all images; needs a model
+    together: bool = False,  # one tree over all images
     n_jobs: int = 1,  # processes
     progress: bool = True,
 ) -> Report:
@@ -208,11 +209,11 @@ def segment_dataset(
     made_by = model_fingerprint(model) if model else config.digest("training")
     trained = model.config if model else config
     facts = dict(seed=trained.training.seed, is_binary=dataset.is_binary)
-    results = Results(Run(out), [shared, config.digest("segmentation"), made_by], facts)
+    results = Results(Run(out), [shared, config.digest("segmentation"), made_by, prior_digest()], facts)
     if model:
         place_model(model, config)
     if together:
-        make = partial(_write_together, dataset=dataset, results=results, model=shared_model(model), config=config)
+        make = partial(_write_together, dataset=dataset, results=results, model=model, config=config)
         return complete(results, dataset, make, "stage 2", progress)
     segment = partial(segment_sample, model=model, config=config)
     return complete_each(results, dataset, segment, "stage 2", n_jobs=n_jobs, progress=progress)
@@ -241,13 +242,13 @@ def segment_run(
     source,  # see `open_dataset`
     out,  # folder of the segmentations
     *,
-    run=None,  # run folder of the model; None: train on each image
+    run=None,  # run folder of the model; None: the prior alone
     stored: bool = False,  # no model: take the vectors that the files hold, see `stored_vectors`
     config: Config | None = None,  # None: the run's
     root=None,
     labels=None,
     channels=None,  # see `open_dataset`
-    together: bool = False,  # one tree over all images; needs a run
+    together: bool = False,  # one tree over all images
     n_jobs: int = 1,  # processes
     progress: bool = True,
 ) -> Report:

@@ -28,6 +28,7 @@ from ..data.phantoms import phantoms
 from ..io.image import Image
 from ..io.reading import as_image, read_image
 from .stopwatch import in_fresh_process, stopwatch, timed
+from ..segmentation.content import Parts
 from ..segmentation.fitting import segment_image, segment_vectors, unit
 from ..stage1.encoder import Network
 from ..stage1.model import Model
@@ -188,7 +189,7 @@ def large(size: int = 1024) -> dict:
     tiles = _TimedTiles(model, image, config.smoothing)
 
     def condense_all():
-        return segment_vectors(tiles, image.spatial, config, image.spacing, image.n_channels)
+        return segment_vectors(tiles, image.spatial, config, image.spacing, Parts(image.n_channels))
 
     segment_image(as_image(image.data[:, :64, :64] / 2 + 0.5), model, config)  # the warm-up
     total = timed("seconds", condense_all, 1, warm_up=0)["seconds"]

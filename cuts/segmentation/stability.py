@@ -13,7 +13,8 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from ..config.sections import SegmentationConfig
-from .fitting import Tiles, segment_vectors
+from .content import Parts, Tiles
+from .fitting import segment_vectors
 from .picture import Segmentation
 
 # %% ../../nbs/25_stability.ipynb #7b048e2f
@@ -23,7 +24,7 @@ def redraw(
     config: SegmentationConfig | None = None,  # None: the defaults
     n: int = 5,  # how often
     spacing: Sequence[float] | None = None,  # size of a pixel along every axis
-    n_drawn: int = 0,  # how many of the last numbers of a vector are the pixel that it draws
+    parts: Parts = Parts(),  # of what a pixel's numbers consist
 ) -> list[Segmentation]:
     "The same vectors, segmented with other landmarks each time."
     config = config or SegmentationConfig(method="condensation")
@@ -33,7 +34,7 @@ def redraw(
         raise ValueError(f'method: {config.method!r} draws no landmarks anew, expected "condensation"')
     first = config.segmentation_seed
     configs = [config.replace(method="condensation", segmentation_seed=first + i) for i in range(n)]
-    return [segment_vectors(tiles, spatial, each, spacing, n_drawn) for each in configs]
+    return [segment_vectors(tiles, spatial, each, spacing, parts) for each in configs]
 
 # %% ../../nbs/25_stability.ipynb #326af1a5
 def borders(

@@ -14,7 +14,8 @@ from ..config.sections import SegmentationConfig
 from ..device import fixed_threads
 from ..io.image import Image
 from ..io.reading import check_labels_match
-from .fitting import Segmenter, drawn_channels, model_tiles, places, sample_vectors
+from .content import image_tiles
+from .fitting import Segmenter, places, sample_vectors
 from .picture import Segmentation
 from ..stage1.model import Model
 from ..stage2.peers import PEERS
@@ -22,7 +23,7 @@ from ..stage2.peers import PEERS
 # %% ../../nbs/23e_together.ipynb #8f07ae0e
 def _check_together(
     images: list[Image],
-    model: Model,
+    model: Model | None,
     config: SegmentationConfig,
     names: list[str],
     truths: list[np.ndarray | None],
@@ -40,35 +41,36 @@ def _check_together(
     if len({len(image.spatial) for image in images}) > 1:
         raise ValueError("images: pictures and volumes together, expected only one of them")
     for image, name, truth in zip(images, names, truths, strict=True):
-        model.check_image(image)
+        if model is not None:
+            model.check_image(image)
         if truth is not None:
             check_labels_match(truth, image, f"truth of {name or image.source}")
 
 # %% ../../nbs/23e_together.ipynb #48d02435
 def _segment_together(images, model, config, names, truths, tile, keep) -> Iterator[Segmentation]:
     "Fit on a sample of all images, then go through them."
-    tiles, parts = [model_tiles(image, model, config, tile, keep // len(images)) for image in images], []
-    for image, its_tiles in zip(images, tiles, strict=True):
+    content, samples = [image_tiles(image, model, config, tile, keep // len(images)) for image in images], []
+    for image, (its_tiles, _) in zip(images, content, strict=True):
         with fixed_threads():
             n = max(2**16 // len(images), 256)
             Z, index = sample_vectors(its_tiles, image.spatial, n, config.segmentation_seed)
-        parts.append((Z, places(index, image.spatial, image.spacing)))
-    fitted = Segmenter(config, drawn_channels(model, config)).fit(parts)
-    for image, its_tiles, name, truth in zip(images, tiles, names, truths, strict=True):
+        samples.append((Z, places(index, image.spatial, image.spacing)))
+    fitted = Segmenter(config, content[0][1]).fit(samples)
+    for image, (its_tiles, _), name, truth in zip(images, content, names, truths, strict=True):
         yield fitted.segment(its_tiles, image.spatial, image.spacing, image=image, name=name, truth=truth)
 
 # %% ../../nbs/23e_together.ipynb #9c32ada5
 def segment_together(
     images: Sequence[Image],
-    model: Model,
-    config: SegmentationConfig | None = None,  # None: the model's own
+    model: Model | None = None,  # None: the prior alone
+    config: SegmentationConfig | None = None,  # None: the model's own, or the defaults
     names: Sequence[str] | None = None,  # of the images
     truths: Sequence[np.ndarray | None] | None = None,  # [*spatial] each, only kept for scores and pictures
     tile: int = 256,  # side of a tile
     keep: int = 2**29,  # bytes of vectors, of all images, that may be kept between the passes
 ) -> Iterator[Segmentation]:
     "Segment images with one tree over all of them, so that a number means the same structure everywhere."
-    images, config = list(images), config or model.config.segmentation
+    images, config = list(images), config or (SegmentationConfig() if model is None else model.config.segmentation)
     all_names = [""] * len(images) if names is None else list(names)
     all_truths: list[np.ndarray | None] = [None] * len(images) if truths is None else list(truths)
     _check_together(images, model, config, all_names, all_truths)

@@ -140,8 +140,7 @@ class Pictures:
     images: torch.Tensor  # [B,3,S,S] in [-1, 1]
     flat: torch.Tensor  # [B,3,S,S], the colours before texture, blemish, light and noise
     pieces: torch.Tensor  # int64 [B,S,S]
-    parent: torch.Tensor  # int64 [B, MAX_PIECES], the piece that each lies on, −1 for none
-    texture: torch.Tensor  # [B, MAX_PIECES, N_TEXTURES], the strength of each kind in each piece
+    material: torch.Tensor  # int64 [B, MAX_PIECES], of which each piece is made
 
 
 def draw_pictures(n: int, side: int = 128, seed: int = 0) -> Pictures:
@@ -155,4 +154,4 @@ def draw_pictures(n: int, side: int = 128, seed: int = 0) -> Pictures:
     tint = 1 + 0.5 * dice.normal(3, 1, 1) * ~is_grey[:, None, None, None]
     images = blemish(dice, flat + painted * tint + overlay(scene))
     images = scaled(dice, photograph(dice, images, is_grey))
-    return Pictures(images, flat, scene.pieces, scene.parent, strength)
+    return Pictures(images, flat, scene.pieces, scene.material)

@@ -59,7 +59,8 @@ class Scene:
         self.parent = torch.full((B, MAX_PIECES), -1)  # the piece that each lies on, −1 for none
         axis = torch.linspace(-1, 1, S)
         strength = dice.log_uniform(0.02, 0.35, 1, 1, 1)
-        bend = sum(dice.fields(2, cells) * strength * part for cells, part in ((4, 1.0), (9, 0.4), (24, 0.06)))
+        bends = [dice.fields(2, cells) * strength * part for cells, part in ((4, 1.0), (9, 0.4), (24, 0.06))]
+        bend = torch.stack(bends).sum(0)
         self.row, self.column = axis[:, None] + bend[:, 0], axis + bend[:, 1]  # [B,S,S], a grid that is bent
 
     def new_material(self, wanted: torch.Tensor) -> torch.Tensor:  # bool [B] → int64 [B]

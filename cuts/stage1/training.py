@@ -262,6 +262,8 @@ def train(
         raise ValueError("resume=True without a folder: there is no checkpoint to go on from. Pass folder=…")
     config = config or Config()
     settings = config.training
+    if not settings.epochs:
+        raise ValueError("epochs: 0, expected at least 1 for a training")
     trainer = Trainer(dataset, config, one_world(settings.device))
     is_first = trainer.world.rank == 0
     checkpoint = None if folder is None else Path(folder, "checkpoint.safetensors")
