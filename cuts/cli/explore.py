@@ -44,10 +44,13 @@ from cuts.cli.configuring import (
 
 # %% ../../nbs/59h_explore.ipynb #5d3e9f72
 def _explore_config(source: list[str] | None, run: Path | None):
-    "The configuration to begin with: of the model, or of the data set without a training."
+    "The configuration to begin with: of the model, or of the data set, without a training where the prior may do."
     from cuts.runs.one_image import ONE_IMAGE
 
-    return config_of_run(run) if run else source_preset(source).replace(**ONE_IMAGE)
+    if run:
+        return config_of_run(run)
+    config = source_preset(source)
+    return config.replace(**ONE_IMAGE) if config.segmentation.prior_weight else config
 
 
 def _announce_training(

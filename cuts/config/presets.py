@@ -28,10 +28,12 @@ PRESETS: dict[str, dict[str, Any]] = {  # name → setting → value
         spectral_input="vectors",
         persistence="published",
     ),
-    "retina": dict(dataset="retina", channels="rgb", is_binary=True),
-    "berkeley_natural_images": dict(dataset="berkeley_natural_images", channels="rgb", is_binary=False),
-    "brain_ventricles": dict(dataset="brain_ventricles", channels="gray", is_binary=True),
-    "brain_tumor": dict(dataset="brain_tumor", channels="gray", is_binary=True),
+    "retina": dict(dataset="retina", channels="rgb", is_binary=True, prior_weight=0.0),
+    "berkeley_natural_images": dict(
+        dataset="berkeley_natural_images", channels="rgb", is_binary=False, prior_weight=0.0
+    ),
+    "brain_ventricles": dict(dataset="brain_ventricles", channels="gray", is_binary=True, prior_weight=0.0),
+    "brain_tumor": dict(dataset="brain_tumor", channels="gray", is_binary=True, prior_weight=0.0),
 }
 
 # %% ../../nbs/02c_presets.ipynb #cb5b6c00

@@ -136,7 +136,7 @@ class SegmentationConfig(Section):
         description="vectors are scaled to length one, first made relative to their mean; scaled only; or left alone",
     )
     prior_weight: float = Field(
-        default=2.0,
+        default=4.0,
         ge=0,
         le=1e9,
         description="γ, how much of the distance between pixels comes from the prior that was learned from drawings, "
