@@ -39,7 +39,7 @@ def main():
             path.parent.mkdir(parents=True, exist_ok=True)
         save_prior(prior, weights)
         with open(history, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, rows[0])
+            writer = csv.DictWriter(file, rows[0], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
 
