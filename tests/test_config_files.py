@@ -95,8 +95,8 @@ def test_files(tmp_path):
     assert Config.from_yaml(path) == config
     path.write_bytes(b"training: {epochs: \xff}")
     assert "c d.yaml: not a text in UTF-8" in refusal(Config.from_yaml, path)
-    path.write_text("training: {epochs: 0}")
-    assert refusal(Config.from_yaml, path).startswith(f"{path}: training.epochs = 0")
+    path.write_text("training: {epochs: -1}")
+    assert refusal(Config.from_yaml, path).startswith(f"{path}: training.epochs = -1")
     path.write_text("#" * 2**20 + "\n")
     assert "larger than" in refusal(Config.from_yaml, path)
     for missing in (tmp_path / "none.yaml", "none.yaml", tmp_path):

@@ -45,6 +45,7 @@ class Dice:
 
 # %% ../../nbs/14_scenes.ipynb #a15cff80
 def on_pixels(x: torch.Tensor) -> torch.Tensor:  # [B] → [B, 1, 1]
+    "Numbers of pictures, ready to be combined with their pixels."
     return x[:, None, None]
 
 
