@@ -96,8 +96,8 @@ def image_tiles(
         else:
             made = model.tiles(image, tile, config.smoothing, drawn=parts.n_drawn > 0)
         for where, Z in made:
-            said = [at_pixels(grid, where, image.spatial) for grid in grids]
-            yield where, np.concatenate([*([] if Z is None else [Z]), *said], -1)
+            interpolated = [at_pixels(grid, where, image.spatial) for grid in grids]
+            yield where, np.concatenate([*([] if Z is None else [Z]), *interpolated], -1)
 
     n = parts.n_drawn + (load_prior().dim if model is None else model.dim + parts.n_prior)
     if 4 * n * int(np.prod(image.spatial)) > keep:

@@ -64,8 +64,8 @@ def piece_contrast(
     total = weight.sum(-1, keepdim=True)
     target = weight / total.clamp(min=1e-6)
     logits = (vectors @ vectors.mT / temperature).masked_fill(itself, -1e9)
-    said = F.log_softmax(logits, -1).masked_fill(itself, 0)
-    divergence = (torch.xlogy(target, target) - target * said).sum(-1)
+    log_likelihood = F.log_softmax(logits, -1).masked_fill(itself, 0)
+    divergence = (torch.xlogy(target, target) - target * log_likelihood).sum(-1)
     is_anchor = total[..., 0] > 0.5
     return (divergence * is_anchor).sum() / is_anchor.sum().clamp(min=1)
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'SIDE', 'PriorNetwork', 'save_prior', 'load_prior', 'prior_digest', 'three_channels', 'stretched',
-           'shown_size', 'prior_vectors', 'at_pixels', 'as_colours']
+           'shown_size', 'prior_vectors', 'at_pixels']
 
 # %% ../../nbs/15_prior.ipynb #b25113e8
 import json
@@ -173,16 +173,3 @@ def at_pixels(
     lines = upper + down * (Z[..., bottom, :, :] - upper)
     near = lines[..., left, :]
     return near + along * (lines[..., right, :] - near)
-
-# %% ../../nbs/15_prior.ipynb #a923394d
-def as_colours(
-    Z: np.ndarray,  # vectors [*spatial, D]
-) -> np.ndarray:  # [*spatial, 3] float32 in [0, 1]
-    "Vectors as colours: their three main directions, each stretched."
-    X = Z.reshape(-1, Z.shape[-1]).astype(np.float64)
-    X = X - X.mean(0)
-    axes = np.linalg.eigh(X.T @ X)[1][:, :-4:-1]
-    axes = axes * np.where(axes.sum(0) < 0, -1, 1)
-    low, high = np.quantile(X @ axes, (0.01, 0.99), axis=0)
-    colours = np.clip((X @ axes - low) / np.maximum(high - low, 1e-9), 0, 1)
-    return colours.reshape(*Z.shape[:-1], 3).astype(np.float32)
