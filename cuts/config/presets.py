@@ -11,6 +11,7 @@ from typing import Any
 from .checks import ConfigError, nearest
 
 # %% ../../nbs/02c_presets.ipynb #3226c80d
+_LEARNED_ALONE: dict[str, Any] = dict(prior_weight=0.0, drawn_weight=1.0, consensus=False)
 PRESETS: dict[str, dict[str, Any]] = {  # name → setting → value
     "default": {},
     "paper": dict(
@@ -25,15 +26,16 @@ PRESETS: dict[str, dict[str, Any]] = {  # name → setting → value
         drawn_weight=0.0,
         smoothing=0.0,
         spatial_weight=0.0,
+        consensus=False,
         spectral_input="vectors",
         persistence="published",
     ),
-    "retina": dict(dataset="retina", channels="rgb", is_binary=True, prior_weight=0.0),
+    "retina": dict(dataset="retina", channels="rgb", is_binary=True, **_LEARNED_ALONE),
     "berkeley_natural_images": dict(
-        dataset="berkeley_natural_images", channels="rgb", is_binary=False, prior_weight=0.0
+        dataset="berkeley_natural_images", channels="rgb", is_binary=False, **_LEARNED_ALONE
     ),
-    "brain_ventricles": dict(dataset="brain_ventricles", channels="gray", is_binary=True, prior_weight=0.0),
-    "brain_tumor": dict(dataset="brain_tumor", channels="gray", is_binary=True, prior_weight=0.0),
+    "brain_ventricles": dict(dataset="brain_ventricles", channels="gray", is_binary=True, **_LEARNED_ALONE),
+    "brain_tumor": dict(dataset="brain_tumor", channels="gray", is_binary=True, **_LEARNED_ALONE),
 }
 
 # %% ../../nbs/02c_presets.ipynb #cb5b6c00

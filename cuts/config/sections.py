@@ -143,11 +143,11 @@ class SegmentationConfig(Section):
         "relative to vectors learned from images; 0: none",
     )
     drawn_weight: float = Field(
-        default=1.0,
+        default=0.5,
         ge=0,
         le=1e9,
-        description="α, how much of the distance between vectors comes from the pixels that they draw, "
-        "relative to their directions and the prior; 0: none",
+        description="α, how much of the distance between pixels comes from their colours, even ones beside the prior, "
+        "else those that the vectors draw, relative to vectors and prior; 0: none",
     )
     spatial_weight: float = Field(
         default=1.0,
@@ -155,6 +155,10 @@ class SegmentationConfig(Section):
         le=1e9,
         description="β, how much of the distance between pixels comes from their places, "
         "relative to their vectors; 0: none",
+    )
+    consensus: bool = Field(
+        default=True,
+        description="whether the tree is the one on which condensations of all parts and of each, near and far, agree",
     )
     smoothing: NotNegative = Field(default=1.0, description="σ in pixels of a Gaussian over the vectors before stage 2")
     n_landmarks: int = Field(

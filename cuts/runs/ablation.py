@@ -47,6 +47,7 @@ _AS_PUBLISHED = dict(
     drawn_weight=0.0,
     smoothing=0.0,
     spatial_weight=0.0,
+    consensus=False,
     spectral_input="vectors",
     persistence="published",
 )

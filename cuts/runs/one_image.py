@@ -20,7 +20,7 @@ from ..data.items import Sample
 from ..data.opening import open_dataset
 from ..io.arrays import array_names, read_array
 from ..io.pixels import suffix
-from ..segmentation.content import Parts
+from ..segmentation.content import Parts, even_colours
 from ..segmentation.fitting import segment_image, segment_vectors
 from ..segmentation.picture import Segmentation
 from ..segmentation.together import segment_together
@@ -200,14 +200,15 @@ def segment_stored(sample: Sample, path, config: Config) -> Segmentation:
 
     settings, image = config.segmentation, sample.image
     Z, n_drawn = stored_vectors(path, image.spatial)
-    if not settings.drawn_weight:
+    if settings.prior_weight or not settings.drawn_weight:
         Z, n_drawn = Z[..., : Z.shape[-1] - n_drawn], 0
     if settings.smoothing:
         Z = gaussian_filter(Z, settings.smoothing, mode="nearest", axes=(-3, -2))
     everywhere, n_prior = tuple(slice(0, n) for n in image.spatial), 0
     if settings.prior_weight:
-        prior = at_pixels(prior_vectors(image), everywhere, image.spatial)
-        Z, n_prior = np.concatenate([Z, prior], -1), prior.shape[-1]
+        grids = [even_colours(image)] if settings.drawn_weight else []
+        *colours, prior = [at_pixels(grid, everywhere, image.spatial) for grid in [*grids, prior_vectors(image)]]
+        Z, n_drawn, n_prior = np.concatenate([Z, *colours, prior], -1), len(colours) * image.n_channels, prior.shape[-1]
     whole = [(everywhere, Z)]
     facts = dict(image=image, name=sample.name, truth=sample.labels)
     with fixed_threads():

@@ -55,8 +55,8 @@ def parts_of(
                 "prior_weight: 0 without a model: nothing is known of the pixels. Train one, or use the prior"
             )
         return Parts(image.n_channels if config.drawn_weight else 0)
-    is_drawn = config.drawn_weight and model.config.training.lambda_contrastive < 1
-    return Parts(model.n_channels if is_drawn else 0, load_prior().dim if config.prior_weight else 0)
+    has_colours = config.drawn_weight and (config.prior_weight or model.config.training.lambda_contrastive < 1)
+    return Parts(model.n_channels if has_colours else 0, load_prior().dim if config.prior_weight else 0)
 
 # %% ../../nbs/23f_content.ipynb #5b20c1d4
 def even_colours(
@@ -89,12 +89,12 @@ def image_tiles(
     parts = parts_of(image, model, config)
 
     def tiles():
-        grids = [prior_vectors(image)] if model is None or parts.n_prior else []
-        if model is None:
-            made: Iterable = ((where, None) for where in tiles_of(image.spatial, tile))
-            grids += [even_colours(image)] if parts.n_drawn else []
-        else:
-            made = model.tiles(image, tile, config.smoothing, drawn=parts.n_drawn > 0)
+        has_prior, is_drawn = config.prior_weight > 0, parts.n_drawn > 0
+        colours = [even_colours(image)] if has_prior and is_drawn else []
+        prior = [prior_vectors(image)] if has_prior else []
+        grids, made = [*prior, *colours], ((where, None) for where in tiles_of(image.spatial, tile))
+        if model is not None:
+            grids, made = [*colours, *prior], model.tiles(image, tile, config.smoothing, is_drawn and not has_prior)
         for where, Z in made:
             interpolated = [at_pixels(grid, where, image.spatial) for grid in grids]
             yield where, np.concatenate([*([] if Z is None else [Z]), *interpolated], -1)

@@ -11,8 +11,6 @@ import warnings
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -20,10 +18,26 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..device import choose_device
 from .diffusion import diffusion_operator, squared_distances
+from .consensus import consensus
 from .landmarks import landmarks, nearest
 from .tree import from_merges, salient_levels
 
 # %% ../../nbs/21_condensation.ipynb #63a47c48
+def _groups(
+    close: torch.Tensor,  # bool [n, n], symmetric
+) -> np.ndarray:  # int64 [n], numbered in the order of their first points
+    "The connected groups of close pairs; each point takes on the least number that it hears of."
+    rows, cols = close.nonzero().T.cpu().numpy()
+    least = np.arange(len(close))
+    while True:
+        heard = least.copy()
+        np.minimum.at(heard, rows, least[cols])
+        heard = heard[heard]
+        if (heard == least).all():
+            return np.unique(least, return_inverse=True)[1]
+        least = heard
+
+
 def _merge(
     X: torch.Tensor,  # positions [n, d]
     mass: torch.Tensor,  # [n]
@@ -33,9 +47,8 @@ def _merge(
     torch.Tensor, torch.Tensor, np.ndarray, list[tuple[int, int]]
 ]:  # and who was absorbed by whom, lightest first
     "Merge the connected groups of close pairs; the heaviest of a group gives it its name."
-    rows, cols = close.nonzero().T.cpu().numpy()
-    pairs = coo_matrix((np.ones(len(rows), bool), (rows, cols)), shape=close.shape)
-    m, group = connected_components(pairs, directed=False)
+    group = _groups(close)
+    m = group.max() + 1
     order = np.argsort(mass.cpu().numpy(), kind="stable")  # the heaviest of a group comes last
     heir = np.empty(m, np.int64)
     heir[group[order]] = order
@@ -104,12 +117,13 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
         n_landmarks=500,  # None: every distinct point
         steps_per_doubling=28,  # steps in which ε doubles
         closeness=0.1,  # points closer than this part of √ε merge
+        aspects=None,  # [a, d] factors of the coordinates, a condensation for each row; None: one, as they are
         random_state=None,  # for the choice of landmarks
         device="auto",  # "auto", "cpu", "cuda", …
     ):
         self.n_clusters, self.n_landmarks = n_clusters, n_landmarks
         self.steps_per_doubling, self.closeness = steps_per_doubling, closeness
-        self.random_state, self.device = random_state, device
+        self.aspects, self.random_state, self.device = aspects, random_state, device
 
     def fit(self, X, y=None, sample_weight=None):
         "Condense the points `X` [N,d]; `sample_weight` [N] are their masses."
@@ -121,7 +135,7 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
         wanted = len(X) if self.n_landmarks is None else self.n_landmarks
         centres, nearest_landmark, mass = landmarks(points, wanted, masses, seed=seed)
         order = np.lexsort(centres.cpu().numpy().T)  # so that the order of the points decides nothing, not even ties
-        merges, times = condense(centres[order], mass[order], self.steps_per_doubling, self.closeness)
+        merges, times = self._condense(centres[order], mass[order])
         self.tree_, leaf = from_merges(merges, times, mass.double().cpu().numpy()[order])
         self.landmarks_ = centres.cpu().numpy()[order[leaf.argsort()]]
         self.landmark_labels_ = leaf[order.argsort()][nearest_landmark.cpu().numpy()]
@@ -129,6 +143,17 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
         self.n_clusters_ = self._lasts_longest() if self.n_clusters is None else self._at_most_all()
         self.labels_ = self.tree_.labels(self.n_clusters_)[self.landmark_labels_]
         return self
+
+    def _condense(self, centres, mass):
+        "The merges of the landmarks, or those on which all aspects of them agree."
+        if self.aspects is None:
+            return condense(centres, mass, self.steps_per_doubling, self.closeness)
+        aspects = torch.as_tensor(np.asarray(self.aspects, float), device=centres.device)
+        if aspects.ndim != 2 or not len(aspects) or aspects.shape[1] != centres.shape[1]:
+            shape, width = list(aspects.shape), centres.shape[1]
+            raise ValueError(f"aspects: an array of shape {shape}, expected a row or more of {width} factors")
+        orders = [condense(centres * row, mass, self.steps_per_doubling, self.closeness) for row in aspects]
+        return consensus(orders, mass.double().cpu().numpy())
 
     def _check(self):
         "`ValueError` if a parameter cannot be meant."
