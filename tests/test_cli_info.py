@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from command_line import TINY, cpu_seconds, cuts, naming_imports, picture
 
+from cuts.io.rasters import write_picture
 from cuts.runs import bench
 from cuts.runs import stopwatch
 from cuts.runs.export import FORMATS, MAPS
@@ -155,3 +156,35 @@ def test_bench_records_a_row_that_fails(empty_folder, monkeypatch):
     status, text = cuts("bench", "--json")
     assert status == 1
     assert "too large" in text
+
+
+def test_bench_of_quality(empty_folder):
+    for name, side in (("eyes", 40), ("hands", 36)):
+        for i in range(2):
+            picture(Path("sets", name, "images", f"{i}.png"), i, (side, side + 2 * i))
+            label = np.zeros((side, side + 2 * i), np.uint8)
+            label[8:20, 8:20] = 1
+            Path("sets", name, "labels").mkdir(exist_ok=True)
+            write_picture(Path("sets", name, "labels", f"{i}.png"), label)
+    options = ["--quality", "sets", "--out", "scores", "--methods", "colours, slic", "--seeds", "1,2"]
+    status, text = cuts("bench", *options)
+    assert status == 0, text
+    assert "colours" in text
+    assert "quality.csv" in text
+    table = Path("scores/quality.csv").read_text()
+    assert len(table.splitlines()) == 1 + 2 * (2 + 1)  # two seeds where something is drawn, else one
+    written = {path: path.stat().st_mtime_ns for path in Path("scores/tasks").iterdir()}
+    assert cuts("bench", *options)[0] == 0
+    assert Path("scores/quality.csv").read_text() == table
+    assert written == {
+        path: path.stat().st_mtime_ns for path in Path("scores/tasks").iterdir()
+    }  # nothing was done twice
+    status, text = cuts("bench", "--quality", "sets", "--out", "more", "--methods", "colors")
+    assert status == 1
+    assert "Did you mean 'colours'" in text
+    assert not Path("more").exists()
+    status, text = cuts("bench", "--quality", "scores", "--out", "more")
+    assert status == 1
+    assert "no set of images in it" in text
+    assert cuts("bench", "--quality", "sets", "--json")[0] == 2
+    assert cuts("bench", "--methods", "colours")[0] == 2

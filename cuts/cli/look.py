@@ -29,6 +29,7 @@ from cuts.cli.options import (
     Set,
     Sources,
     Window,
+    check_jobs,
     option,
 )
 from .reports import list_outputs, tell
@@ -75,21 +76,63 @@ _LARGE_HELP = "Also images of 256 to 2048 pixels a side; takes minutes."
 _AS_JSON = typer.Option("--json", help="One JSON object instead of a table.")
 
 
+_QUALITY_HELP = (
+    "Not seconds, but scores: of a folder of sets, each with images and labels (eight of them, reduced to 128 pixels), "
+    "or of one set with images and groundTruth."
+)
+_METHODS_HELP = "With --quality: methods, separated by commas. [default: all that are there]"
+_SCORE_SEEDS_HELP = "With --quality: seeds. [default: 1,2,3; 1 for groundTruth]"
+_SCORE_JOBS_HELP = "With --quality: tasks at a time."
+_OUT_HELP = "File for the JSON object; with --quality folder for the tables. [default: quality]"
+
+
+def _bench_quality(source: Path, out: Path | None, methods: str | None, seeds: str | None, **options):
+    """Scores of methods on sets of labelled images, and where they are."""
+    from cuts.runs import annotations, quality
+
+    source, out = source.expanduser(), out or Path("quality")
+    options |= {} if methods is None else dict(methods=[name.strip() for name in methods.split(",")])
+    options |= {} if seeds is None else dict(seeds=parse_seeds(seeds))
+    if (source / "groundTruth").is_dir():
+        frame, report = annotations.measure_annotations(source, out, **options)
+        tell(frame.round(3).to_string(index=False))
+        name, meaning = "annotations.csv", "scores, a line for each method and seed of this call"
+    else:
+        frame, report = quality.measure_quality(source, out, **options)
+        tell(quality.report_quality(frame))
+        name, meaning = "quality.csv", "scores, a line for each set, method and seed of this call"
+    if len(frame):
+        list_outputs(out, {name: meaning})
+    return report
+
+
 @add_command("""
     cuts bench
     cuts bench --json > bench.json
-    cuts bench --large --peers""")
+    cuts bench --large --peers
+    cuts bench --quality sets/ --out scores/ --methods 'no model,colours,slic'""")
 def bench(
     as_json: Annotated[bool, _AS_JSON] = False,
     large: Annotated[bool, typer.Option("--large", help=_LARGE_HELP)] = False,
     peers: Annotated[bool, typer.Option("--peers", help="Also other methods on the same vectors.")] = False,
-    out: Annotated[Path | None, option("--out", "-o", help="File for the JSON object.")] = None,
+    quality: Annotated[Path | None, typer.Option(metavar="FOLDER", help=_QUALITY_HELP)] = None,
+    methods: Annotated[str | None, typer.Option(help=_METHODS_HELP)] = None,
+    seeds: Annotated[str | None, option(metavar="N,N,…", help=_SCORE_SEEDS_HELP)] = None,
+    n_jobs: Annotated[int | None, typer.Option("--n-jobs", "-j", help=_SCORE_JOBS_HELP)] = None,
+    out: Annotated[Path | None, option("--out", "-o", help=_OUT_HELP)] = None,
     progress: bool = True,
 ):
-    """Seconds and memory of each stage here. Needs no files and less than three minutes."""
+    """Seconds and memory of each stage here, or scores."""
     from cuts.files.atomic import write_atomic
     from cuts.runs import bench
     from cuts.runs.one_image import Report
+
+    if quality is not None:
+        if as_json or large or peers:
+            raise typer.BadParameter("not together with --json, --large or --peers.", param_hint="--quality")
+        return _bench_quality(quality, out, methods, seeds, n_jobs=check_jobs(n_jobs or 1), progress=progress)
+    if methods or seeds or n_jobs:
+        raise typer.BadParameter("only with --quality.", param_hint="--methods, --seeds, --n-jobs")
 
     if out:  # whether it can be written is known before minutes are spent
         if out.is_dir():

@@ -146,7 +146,7 @@ def reference_settings(
     given = {key: _value(key, value) for key, value in mapping.items() if _SETTING_OF[key]}
     if given.get("model_setting", 0) is None:
         del given["model_setting"]
-    settings = preset_settings("paper") | _place(given.pop("dataset_name", None), given.pop("dataset_path", None))
+    settings = _place(given.pop("dataset_name", None), given.pop("dataset_path", None)) | preset_settings("paper")
     names = {key: setting for key, setting in _SETTING_OF.items() if setting}
     if "supervised_network" in given:
         names |= _SUPERVISED_SETTING_OF

@@ -136,7 +136,7 @@ class SegmentationConfig(Section):
         description="vectors are scaled to length one, first made relative to their mean; scaled only; or left alone",
     )
     prior_weight: float = Field(
-        default=4.0,
+        default=16.0,
         ge=0,
         le=1e9,
         description="γ, how much of the distance between pixels comes from the prior that was learned from drawings, "
@@ -146,8 +146,8 @@ class SegmentationConfig(Section):
         default=0.5,
         ge=0,
         le=1e9,
-        description="α, how much of the distance between pixels comes from their colours, even ones beside the prior, "
-        "else those that the vectors draw, relative to vectors and prior; 0: none",
+        description="α, how much of the distance between pixels comes from colours, relative to vectors and prior: the "
+        "image's own without grain, or where there is no prior those that the vectors draw; 0: none",
     )
     spatial_weight: float = Field(
         default=1.0,
@@ -158,7 +158,8 @@ class SegmentationConfig(Section):
     )
     consensus: bool = Field(
         default=True,
-        description="whether the tree is the one on which condensations of all parts and of each, near and far, agree",
+        description="whether the tree is one on which condensations agree: of all that pixels say, of the prior and of "
+        "colours alone (each with one voice, whatever its weight), with a third of β and with β",
     )
     smoothing: NotNegative = Field(default=1.0, description="σ in pixels of a Gaussian over the vectors before stage 2")
     n_landmarks: int = Field(

@@ -34,7 +34,7 @@ def table(
     return pd.DataFrame(rows, columns=[*COLUMNS, *others])
 
 # %% ../../nbs/30d_tables.ipynb #c0abdd61
-_TEXTS = ("method", "image", "oracle", "unit", "row", "group", "run")  # columns that hold no numbers
+_TEXTS = ("method", "image", "set", "oracle", "unit", "row", "group", "run")  # columns that hold no numbers
 
 
 def write_table(

@@ -20,12 +20,12 @@ from ..data.items import Sample
 from ..data.opening import open_dataset
 from ..io.arrays import array_names, read_array
 from ..io.pixels import suffix
-from ..segmentation.content import Parts, even_colours
+from ..segmentation.content import Parts, known_of_pixels
 from ..segmentation.fitting import segment_image, segment_vectors
 from ..segmentation.picture import Segmentation
 from ..segmentation.together import segment_together
 from ..stage1.model import Model
-from ..stage1.prior import at_pixels, prior_vectors
+from ..stage1.prior import at_pixels
 from ..stage1.parallel import first_process
 from ..stage1.training import train
 from ..device import choose_device, fixed_threads, stored_device
@@ -204,15 +204,15 @@ def segment_stored(sample: Sample, path, config: Config) -> Segmentation:
         Z, n_drawn = Z[..., : Z.shape[-1] - n_drawn], 0
     if settings.smoothing:
         Z = gaussian_filter(Z, settings.smoothing, mode="nearest", axes=(-3, -2))
-    everywhere, n_prior = tuple(slice(0, n) for n in image.spatial), 0
-    if settings.prior_weight:
-        grids = [even_colours(image)] if settings.drawn_weight else []
-        *colours, prior = [at_pixels(grid, everywhere, image.spatial) for grid in [*grids, prior_vectors(image)]]
-        Z, n_drawn, n_prior = np.concatenate([Z, *colours, prior], -1), len(colours) * image.n_channels, prior.shape[-1]
+    everywhere = tuple(slice(0, n) for n in image.spatial)
+    with fixed_threads():
+        colours, prior = known_of_pixels(image, settings)
+    Z = np.concatenate([Z, *(at_pixels(grid, everywhere, image.spatial) for grid in [*colours, *prior])], -1)
+    parts = Parts(n_drawn + sum(grid.shape[-1] for grid in colours), sum(grid.shape[-1] for grid in prior))
     whole = [(everywhere, Z)]
     facts = dict(image=image, name=sample.name, truth=sample.labels)
     with fixed_threads():
-        return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, Parts(n_drawn, n_prior), **facts)
+        return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, parts, **facts)
 
 # %% ../../nbs/50a_one_image.ipynb #0c824755
 def map_samples(work: Callable[..., Result], dataset: ImageDataset, *arguments, n_jobs: int = 1) -> Iterator[Result]:

@@ -39,7 +39,7 @@ class Granularities:
         labels = self.kmeans if self.tree is None else self.landmark_map
         return () if labels is None else labels.shape
 
-    def _tree_and_map(self) -> tuple[CondensationTree, np.ndarray]:
+    def tree_and_map(self) -> tuple[CondensationTree, np.ndarray]:
         if self.tree is None or self.landmark_map is None:
             raise ValueError(
                 f'{self.name or "this image"}: only k-means was computed. Segment with method="both" for levels, '
@@ -52,13 +52,13 @@ class Granularities:
         n_regions: int,  # how many at most
     ) -> np.ndarray:  # [*spatial] int32, 1 … n_regions
         "The finest partition of at most `n_regions` regions."
-        tree, landmark_map = self._tree_and_map()
+        tree, landmark_map = self.tree_and_map()
         return (tree.labels(n_regions) + 1).astype(np.int32)[landmark_map]
 
     @cached_property
     def persistent(self) -> np.ndarray:  # [*spatial] int32, 0 where nothing persists
         "The persistent structures, by the rule `persistence`."
-        tree, landmark_map = self._tree_and_map()
+        tree, landmark_map = self.tree_and_map()
         return (PERSISTENCE[self.persistence](tree, self.levels) + 1).astype(np.int32)[landmark_map]
 
     def cuts(
@@ -66,7 +66,7 @@ class Granularities:
         max_regions: int = 60,  # finest partition
     ) -> Iterator[tuple[int, np.ndarray]]:  # number of regions, labels
         "Every partition of 2, 3, … `max_regions` regions; of one region where there is but one."
-        n_leaves = len(self._tree_and_map()[0])
+        n_leaves = len(self.tree_and_map()[0])
         for k in range(min(2, n_leaves), min(max_regions, n_leaves) + 1):
             yield k, self.labels(k)
 
@@ -208,7 +208,7 @@ class Segmentation(Granularities):
 
     def leaves(self, hint, negative=None, **options) -> np.ndarray:  # bool, one for each leaf of the tree
         "The structure that a hint means, as leaves, see `find_structure`; also for others that have the same tree."
-        return find_structure(*self._tree_and_map(), hint, negative, **options)
+        return find_structure(*self.tree_and_map(), hint, negative, **options)
 
     def mask(
         self,
@@ -226,7 +226,7 @@ class Segmentation(Granularities):
         n_regions: int | str | None = None,  # a level; None: the persistent structures; "tree": all structures
     ):  # pandas.DataFrame, see `region_table`
         "A table of regions, a row each."
-        tree, landmark_map = self._tree_and_map()
+        tree, landmark_map = self.tree_and_map()
         rule = self.persistence
         return region_table(tree, landmark_map, n_regions, levels=self.levels, persistence=rule, image=self.image)
 

@@ -7,6 +7,7 @@ __all__ = ['condense', 'DiffusionCondensation']
 
 # %% ../../nbs/21_condensation.ipynb #8ef1e699
 import numbers
+import reprlib
 import warnings
 
 import numpy as np
@@ -129,6 +130,7 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
         "Condense the points `X` [N,d]; `sample_weight` [N] are their masses."
         self._check()
         X = validate_data(self, X, dtype=(np.float32, np.float64))
+        self._check_aspects(X.shape[1])
         weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         seed, device = int(check_random_state(self.random_state).randint(2**31 - 1)), choose_device(self.device)
         points, masses = torch.tensor(X, device=device), torch.tensor(weight, device=device)
@@ -148,11 +150,8 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
         "The merges of the landmarks, or those on which all aspects of them agree."
         if self.aspects is None:
             return condense(centres, mass, self.steps_per_doubling, self.closeness)
-        aspects = torch.as_tensor(np.asarray(self.aspects, float), device=centres.device)
-        if aspects.ndim != 2 or not len(aspects) or aspects.shape[1] != centres.shape[1]:
-            shape, width = list(aspects.shape), centres.shape[1]
-            raise ValueError(f"aspects: an array of shape {shape}, expected a row or more of {width} factors")
-        orders = [condense(centres * row, mass, self.steps_per_doubling, self.closeness) for row in aspects]
+        rows = torch.as_tensor(np.asarray(self.aspects, float), device=centres.device)
+        orders = [condense(centres * row, mass, self.steps_per_doubling, self.closeness) for row in rows]
         return consensus(orders, mass.double().cpu().numpy())
 
     def _check(self):
@@ -165,6 +164,20 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
                 raise ValueError(f"{name}: {value!r}, expected a whole number of at least 1")
         if not 0 < self.closeness < 1:
             raise ValueError(f"closeness: {self.closeness!r}, expected a number between 0 and 1")
+
+    def _check_aspects(self, width: int):
+        "`ValueError` unless each aspect has a finite factor for every coordinate."
+        if self.aspects is None:
+            return
+        try:
+            rows = np.asarray(self.aspects, float)
+        except (ValueError, TypeError):
+            rows = np.empty(0)
+        if rows.ndim != 2 or not len(rows) or rows.shape[1] != width or not np.isfinite(rows).all():
+            raise ValueError(
+                f"aspects: {reprlib.repr(self.aspects)}, expected one row or more of {width} finite factors, one for "
+                "each coordinate"
+            )
 
     def _lasts_longest(self) -> int:
         "The number of regions of the salient level that lasts longest."
