@@ -192,8 +192,8 @@ def _table(truth: np.ndarray, area: np.ndarray, labels: np.ndarray) -> tuple[np.
     return shared_pixels(truth.ravel(), labels.ravel(), len(area), len(size)), size
 
 
-def _level_overlap(truth: np.ndarray, area: np.ndarray, labels: np.ndarray) -> np.ndarray:  # [segments]
-    "Intersection over union of each segment with the best region of a level."
+def _partition_overlap(truth: np.ndarray, area: np.ndarray, labels: np.ndarray) -> np.ndarray:  # [segments]
+    "Intersection over union of each segment with the best region of a partition."
     shared, size = _table(truth, area, labels)
     return _overlaps(shared, area, size)
 
@@ -203,7 +203,7 @@ def _best_overlap(
 ) -> np.ndarray:  # [segments]
     "Intersection over union of each segment with the best region of the whole hierarchy."
     if isinstance(hierarchy, Partitions):
-        return np.max([_level_overlap(truth, area, m) for m in hierarchy.maps], axis=0)
+        return np.max([_partition_overlap(truth, area, m) for m in hierarchy.maps], axis=0)
     tree, leaf = hierarchy.tree_and_map()
     shared, size = _table(truth, area, leaf)
     parent, missing = tree.nodes.parent, len(tree) - len(size)
@@ -222,8 +222,7 @@ def cover_annotations(
     pixels = sum(area.sum() for area in areas)
     row = dict(weight=float(pixels))
     for k, labels in levels_of(hierarchy):
-        covered = (area @ _level_overlap(t, area, labels) for t, area in zip(truths, areas, strict=True))
-        row[f"level_{k}"] = float(sum(covered) / pixels)
+        row[f"level_{k}"] = float(np.mean([covering(labels, truth) for truth in truths]))
     ois = max((score for name, score in row.items() if name != "weight"), default=0.0)
     best = sum(area @ _best_overlap(hierarchy, t, area) for t, area in zip(truths, areas, strict=True)) / pixels
     return row | dict(ois=ois, best=float(best))

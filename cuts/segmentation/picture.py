@@ -39,7 +39,8 @@ class Granularities:
         labels = self.kmeans if self.tree is None else self.landmark_map
         return () if labels is None else labels.shape
 
-    def tree_and_map(self) -> tuple[CondensationTree, np.ndarray]:
+    def tree_and_map(self) -> tuple[CondensationTree, np.ndarray]:  # the tree, and the leaf of each pixel [*spatial]
+        "Both, where there are both; ValueError where only k-means was computed."
         if self.tree is None or self.landmark_map is None:
             raise ValueError(
                 f'{self.name or "this image"}: only k-means was computed. Segment with method="both" for levels, '

@@ -12,6 +12,8 @@ import warnings
 
 import numpy as np
 import torch
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -24,21 +26,6 @@ from .landmarks import landmarks, nearest
 from .tree import from_merges, salient_levels
 
 # %% ../../nbs/21_condensation.ipynb #63a47c48
-def _groups(
-    close: torch.Tensor,  # bool [n, n], symmetric
-) -> np.ndarray:  # int64 [n], numbered in the order of their first points
-    "The connected groups of close pairs; each point takes on the least number that it hears of."
-    rows, cols = close.nonzero().T.cpu().numpy()
-    least = np.arange(len(close))
-    while True:
-        heard = least.copy()
-        np.minimum.at(heard, rows, least[cols])
-        heard = heard[heard]
-        if (heard == least).all():
-            return np.unique(least, return_inverse=True)[1]
-        least = heard
-
-
 def _merge(
     X: torch.Tensor,  # positions [n, d]
     mass: torch.Tensor,  # [n]
@@ -48,8 +35,9 @@ def _merge(
     torch.Tensor, torch.Tensor, np.ndarray, list[tuple[int, int]]
 ]:  # and who was absorbed by whom, lightest first
     "Merge the connected groups of close pairs; the heaviest of a group gives it its name."
-    group = _groups(close)
-    m = group.max() + 1
+    rows, cols = close.nonzero().T.cpu().numpy()
+    pairs = coo_matrix((np.ones(len(rows), bool), (rows, cols)), shape=close.shape)
+    m, group = connected_components(pairs, directed=False)
     order = np.argsort(mass.cpu().numpy(), kind="stable")  # the heaviest of a group comes last
     heir = np.empty(m, np.int64)
     heir[group[order]] = order
