@@ -11,7 +11,7 @@
 # make lint         ruff: style and layout of notebooks, tests and scripts
 # make types        mypy: types of the modules
 # make constraints  pin the whole environment anew
-# make prior        train the prior anew, on drawn pictures: an hour on two cores
+# make prior        train the prior anew, on drawn pictures: an hour and a half on two cores
 #
 # Each makes .venv if there is none and installs into it; PYTHON=python3.12 chooses the interpreter, VENV=path another place.
 PYTHON ?= python3

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Train the prior that comes with the package, on drawn pictures: an hour or two on two cores.
+"""Train the prior that comes with the package, on drawn pictures: an hour and a half on two cores.
 
 torchrun --standalone --nproc-per-node 2 scripts/prior.py          what `make prior` does
 python scripts/prior.py --steps 200 --out elsewhere                a short one, to try
@@ -20,7 +20,7 @@ root = Path(__file__).resolve().parents[1]
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=6500)
     parser.add_argument("--batch-size", type=int, default=8, help="pictures a step, of each process")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="folder; without it the package's own files are replaced")

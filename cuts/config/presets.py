@@ -11,7 +11,7 @@ from typing import Any
 from .checks import ConfigError, nearest
 
 # %% ../../nbs/02c_presets.ipynb #3226c80d
-_LEARNED_ALONE: dict[str, Any] = dict(prior_weight=0.0, drawn_weight=1.0, consensus=False)
+_LEARNED_ALONE: dict[str, Any] = dict(prior_weight=0.0, drawn_weight=1.0, consensus=False, persistence="lifetime")
 PRESETS: dict[str, dict[str, Any]] = {  # name → setting → value
     "default": {},
     "paper": dict(

@@ -173,9 +173,11 @@ class SegmentationConfig(Section):
     spectral_knn: Count = Field(default=100, description="neighbours that set its kernel's bandwidth")
     diffusion_time: Count = Field(default=2, description="t of its diffusion potential")
     max_regions: int = Field(default=60, ge=2, le=65535, description="finest partition that is looked at")
-    persistence: Literal["lifetime", "published"] = Field(
-        default="lifetime",
-        description="rule of the persistent structures: those that live longest in all, or the paper's",
+    persistence: Literal["worth", "lifetime", "published"] = Field(
+        default="worth",
+        description="rule of the persistent structures: those that are worth their price, with levels in the order of "
+        "prices; or, with levels in the order of condensation (that of CATCH and Multiscale PHATE in any case), those "
+        "that live longest in all, or the paper's",
     )
     segmentation_seed: Seed = Field(default=0, description="of landmarks and k-means")
 

@@ -123,7 +123,8 @@ class Method:
         versions = [version(package) for package in ("scikit-image", "scikit-learn")]
         if self.preset is None:
             return digest([versions, config.training.seed if self.seeded else None])
-        return digest([versions, config.digest("training", "segmentation"), prior_digest()])
+        prior = prior_digest() if config.segmentation.prior_weight else None
+        return digest([versions, config.digest("training", "segmentation"), prior])
 
 
 QUALITY_METHODS: dict[str, Method] = {

@@ -25,6 +25,7 @@ from ..stage2.condensation import DiffusionCondensation
 from ..device import fixed_threads
 from ..stage2.landmarks import nearest
 from ..stage2.peers import PEERS, peer_tree
+from ..stage2.scale_sets import cut_weights, neighbours, scale_set, unevenness
 from ..stage2.spectral import SpectralKMeans
 from ..stage2.tree import CondensationTree, salient_levels
 
@@ -180,6 +181,18 @@ class View:
                 rows.append(row)
         return np.stack(rows)
 
+    def certain(self, X: np.ndarray) -> np.ndarray:  # the view [n, d] → bool [d]
+        "The columns of the prior, or where it is left out those of the vectors."
+        start, end = self.ends[1:3] if self.ends[1] < self.ends[2] else self.ends[:2]
+        return (np.arange(X.shape[1]) >= start) & (np.arange(X.shape[1]) < end)
+
+    def judging(
+        self,
+        X: np.ndarray,  # the view [n, D + … + axes] of the pixels that were fitted
+    ) -> np.ndarray:  # [n, …]
+        "What should be even in a region that is worth its price: the prior's vectors, or those that stand for it."
+        return X[:, self.certain(X)]
+
     def __call__(self, Z: np.ndarray, r: np.ndarray) -> np.ndarray:  # [n, D + … + axes] float32
         "The view of pixels that say `Z` at places `r`."
         V, drawn, prior = self.parts.split(Z)
@@ -207,6 +220,8 @@ class Segmenter:
     "Stage 2, fitted to the vectors of one image, or of many for one tree over all of them."
 
     tree: CondensationTree | None = None
+    condensation: DiffusionCondensation
+    leaf_of_landmark: np.ndarray  # [n] int64, the number of each of its landmarks in the tree
     spectral: SpectralKMeans | None = None
     leaf: np.ndarray  # [n] int64, of each point of `fit`
     levels: list[int]  # numbers of regions of the salient levels
@@ -237,16 +252,35 @@ class Segmenter:
             if c.method in PEERS:
                 self._fit_peer(X)
             elif c.method != "kmeans":
-                self._fit_tree(X)
+                self._fit_tree(X, [of_image[1] for of_image in parts])
         return self
 
-    def _fit_tree(self, X):
+    def _fit_tree(self, X, places_of_images):
         c = self.config
         options = dict(n_landmarks=c.n_landmarks, random_state=c.segmentation_seed, device="cpu")
-        self.condensation = DiffusionCondensation(aspects=self.view.aspects(X), **options).fit(X)
+        self.condensation = DiffusionCondensation(
+            aspects=self.view.aspects(X), certain=self.view.certain(X), **options
+        ).fit(X)
         self.tree, self.leaf = self.condensation.tree_, self.condensation.landmark_labels_
-        self.coordinates = principal_coordinates(self.condensation.landmarks_, self.tree.mass)
-        self.levels = salient_levels(self.tree, max_regions=c.max_regions)
+        self.leaf_of_landmark = np.arange(len(self.tree))
+        if c.persistence == "worth":
+            judged, starts = self.view.judging(X), np.cumsum([0, *map(len, places_of_images)])
+            pairs = [start + neighbours(r) for start, r in zip(starts[:-1], places_of_images, strict=True)]
+            weight = cut_weights(self.tree, self.leaf, judged, np.concatenate(pairs, 1))
+            cost = unevenness(self.tree, self.leaf, judged)
+            self.tree, self.leaf_of_landmark = scale_set(self.tree, cost, weight)
+            self.leaf = self.leaf_of_landmark[self.leaf]
+        self.coordinates = principal_coordinates(
+            self.condensation.landmarks_[np.argsort(self.leaf_of_landmark)], self.tree.mass
+        )
+        lasting = 0.2 if c.persistence == "worth" else 0.1  # doublings of a price, or of the bandwidth
+        self.levels = salient_levels(self.tree, lasting, c.max_regions)
+
+    @property
+    def persistence(self) -> str:
+        "The rule of the persistent structures; the trees of peers keep their own times."
+        is_peer, rule = self.config.method in PEERS, self.config.persistence
+        return "lifetime" if is_peer and rule == "worth" else rule
 
     def _fit_peer(self, X):
         self.points = X
@@ -258,7 +292,7 @@ class Segmenter:
     def leaves(self, X: np.ndarray) -> np.ndarray:  # [n] int64
         "The leaf of each point of `view`: that of the nearest landmark, or of the nearest point that a peer was given."
         if self.config.method not in PEERS:
-            return self.condensation.nearest_landmarks(X)
+            return self.leaf_of_landmark[self.condensation.nearest_landmarks(X)]
         return self.leaf[nearest(torch.from_numpy(X), torch.from_numpy(self.points), chunk=1024)[0].numpy()]
 
     def segment(
@@ -273,7 +307,7 @@ class Segmenter:
         with fixed_threads():
             leaf, kmeans = self._of_fit(spatial) if fitted else self._of_tiles(tiles, spatial, spacing)
         if self.tree is not None:
-            facts |= dict(levels=list(self.levels), persistence=self.config.persistence, coordinates=self.coordinates)
+            facts |= dict(levels=list(self.levels), persistence=self.persistence, coordinates=self.coordinates)
         return Segmentation(self.tree, leaf, kmeans=kmeans, **facts)
 
     def _empty_maps(self, spatial):

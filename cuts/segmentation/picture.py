@@ -175,8 +175,8 @@ class Segmentation(Granularities):
     """One image at every granularity.
 
     Attributes: `levels`, numbers of regions of the salient partitions from fine to coarse; `persistent` [*spatial]
-    int32, the structures that live longest, 0 where there is none; `kmeans` [*spatial] int32, spectral k-means if it
-    was asked for, or the regions of another method.
+    int32, the structures that persist by the rule `persistence`, 0 where there is none; `kmeans` [*spatial] int32,
+    spectral k-means if it was asked for, or the regions of another method.
     """
 
     tree: CondensationTree | None  # of the landmarks; None if only k-means was asked for
@@ -186,7 +186,7 @@ class Segmentation(Granularities):
     kmeans: np.ndarray | None = None  # [*spatial] int32, regions from 1
     truth: np.ndarray | None = None  # [*spatial] integers, if a label is known
     levels: list[int] = None  # type: ignore[assignment]  # None until `__post_init__` sets the tree's salient levels
-    persistence: str = "lifetime"  # rule of the persistent structures: "lifetime" or "published"
+    persistence: str = "lifetime"  # rule of the persistent structures, a key of `PERSISTENCE`
     coordinates: np.ndarray | None = None  # [n, ≤ 8] float32, principal coordinates of the leaves, to draw them
 
     def __post_init__(self):

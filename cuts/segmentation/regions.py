@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..io.image import Image
+from ..stage2.scale_sets import worth_regions
 from ..stage2.structures import lasting_regions, persistent_regions, structures
 from ..stage2.tree import CondensationTree, owner
 
@@ -20,7 +21,13 @@ def _by_lifetime(tree, levels):
     return lasting_regions(tree)
 
 
-PERSISTENCE = {"lifetime": _by_lifetime, "published": persistent_regions}  # region [n] of each leaf from (tree, levels)
+def _by_worth(tree, levels):
+    "The regions that are worth their price, whatever levels are salient."
+    return worth_regions(tree)
+
+
+# region [n] of each leaf from (tree, levels)
+PERSISTENCE = {"worth": _by_worth, "lifetime": _by_lifetime, "published": persistent_regions}
 
 # %% ../../nbs/23c_regions.ipynb #ca47ad25
 def _sums(
@@ -118,8 +125,11 @@ def _level_rows(tree: CondensationTree, n_regions: int) -> _Rows:
 # %% ../../nbs/23c_regions.ipynb #732e82c6
 def _persistent_rows(tree: CondensationTree, levels: list[int], persistence: str) -> _Rows:
     "A row for each persistent structure; its life is that of the structure of its number that is most like it in size."
-    every, label = structures(tree), PERSISTENCE[persistence](tree, levels)
+    label = PERSISTENCE[persistence](tree, levels)
     numbers = np.unique(label[label >= 0])
+    if persistence == "worth":  # they are a level
+        return _level_rows(tree, len(numbers))
+    every = structures(tree)
     share = np.bincount(label + 1, tree.mass, len(tree) + 1)[1:] / tree.mass.sum()
     likest = []
     for number in numbers:

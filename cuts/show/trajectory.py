@@ -202,7 +202,7 @@ def tree_figure(
         color, until = colors[region[bars.node[v]] % len(colors)], min(bars.ended[v], end)
         alpha = 1 if full[v] else 0.25
         _draw_structure(ax, bars.born[v], until, row[v], row[parts[v]], color, bars.share[v], alpha)
-    ax.set(xlabel="time τ (doublings of ε)", xlim=(0, end), ylim=(row.max() + 0.7, -0.7), yticks=[])
+    ax.set(xlabel="time τ (doublings)", xlim=(0, end), ylim=(row.max() + 0.7, -0.7), yticks=[])
     ax.spines[["top", "right", "left"]].set_visible(False)
     return fig
 

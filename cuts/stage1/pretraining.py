@@ -91,7 +91,7 @@ def prior_losses(
     network: torch.nn.Module,  # images → vectors and rebuilt pictures
     pictures: Pictures,
     generator: torch.Generator,
-    n_places: int = 256,
+    n_places: int = 384,
     precision: str = "auto",  # see `mixed_precision`
 ) -> torch.Tensor:  # [2]: contrast, reconstruction
     "Both losses of a batch of drawn pictures."

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'SIDE', 'PriorNetwork', 'save_prior', 'load_prior', 'prior_digest', 'three_channels', 'stretched',
-           'shown_size', 'prior_vectors', 'at_pixels']
+           'flat_zones', 'evened', 'shown_size', 'prior_vectors', 'at_pixels']
 
 # %% ../../nbs/15_prior.ipynb #b25113e8
 import json
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save as save_tensors
+from scipy.ndimage import label, maximum, maximum_filter, mean, minimum, minimum_filter
 from torch import nn
 
 from ..device import full_precision
@@ -118,6 +119,39 @@ def stretched(
     low, high = np.quantile(values[:: max(1, values.size // 2**20)], (tail, 1 - tail))
     return (2 * np.clip((x - low) / max(high - low, 2e-3), 0, 1) - 1).astype(np.float32)
 
+# %% ../../nbs/15_prior.ipynb #1a0c44f1
+def flat_zones(
+    x: np.ndarray,  # an image [C,h,w] in [-1, 1]
+    step: float = 0.02,  # what may be between neighbours, two and a half of 255 grey levels
+    span: float = 0.05,  # what may be within a zone
+    min_share: float = 0.005,  # of the pixels
+) -> np.ndarray:  # [h,w] int64, 0 where there is none
+    "Numbers of the flat zones of an image; those of one colour have one number."
+    lowest, highest = (of_window(x, (1, 3, 3), mode="nearest") for of_window in (minimum_filter, maximum_filter))
+    zone, n = label((highest - lowest).max(0) <= step)
+    numbers, colours = np.arange(1, n + 1), []
+    is_flat = np.bincount(zone.ravel(), minlength=n + 1)[1:] >= min_share * zone.size
+    for channel in x:
+        is_flat &= maximum(channel, zone, numbers) - minimum(channel, zone, numbers) <= span
+        colours.append(np.rint(np.asarray(mean(channel, zone, numbers)) / span))
+    if not is_flat.any():
+        return np.zeros(zone.shape, np.int64)
+    number = np.zeros(n + 1, np.int64)
+    number[1:][is_flat] = 1 + np.unique(np.stack(colours, 1)[is_flat], axis=0, return_inverse=True)[1].ravel()
+    return number[zone]
+
+
+def evened(
+    Z: np.ndarray,  # vectors [h,w,D] of length one
+    zones: np.ndarray,  # [h,w], see `flat_zones`
+) -> np.ndarray:  # [h,w,D] float32
+    "Vectors of which those of a zone are their mean, of length one."
+    Z = Z.copy()
+    for number in range(1, zones.max(initial=0) + 1):
+        of_zone = Z[zones == number].mean(0, dtype=np.float64)
+        Z[zones == number] = of_zone / max(np.linalg.norm(of_zone), 1e-12)
+    return Z
+
 # %% ../../nbs/15_prior.ipynb #2e3abb68
 SIDE = 256  # longer side in pixels, at which an image is shown
 
@@ -144,7 +178,8 @@ def prior_vectors(
         shown = torch.from_numpy(np.ascontiguousarray(x[:, *plane]))[None]
         if size != (height, width):
             shown = F.interpolate(shown, size, mode="bilinear", antialias=True)
-        Z[plane] = network(shown.contiguous(memory_format=torch.channels_last))[0].movedim(0, -1).numpy()
+        said = network(shown.contiguous(memory_format=torch.channels_last))[0].movedim(0, -1).numpy()
+        Z[plane] = evened(said, flat_zones(shown[0].numpy()))
     return Z
 
 # %% ../../nbs/15_prior.ipynb #0e9b7bab

@@ -58,11 +58,12 @@ class Scene:
         self.n_pieces, self.n_materials = torch.ones(B, dtype=torch.int64), torch.ones(B, dtype=torch.int64)
         self.material = torch.zeros(B, MAX_PIECES, dtype=torch.int64)  # of each piece
         self.parent = torch.full((B, MAX_PIECES), -1)  # the piece that each lies on, −1 for none
-        axis = torch.linspace(-1, 1, S)
+        self.half = dice.log_uniform(0.8, 1.7)  # [B], half of a picture's side, in the units of what is drawn
+        axis = self.half[:, None] * torch.linspace(-1, 1, S)  # [B,S]
         strength = dice.log_uniform(0.02, 0.35, 1, 1, 1)
         bends = [dice.fields(2, cells) * strength * part for cells, part in ((4, 1.0), (9, 0.4), (24, 0.06))]
         bend = torch.stack(bends).sum(0)
-        self.row, self.column = axis[:, None] + bend[:, 0], axis + bend[:, 1]  # [B,S,S], a grid that is bent
+        self.row, self.column = axis[:, :, None] + bend[:, 0], axis[:, None] + bend[:, 1]  # [B,S,S], a bent grid
 
     def new_material(self, wanted: torch.Tensor) -> torch.Tensor:  # bool [B] → int64 [B]
         "A material that nothing is made of yet, where one is wanted and left."
@@ -87,7 +88,7 @@ def paint_ground(scene: Scene) -> None:
     "Up to six regions that touch each other; some share a material, some have walls between them."
     dice, most = scene.dice, 6
     n = torch.where(dice.chance(0.55), dice.below(most - 1) + 2, 1)
-    height = dice.fields(most, 3 + int(dice.below(4)[0]))
+    height = dice.fields(most, 3 + int(dice.below(6)[0]))
     height = height.masked_fill(torch.arange(most)[:, None, None] >= n[:, None, None, None], -torch.inf)
     (highest, second), (region, _) = (x.unbind(1) for x in height.topk(2, 1))
     for i in range(1, most):
@@ -102,8 +103,8 @@ def random_ovals(scene: Scene, radius: torch.Tensor) -> torch.Tensor:  # [B] →
     "How far out every pixel lies from the middle of an oval, or a rounded box, somewhere: 1 on its border."
     dice = scene.dice
     turn, power = on_pixels(dice.uniform(0, math.pi)), on_pixels(dice.log_uniform(1.5, 4))
-    down = scene.row - on_pixels(dice.uniform(-0.9, 0.9))
-    right = scene.column - on_pixels(dice.uniform(-0.9, 0.9))
+    down = scene.row - on_pixels(scene.half * dice.uniform(-0.9, 0.9))
+    right = scene.column - on_pixels(scene.half * dice.uniform(-0.9, 0.9))
     along = (turn.cos() * down + turn.sin() * right) / on_pixels(radius)
     across = (turn.cos() * right - turn.sin() * down) / on_pixels(radius * dice.log_uniform(0.45, 1))
     return (along.abs() ** power + across.abs() ** power) ** (1 / power)
@@ -112,7 +113,7 @@ def random_ovals(scene: Scene, radius: torch.Tensor) -> torch.Tensor:  # [B] →
 def paint_objects(
     scene: Scene,
     counts: torch.Tensor,  # int64 [B], how many in each picture
-    radii: tuple[float, float],  # from, to; half the picture is 1
+    radii: tuple[float, float],  # from, to; half of a picture is 0.8 to 1.7, see `Scene`
     alike: torch.Tensor,  # bool [B], whether all are of one material and about one size
     hollow: float,  # how many have something inside
 ) -> None:
@@ -152,6 +153,6 @@ def draw_scene(dice: Dice) -> Scene:
         field, reach = lines(dice, (0.6, 4))
         has_tubes = dice.chance(0.12)
         scene.paint(field.abs() < reach, has_tubes, scene.new_material(has_tubes))
-    outside = (scene.row.abs() ** 2 + scene.column.abs() ** 2).sqrt() > on_pixels(dice.uniform(0.85, 1.1))
+    outside = (scene.row**2 + scene.column**2).sqrt() > on_pixels(scene.half * dice.uniform(0.85, 1.1))
     scene.paint(outside, dice.chance(0.12), torch.full_like(none, N_MATERIALS - 1))
     return scene

@@ -107,12 +107,13 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
         steps_per_doubling=28,  # steps in which ε doubles
         closeness=0.1,  # points closer than this part of √ε merge
         aspects=None,  # [a, d] factors of the coordinates, a condensation for each row; None: one, as they are
+        certain=None,  # bool [d], with aspects: landmarks that agree in these coordinates meet first; None: nothing
         random_state=None,  # for the choice of landmarks
         device="auto",  # "auto", "cpu", "cuda", …
     ):
         self.n_clusters, self.n_landmarks = n_clusters, n_landmarks
         self.steps_per_doubling, self.closeness = steps_per_doubling, closeness
-        self.aspects, self.random_state, self.device = aspects, random_state, device
+        self.aspects, self.certain, self.random_state, self.device = aspects, certain, random_state, device
 
     def fit(self, X, y=None, sample_weight=None):
         "Condense the points `X` [N,d]; `sample_weight` [N] are their masses."
@@ -140,7 +141,14 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
             return condense(centres, mass, self.steps_per_doubling, self.closeness)
         rows = torch.as_tensor(np.asarray(self.aspects, float), device=centres.device)
         orders = [condense(centres * row, mass, self.steps_per_doubling, self.closeness) for row in rows]
-        return consensus(orders, mass.double().cpu().numpy())
+        return consensus(orders, mass.double().cpu().numpy(), self._known_as_one(centres.double().cpu()))
+
+    def _known_as_one(self, centres):
+        "Which landmarks agree in the coordinates that are certain, but for a thousandth of how much these vary."
+        if self.certain is None or not np.any(self.certain):
+            return None
+        x = centres[:, torch.as_tensor(np.asarray(self.certain, bool))]
+        return (squared_distances(x) <= 1e-6 * x.var(0, correction=0).sum()).numpy()
 
     def _check(self):
         "`ValueError` if a parameter cannot be meant."
@@ -166,6 +174,8 @@ class DiffusionCondensation(ClusterMixin, BaseEstimator):
                 f"aspects: {reprlib.repr(self.aspects)}, expected one row or more of {width} finite factors, one for "
                 "each coordinate"
             )
+        if self.certain is not None and np.shape(self.certain) != (width,):
+            raise ValueError(f"certain: {reprlib.repr(self.certain)}, expected {width} truth values")
 
     def _lasts_longest(self) -> int:
         "The number of regions of the salient level that lasts longest."

@@ -36,6 +36,7 @@ def merge_heights(
 def consensus(
     orders: list[tuple[list[tuple[int, int]], list[float]]],  # merges and times of each condensation of n points
     mass: np.ndarray,  # [n] of the points; it decides only which of two passes its name on
+    one: np.ndarray | None = None,  # bool [n, n], pairs that are known to be one and meet first; symmetric
 ) -> tuple[list[tuple[int, int]], list[float]]:  # merges (absorbed, heir) in order, and the time τ of each
     """The merges on which several condensations of the same points agree, with the times of the first.
 
@@ -48,7 +49,9 @@ def consensus(
         )
     if len(orders) == 1 or n < 3:
         return orders[0]
-    mean = sum(cophenetic_heights(*order) for order in orders) / np.float32(len(orders))
+    mean = np.mean([cophenetic_heights(*order) for order in orders], 0)
+    if one is not None:
+        mean[one] = 0
     name, weight, merges = list(range(n)), list(mass), []
     joined = linkage(squareform(mean, checks=False), "average")
     for a, b in joined[:, :2].astype(int):

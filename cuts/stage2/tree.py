@@ -90,7 +90,7 @@ def from_merges(
 # %% ../../nbs/24_tree.ipynb #f6b0cbaf
 def salient_levels(
     tree: CondensationTree,
-    min_lifetime: float = 0.1,  # doublings of the bandwidth
+    min_lifetime: float = 0.1,  # doublings
     max_regions: int = 60,  # finest partition considered
     at_least: int = 5,  # as many, if there are that many partitions
 ) -> list[int]:  # numbers of regions, from fine to coarse

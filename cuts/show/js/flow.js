@@ -84,7 +84,7 @@ export function mount(el, data, tools) {
     tree.draw(time[frame]);
     count.textContent = `${alive} region${alive === 1 ? "" : "s"} left`;
   }
-  const help = html("p", { class: "dim" }, "time τ in doublings of the bandwidth; click to go there");
+  const help = html("p", { class: "dim" }, "time τ in doublings; click to go there");
   const columns = [html("div", {}, html("h4", {}, "The points"), cloud.node, count),
     html("div", {}, html("h4", {}, `The ${tree.m} regions that end last`), tree.node, help)];
   el.append(film, html("div", { class: "row" }, ...columns));
