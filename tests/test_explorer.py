@@ -95,7 +95,7 @@ def test_a_click_is_a_structure_that_grows(one):
     assert "mm²" in seen.text("status")
     assert "Dice" in seen.text("status")
     sizes = []
-    for _ in range(12):
+    for _ in range(40):
         seen.key("ArrowRight")
         sizes.append(seen.pixels)
     assert sizes == sorted(sizes, reverse=True)
@@ -303,7 +303,7 @@ def test_images_with_trees_of_their_own_do_not_meet(page, segmented):
 
 def test_marks_are_there_before_their_image_is_opened(page, segmented, tmp_path):
     explorer = Explorer([segmented / f"{i}.npz" for i in range(3)])
-    explorer.add(AT)
+    explorer.add(AT, level=2)
     explorer.add((60, 50, 66, 58), negative=True, level=40)
     explorer.state = dict(image=2, connected=True)
     explorer.save(tmp_path / "marked.html")
