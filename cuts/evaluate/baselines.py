@@ -244,8 +244,6 @@ def segment_colours(
     X = np.moveaxis(image.data, 0, -1)
     if blur:
         X = gaussian_filter(X, blur, mode="nearest", axes=(-3, -2))
-    settings = config.replace(normalize="raw", drawn_weight=0.0, smoothing=0.0, consensus=False)
+    settings = config.replace(normalize="raw", drawn_weight=0.0, smoothing=0.0, consensus=False).segmentation
     single_tile = [(tuple(slice(0, n) for n in image.spatial), np.ascontiguousarray(X, np.float32))]
-    return segment_vectors(
-        lambda: single_tile, image.spatial, settings.segmentation, image.spacing, image=image, **facts
-    )
+    return segment_vectors(lambda: single_tile, image.spatial, settings, image.spacing, image=image, **facts)

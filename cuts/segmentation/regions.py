@@ -124,7 +124,7 @@ def _level_rows(tree: CondensationTree, n_regions: int) -> _Rows:
 
 # %% ../../nbs/23c_regions.ipynb #732e82c6
 def _persistent_rows(tree: CondensationTree, levels: list[int], persistence: str) -> _Rows:
-    "A row for each persistent structure; its life is that of the structure of its number that is most like it in size."
+    "A row for each persistent structure; its life is that of the structure of its number most like it, or of its node."
     label = PERSISTENCE[persistence](tree, levels)
     numbers = np.unique(label[label >= 0])
     if persistence == "worth":  # they are a level

@@ -120,9 +120,9 @@ def scale_set(
     order = np.argsort(price, kind="stable")
     heir = nodes.region[n:]
     absorbed = nodes.region[np.argsort(nodes.parent[:-1], kind="stable")].reshape(-1, 2).sum(1) - heir
-    merges = np.stack([absorbed, heir], 1)[order].tolist()
+    merges = list(zip(absorbed[order].tolist(), heir[order].tolist(), strict=True))
     times = np.log2(np.maximum(price[order] / LOWEST_PRICE, 1)).tolist()
-    return from_merges([(a, h) for a, h in merges], times, tree.mass)
+    return from_merges(merges, times, tree.mass)
 
 # %% ../../nbs/24b_scale_sets.ipynb #c64159ac
 PRICE = 0.004  # of a cut along a sharp border, in parts of the unevenness of the whole
