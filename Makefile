@@ -12,6 +12,7 @@
 # make types        mypy: types of the modules
 # make constraints  pin the whole environment anew
 # make prior        train the prior anew, on drawn pictures: an hour and a half on two cores
+# make hints        train the network of hints anew, with a simulated person: half an hour on two cores
 #
 # Each makes .venv if there is none and installs into it; PYTHON=python3.12 chooses the interpreter, VENV=path another place.
 PYTHON ?= python3
@@ -23,7 +24,7 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help demo test lab docs bench clean install lint types prepare export execute constraints prior
+.PHONY: help demo test lab docs bench clean install lint types prepare export execute constraints prior hints
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -79,6 +80,9 @@ prepare: execute
 
 prior: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/torchrun --standalone --nproc-per-node $(JOBS) scripts/prior.py
+
+hints: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/hints.py --jobs $(JOBS)
 
 # A fresh environment, what it holds, and back: no local tag on torch, so that every build of that version fits.
 constraints: | $(BIN)/python

@@ -87,8 +87,9 @@ def test_the_slider_moves_the_regions(one, scheme):
     assert seen.of("x.dark") == (scheme == "dark")
 
 
-def test_a_click_is_a_structure_that_grows(one):
+def test_a_click_is_a_region_that_grows(one):
     seen, explorer = one
+    seen.do("auto")
     seen.click(*AT)
     assert seen.agrees(explorer)
     assert explorer.mask[AT]
@@ -110,20 +111,56 @@ def test_a_click_is_a_structure_that_grows(one):
     for _ in range(3):
         seen.do("undo")
     assert not seen.hit.any()
-    assert seen.text("status").startswith("Click a structure")
+    assert seen.text("status").startswith("Click a structure, or paint")
     seen.do("redo")
     assert seen.hit.any()
     seen.key("Escape")
     assert not seen.hit.any()
 
 
-def test_strokes_fit_their_level(one):
+def test_a_click_means_a_structure_and_is_corrected(one):
+    seen, explorer = one
+    assert seen.text("status").startswith("Click a structure in its middle")
+    seen.click(*AT)
+    assert seen.agrees(explorer)
+    assert explorer.mask[AT]
+    first = seen.hit
+    seen.click(70, 70)  # adds
+    added = seen.hit
+    assert seen.agrees(explorer)
+    assert explorer.mask[70, 70]
+    assert not (first & ~added).any()
+    seen.key("s")
+    seen.click(70, 70)  # marks that contradict each other: the positive one counts
+    seen.click(12, 12)  # takes away
+    assert seen.agrees(explorer)
+    assert explorer.mask[70, 70]
+    assert not explorer.mask[12, 12]
+    assert not (seen.hit & ~added).any()
+    corrected = seen.hit
+    for _ in range(3):
+        seen.key("]")
+    assert not (corrected & ~seen.hit).any()
+    assert seen.agrees(explorer)
+    seen.do("shrink")
+    for _ in range(3):
+        seen.do("undo")
+    seen.key("z")
+    assert np.array_equal(seen.hit, corrected)
+    for _ in range(4):
+        seen.do("undo")
+    assert not seen.hit.any()
+    assert seen.page.locator('[data-do="grow"]').is_disabled()
+
+
+def test_strokes_mean_structures_or_regions(one):
     seen, explorer = one
     seen.paint(AT, (40, 50), (52, 55))
     assert seen.of("x.session.state.marks[0].path.length") > 10
     assert seen.agrees(explorer)
     seen.do("auto")
     assert seen.agrees(explorer)
+    seen.do("auto")
     seen.key("s")
     seen.paint((10, 48), (14, 52))
     assert seen.of("x.session.state.marks[1].sign") == -1
@@ -232,7 +269,7 @@ def test_masks_of_all_leave_out_what_is_empty(page, segmented, tmp_path):
     seg = Segmentation.load(segmented / "0.npz")
     explorer = Explorer(seg)
     explorer.add(AT)
-    other = np.flatnonzero(~selected_leaves(seg.tree, explorer.state["marks"]))[0]
+    other = np.flatnonzero(~selected_leaves([seg], explorer.state["marks"], auto=True))[0]
     bare = replace(seg, name="bare", landmark_map=np.full_like(seg.landmark_map, other))
     both = Explorer([seg, bare])
     both.state = explorer.state
@@ -309,7 +346,7 @@ def test_marks_are_there_before_their_image_is_opened(page, segmented, tmp_path)
     explorer.save(tmp_path / "marked.html")
     page.goto((tmp_path / "marked.html").as_uri())
     seen = ExplorerPage(page)
-    chosen = selected_leaves(explorer.segmentation.tree, explorer.state["marks"])
+    chosen = selected_leaves(explorer.gallery, explorer.state["marks"])
     assert chosen.any()
     assert np.array_equal(seen.hit, chosen)
     assert np.array_equal(
@@ -342,7 +379,7 @@ def test_many_marks_fit_as_in_python(one):
     ]
     for auto in (False, True):
         on_the_page = seen.page.evaluate(SELECT_EACH, [seen.handle, cases, auto])
-        assert [list(map(int, selected_leaves(tree, c, auto))) for c in cases] == on_the_page
+        assert [list(map(int, selected_leaves(explorer.gallery, c, auto))) for c in cases] == on_the_page
 
 
 def test_a_large_image_answers(page, segmented):

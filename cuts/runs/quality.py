@@ -27,7 +27,7 @@ from ..data.items import Sample
 from ..data.opening import open_dataset
 from ..device import fixed_threads
 from ..evaluate.baselines import segment_baseline, segment_colours
-from ..evaluate.hierarchies import CLICKS, MAX_REGIONS, SMALLEST, Partitions, score_image, summarise_images
+from ..evaluate.hierarchies import MAX_REGIONS, SMALLEST, Partitions, score_image, summarise_images
 from ..evaluate.peer_hierarchies import HIGRA, PEER_HIERARCHIES, load_higra
 from ..evaluate.tables import read_table, write_table
 from ..files.digests import digest
@@ -181,7 +181,7 @@ class Task:
     def inputs(self, samples: list[Sample]) -> str:
         "The digest of what its scores depend on."
         images = [(s.name, s.image.data, s.image.spacing, s.labels) for s in samples]
-        return digest([self.name, self.method.digest(self.config), [SMALLEST, CLICKS, MAX_REGIONS], images])
+        return digest([self.name, self.method.digest(self.config), [SMALLEST, MAX_REGIONS], images])
 
 
 def measure_task(task: Task, samples: list[Sample]):  # pandas.DataFrame
@@ -275,7 +275,7 @@ def measure_quality(
     return frame, report
 
 # %% ../../nbs/52c_quality.ipynb #b75c2d31
-QUALITY_SCORES = ("bound", "node", "ois", "ods", "persistent", "click_1", "click_3", "click_5", "covering", "ari")
+QUALITY_SCORES = ("bound", "node", "ois", "ods", "persistent", "covering", "ari")
 
 
 def summarise_quality(tables: Iterable):  # of pandas.DataFrame; → pandas.DataFrame
@@ -319,8 +319,8 @@ def sets_ahead(
 
 LEGEND = """\
 Dice coefficients: bound of the best union of leaves, node of the best node of the tree; ois of the region of the best
-level for each image, ods of the best level for each set; persistent of the persistent structures; click_n after n
-simulated clicks. Covering and adjusted Rand index (ari): of the best level, where images have several classes."""
+level for each image, ods of the best level for each set; persistent of the persistent structures. Covering and
+adjusted Rand index (ari): of the best level, where images have several classes."""
 
 
 def report_quality(frame) -> str:  # of `summarise_quality` → lines of text

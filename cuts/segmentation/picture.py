@@ -17,7 +17,9 @@ from ..io.image import Image
 from ..io.pixels import suffix
 from ..io.viewers import napari_layers
 from ..io.writing import WRITERS, write_labels
-from .hints import find_structure, marked, touched
+from .hint_network import HintReader
+from .hints import find_structure, marked, settle, touched
+from .region_graph import region_graph
 from .regions import PERSISTENCE, region_table
 from .storing import from_file, to_bytes
 from ..stage2.tree import CondensationTree, salient_levels
@@ -207,9 +209,17 @@ class Segmentation(Granularities):
         what = "k-means only" if self.tree is None else f"{len(self.tree)} landmarks, levels {self.levels}"
         return f"Segmentation({self.name or 'image'}, {'×'.join(map(str, self.spatial))}, {what})"
 
+    @cached_property
+    def reader(self) -> HintReader:
+        "What answers hints on this image."
+        tree, landmark_map = self.tree_and_map()
+        if self.image is None:
+            return HintReader(region_graph(tree, landmark_map, self.coordinates))
+        return HintReader(region_graph(tree, landmark_map, self.coordinates, list(self.image.data), self.image.spacing))
+
     def leaves(self, hint, negative=None, **options) -> np.ndarray:  # bool, one for each leaf of the tree
         "The structure that a hint means, as leaves, see `find_structure`; also for others that have the same tree."
-        return find_structure(*self.tree_and_map(), hint, negative, **options)
+        return find_structure(self.reader, hint, negative, **options) > 0.5
 
     def mask(
         self,
@@ -219,8 +229,22 @@ class Segmentation(Granularities):
         **options,  # of `find_structure`
     ) -> np.ndarray:  # [*spatial] bool
         "The structure that a hint means."
-        mask = self.leaves(hint, negative, **options)[self.landmark_map]
-        return touched(mask, marked(hint, self.spatial)) if connected else mask
+        landmark_map, marks = self.tree_and_map()[1], marked(hint, self.spatial)
+        mask = self.leaves(hint, negative, **options)[landmark_map]
+        against = None if negative is None else marked(negative, self.spatial, "negative")
+        if marks is not None and against is not None and np.shape(hint) != (2 * len(self.spatial),):
+            mask = settle(mask, landmark_map, marks, against)
+        return touched(mask, marks) if connected else mask
+
+    def probability(
+        self,
+        hint,  # see `mask`
+        negative=None,  # what does not belong to it
+        **options,  # of `find_structure`
+    ) -> np.ndarray:  # [*spatial] float32 in [0, 1]
+        "How likely every pixel belongs to the structure that a hint means; `mask` is where it is above one half."
+        p = find_structure(self.reader, hint, negative, **options).astype(np.float32)
+        return p[self.tree_and_map()[1]]
 
     def regions(
         self,

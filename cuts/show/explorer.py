@@ -17,7 +17,7 @@ from ..files.atomic import write_atomic
 from ..io.pixels import suffix
 from ..segmentation.picture import Segmentation
 from .elements import Element
-from .facts import whole_facts
+from .facts import network_facts, whole_facts
 from .gallery import Gallery
 from .marks import STATE, checked_state, chosen, make_mark, palette, related, selected_pixels
 from .widget import make_widget
@@ -86,14 +86,15 @@ class Explorer:
         self,
         hint,  # pixels, as of `Segmentation.mask`; no leaves
         negative: bool = False,  # take away instead
-        level: int | str | None = None,  # number of regions, or "persistent"; None: that of the slider
+        level: int | str | None = None,  # number of regions, or "persistent": marks are then regions of their levels
     ):
         "Mark pixels of the image that is looked at, as a click or a stroke does."
-        seg, level = self.segmentation, self.level if level is None else level
+        seg, change = self.segmentation, {} if level is None else dict(auto=False)
+        level = self.level if level is None else level
         if level != "persistent" and (not isinstance(level, (int, np.integer)) or level < 1):
             raise ValueError(f'level: {level!r}, expected a number of regions, 1 or more, or "persistent"')
         mark = make_mark(seg, hint, -1 if negative else 1, level, self.state["image"])
-        self.state = dict(marks=[*self.state["marks"], mark])
+        self.state = change | dict(marks=[*self.state["marks"], mark], growth=0)
 
     def clear(self):
         "Take all marks away."
@@ -106,7 +107,9 @@ class Explorer:
             "granularity, and a click selects the structure under the pointer."
         )
         images = [whole_facts(self.gallery[i]) for i in range(len(self.gallery))]
-        return Element("explorer/index.js", dict(images=images, palette=palette(), state=self.state), alt)
+        return Element(
+            "explorer/index.js", dict(images=images, palette=palette(), network=network_facts(), state=self.state), alt
+        )
 
     def save(
         self,

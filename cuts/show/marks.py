@@ -11,7 +11,7 @@ import numpy as np
 from ..io.labels import label_palette
 from ..segmentation.hints import marked, touched
 from ..segmentation.picture import Segmentation, same_tree
-from .facts import persistent_leaves, selected_leaves, tree_and_map
+from .facts import selected_leaves, tree_and_map
 from .gallery import Gallery
 from ..stage2.tree import owner
 
@@ -22,7 +22,8 @@ STATE = dict(
     level=None,  # number of regions; None: the salient level nearest to 8
     show="level",  # or "persistent", "kmeans", …
     marks=[],  # see `make_mark`
-    auto=False,  # let the marks choose their level
+    auto=True,  # marks mean a structure, whatever its level; else each is a region of its level
+    growth=0,  # with `auto`: how often the odds of what is not marked are doubled
     connected=False,  # only what hangs together with the marks
     opacity=0.5,
     outlines=True,
@@ -45,13 +46,15 @@ def checked_state(
     n_images: int,
 ) -> dict:
     "A state that can be shown; `ValueError` for any other."
-    marks, image, level = (state[k] for k in ("marks", "image", "level"))
+    marks, image, level, growth = (state[k] for k in ("marks", "image", "level", "growth"))
     if unknown := set(state) - set(STATE):
         raise ValueError(f"state: unknown {', '.join(sorted(unknown))}, expected {', '.join(STATE)}")
     if not isinstance(image, int) or not 0 <= image < n_images:
         raise ValueError(f"state: image {image!r}, expected a number from 0 to {n_images - 1}")
     if level is not None and (not isinstance(level, int) or level < 1):
         raise ValueError(f"state: level {level!r}, expected a number of regions, 1 or more")
+    if not isinstance(growth, (int, float)) or not abs(growth) <= 60:
+        raise ValueError(f"state: growth {growth!r}, expected a number from −60 to 60")
     if not isinstance(marks, list) or not all(map(_is_mark, marks)):
         raise ValueError("state: marks that are none, see `make_mark`")
     return state
@@ -68,12 +71,14 @@ def make_mark(
     marks, (_, landmark_map) = marked(hint, seg.spatial), tree_and_map(seg)
     if marks is None:
         raise ValueError("hint: leaves, expected pixels: a point, points, a box or a mask")
-    leaf, n_pixels = np.unique(landmark_map[marks], return_counts=True)
+    pixels = np.argwhere(marks)
+    leaf, which, n_pixels = np.unique(landmark_map[marks], return_inverse=True, return_counts=True)
     return dict(
         sign=sign,
         level="persistent" if level == "persistent" else int(level),
         image=image,
         leaves=np.stack([leaf, n_pixels], 1).tolist(),
+        places=np.stack([np.bincount(which, along) / n_pixels for along in pixels.T], 1).tolist(),
         **_path(np.asarray(hint), marks),
     )
 
@@ -110,9 +115,9 @@ def _seeds(seg, mark, i):
 def selected_pixels(gallery: Gallery, state: dict, i: int) -> np.ndarray:  # bool [*spatial]
     "What the marks of a state select in one image."
     seg = gallery[i]
-    tree, landmark_map = tree_and_map(seg)
+    landmark_map = tree_and_map(seg)[1]
     marks = [mark for mark in state["marks"] if mark["image"] == i or same_tree(gallery[mark["image"]], seg)]
-    mask = selected_leaves(tree, marks, state["auto"], persistent_leaves(seg))[landmark_map]
+    mask = selected_leaves(gallery, marks, state["auto"], state["growth"], i)[landmark_map]
     if not state["connected"] or mask.ndim > 2:
         return mask
     seeds = np.zeros(seg.spatial, bool)

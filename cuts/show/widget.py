@@ -17,7 +17,7 @@ from ..io.reading import IMAGE_SUFFIXES
 from ..io.writing import WRITERS
 from ..segmentation.picture import Segmentation
 from .elements import Element, sendable
-from .facts import image_facts, plane_facts
+from .facts import image_facts, network_facts, plane_facts
 from .marks import palette, related, selected_pixels
 
 # %% ../../nbs/41b_widget.ipynb #68efca8f
@@ -104,6 +104,8 @@ def answer(explorer, message: dict) -> dict | np.ndarray:
         return image_facts(explorer.gallery[message["image"]])
     if kind == "plane":
         return plane_facts(explorer.gallery[message["image"]], message["plane"])
+    if kind == "network":
+        return network_facts()
     if kind == "phate":
         return phate_coordinates(explorer.gallery[message["image"]])
     explorer.state = message["state"]

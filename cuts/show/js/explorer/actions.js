@@ -10,6 +10,8 @@ export const ACTIONS = {
   redo: ({ session }) => session.travel("forth"),
   clear: clearMarks,
   auto: ({ session }) => session.change({ auto: !session.state.auto }),
+  shrink: ({ session }) => session.grow(-1),
+  grow: ({ session }) => session.grow(1),
   connected: ({ session }) => session.change({ connected: !session.state.connected }),
   persistent: ({ session }) => session.set({ show: session.state.show === "persistent" ? "level" : "persistent" }),
   outlines: ({ session }) => session.set({ outlines: !session.state.outlines }),

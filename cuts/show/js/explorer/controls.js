@@ -86,6 +86,7 @@ export class Controls {
     const pressed = { add: sign > 0, subtract: sign < 0, auto: state.auto, connected: state.connected,
       outlines: state.outlines, persistent: state.show === "persistent" };
     for (const [action, on] of Object.entries(pressed)) this.button(action).setAttribute("aria-pressed", on);
+    for (const action of ["shrink", "grow"]) this.button(action).disabled = !state.auto || !session.selection.any;
     this.button("undo").disabled = !history.canUndo;
     this.button("redo").disabled = !history.canRedo;
     this.button("clear").disabled = !session.ownMarks().length;

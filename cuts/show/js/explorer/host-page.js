@@ -3,7 +3,7 @@ import { download, nifti, npy, png } from "./files.js";
 import { selectedLeaves } from "./marks.js";
 import { plural } from "./numbers.js";
 
-// `data`: images, each with its planes; the palette; the state to begin with.
+// `data`: images, each with its planes; the palette; the network of hints; the state to begin with.
 export function pageHost(data) {
   const { images, palette } = data;
   return {
@@ -13,6 +13,7 @@ export function pageHost(data) {
     store: () => {},
     image: index => ({ ...images[index], palette }),
     plane: (index, z) => images[index].planes[z],
+    network: () => data.network,
     export: (explorer, what, format) => exportFiles(explorer.session, images.length, what, format),
   };
 }
@@ -70,8 +71,9 @@ async function pixelValues(session, index, what) {
   return values;
 }
 
-function leafValues(session, { tree, persistent }, what) {
+function leafValues(session, image, what) {
+  const { tree, persistent } = image;
   if (what === "labels") return tree.labels(session.level).map(region => region + 1);
   if (what === "persistent") return Int32Array.from(persistent, structure => structure + 1);
-  return selectedLeaves(tree, session.ownMarks(), { auto: session.state.auto, persistent });
+  return selectedLeaves(image, session.ownMarks(), session.state, session.images.loaded);
 }

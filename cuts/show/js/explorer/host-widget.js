@@ -90,6 +90,10 @@ export class WidgetHost {
     return this.#kernel.ask("plane", { image, plane });
   }
 
+  network() {
+    return this.#kernel.ask("network");
+  }
+
   store(state) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {

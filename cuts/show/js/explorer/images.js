@@ -1,6 +1,9 @@
 // Images and their planes, asked of the host when they are first looked at, and kept.
 import { photograph } from "./drawing.js";
+import { RegionGraph } from "./graph.js";
+import { HintNetwork } from "./network.js";
 import { sum } from "./numbers.js";
+import { HintReader } from "./reader.js";
 import { Tree, asDoubles } from "./tree.js";
 
 const KEPT_BYTES = 2 ** 28;     // of planes
@@ -9,6 +12,7 @@ const BYTES_PER_PIXEL = 11;     // of a plane with all that it has
 export class Images {
   #host;
   #images = new Map();
+  #network = new Map();
   #planes = new Map();
   #planeBytes = 0;
   loaded = [];                  // those images that have arrived, by number
@@ -19,16 +23,20 @@ export class Images {
 
   // A promise of an image; one that failed is asked for anew next time.
   image(index) {
-    return remember(this.#images, index, async () => this.#arrived(await this.#host.image(index), index));
+    return remember(this.#images, index, async () => {
+      const network = remember(this.#network, 0, async () => new HintNetwork(await this.#host.network()));
+      return this.#arrived(...await Promise.all([this.#host.image(index), network]), index);
+    });
   }
 
   // Images with equal trees get one and the same, so that a mark in one means something in the other.
-  #arrived(facts, index) {
+  #arrived(facts, network, index) {
     const made = new Tree(facts.tree), equal = this.loaded.find(image => image?.tree.equals(made));
-    const { structures, shape } = facts;
+    const { structures, shape, hints, counts } = facts, tree = equal ? equal.tree : made;
     const image = {
       ...facts,
-      tree: equal ? equal.tree : made,
+      tree,
+      reader: new HintReader(new RegionGraph(hints, tree, counts, shape), network),
       structures: { ...structures, born: asDoubles(structures.born), ended: asDoubles(structures.ended) },
       spatial: shape.slice(-2),
       depth: shape.length === 3 ? shape[0] : 1,

@@ -4,6 +4,7 @@ import { clamp } from "./numbers.js";
 
 const LETTERS = {
   a: "add", s: "subtract", z: "undo", y: "redo", p: "persistent", o: "outlines", f: "auto", c: "connected",
+  "[": "shrink", "]": "grow",
 };
 const FAR = 10;         // pixels that the cursor moves at once with Shift
 

@@ -1,27 +1,39 @@
 // Marks: what was clicked or painted, and what it selects. A mark has a `sign`, 1 or −1, and the number of its `image`.
 // It means either `leaves`, pairs of a leaf and a number of pixels, at a `level`, a number of regions or "persistent";
-// or `node`, a node of the tree. Its pixels are a `path` of (row, column) in a `plane`, or where Python made it their
-// indices, `pixels`; a mark made elsewhere than on an image has none.
-import { fitMarks } from "./fit.js";
+// or `node`, a node of the tree. `places` tells where in the image each of its leaves is marked. Its pixels are a
+// `path` of (row, column) in a `plane`, or where Python made it their indices, `pixels`; a mark made elsewhere than on
+// an image has none.
 import { sum } from "./numbers.js";
+import { grown } from "./reader.js";
 
 const SLIP = 0.1;  // a region with less than this share of a mark's pixels was touched by a slip of the hand
 
-// Marked pixels of each leaf, over all marks of one sign.
-function countMarked(tree, marks, sign) {
-  const count = new Float64Array(tree.n);
-  for (const mark of marks) {
-    if (mark.sign !== sign) continue;
-    if (mark.node === undefined) for (const [leaf, pixels] of mark.leaves) count[leaf] += pixels;
-    else tree.leavesIn([mark.node]).forEach((inside, leaf) => { count[leaf] += inside * tree.mass[leaf]; });
-  }
-  return count;
+// A mark as a stroke on an image: its leaves at their places, or at their centres where it was made elsewhere; null if
+// the image has none of its leaves and the mark is not `needed`.
+function strokeOf({ tree, reader }, mark, isHere, needed) {
+  if (mark.node === undefined)
+    return reader.stroke(mark.sign, mark.leaves.map(([leaf]) => leaf), { places: isHere ? mark.places : null, needed });
+  const inside = tree.leavesIn([mark.node]), leaves = Array.from(inside.keys()).filter(leaf => inside[leaf]);
+  return reader.stroke(mark.sign, leaves, { node: mark.node, needed });
 }
 
-function fitted(tree, marks) {
-  const positive = countMarked(tree, marks, 1), negative = countMarked(tree, marks, -1);
-  if (!positive.some(x => x)) return new Uint8Array(tree.n);
-  return tree.leavesIn(fitMarks(tree, positive, negative.some(x => x) ? negative : null));
+// Marks as strokes on the image of the last one; of positive ones at least one, wherever its leaves are.
+function strokesOn(image, marks) {
+  const last = marks[marks.length - 1], of = (mark, needed) => strokeOf(image, mark, mark.image === last.image, needed);
+  const isKnown = marks.some(mark => mark.sign > 0 && of(mark, false));
+  return marks.map(mark => of(mark, mark === last || !isKnown)).filter(Boolean);
+}
+
+// What marks mean together, each read on the image in which it was made. `images`: by their numbers.
+function read({ tree }, marks, growth, images) {
+  let p = null, strokes = [];
+  marks.forEach((last, end) => {
+    const done = marks.slice(0, end + 1);
+    if (!done.some(mark => mark.sign > 0)) return;
+    strokes = strokesOn(images[last.image], done);
+    p = images[last.image].reader.step(strokes, p);
+  });
+  return p ? Uint8Array.from(grown(p, growth, strokes), x => x > 0.5) : new Uint8Array(tree.n);
 }
 
 // The leaves that one mark means at its level.
@@ -34,24 +46,29 @@ function leavesOf(tree, mark, persistent) {
   return Uint8Array.from({ length: tree.n }, (_, i) => region[i] >= 0 && (touched.get(region[i]) || 0) >= SLIP * total);
 }
 
-// The leaves that marks select, one after the other at their levels, or with `auto` all together at the level where
-// they are most themselves. `persistent`: the persistent structure of each leaf, −1 where nothing persists.
-export function selectedLeaves(tree, marks, { auto = false, persistent = null } = {}) {
-  if (auto) return fitted(tree, marks);
+// The leaves that marks select: one after the other at their levels, or with `auto` what they mean together, grown by
+// some steps. `image`: its tree, and the persistent structure of each leaf, −1 where nothing persists. `images`: those
+// in which the marks were made, by their numbers.
+export function selectedLeaves(image, marks, { auto, growth }, images) {
+  if (auto) return read(image, marks, growth, images);
+  const { tree, persistent } = image;
   const selected = new Uint8Array(tree.n);
   for (const mark of marks)
     leavesOf(tree, mark, persistent).forEach((inside, leaf) => { if (inside) selected[leaf] = mark.sign > 0; });
   return selected;
 }
 
-// How many pixels of a stroke lie in each leaf, as pairs. `map`: the leaf of each pixel.
-export function touchedLeaves(map, width, path) {
-  const count = new Map();
-  for (const [row, col] of path) {
-    const leaf = map[row * width + col];
-    count.set(leaf, (count.get(leaf) || 0) + 1);
-  }
-  return [...count];
+// How many pixels of a stroke lie in each leaf, as pairs, and where on average. `map`: the leaf of each pixel; `plane`:
+// its number in a volume, null in a picture.
+export function touchedLeaves(map, width, path, plane = null) {
+  const pixels = new Map();
+  for (const pixel of new Set(path.map(([row, col]) => row * width + col)))
+    pixels.set(map[pixel], [...pixels.get(map[pixel]) || [], pixel]);
+  const mean = (of, values) => sum(of.map(values)) / of.length, before = plane === null ? [] : [plane];
+  return {
+    leaves: [...pixels].map(([leaf, of]) => [leaf, of.length]),
+    places: [...pixels].map(([, of]) => [...before, mean(of, i => Math.floor(i / width)), mean(of, i => i % width)]),
+  };
 }
 
 // The pixels of image `index`, as indices, that a mark speaks of; those of its leaves if it was not made on an image.

@@ -62,7 +62,7 @@ export class Session {
 
   #select() {
     const { state, image, plane } = this, marks = this.ownMarks();
-    const leaves = selectedLeaves(image.tree, marks, { auto: state.auto, persistent: image.persistent });
+    const leaves = selectedLeaves(image, marks, state, this.images.loaded);
     const any = leaves.some(inside => inside);
     if (!any || !state.connected || image.depth > 1) return { leaves, any, mask: null };
     const [H, W] = image.spatial, positive = marks.filter(mark => mark.sign > 0);
@@ -113,13 +113,19 @@ export class Session {
     this.set(more);
   }
 
+  // A little more, or less, than what the marks mean.
+  grow(steps) {
+    if (this.state.auto && this.selection.any) this.change({ growth: this.state.growth + steps });
+  }
+
   mark(mark) {
-    this.change({ marks: [...this.state.marks, { ...mark, image: this.state.image }] });
+    this.change({ growth: 0, marks: [...this.state.marks, { ...mark, image: this.state.image }] });
   }
 
   markPath(path, sign) {
-    const leaves = touchedLeaves(this.plane.map, this.image.spatial[1], path);
-    this.mark({ sign, level: this.markLevel, plane: this.state.plane, path, leaves });
+    const { image: { depth, spatial }, plane: { map }, state } = this;
+    const touched = touchedLeaves(map, spatial[1], path, depth > 1 ? state.plane : null);
+    this.mark({ sign, level: this.markLevel, plane: state.plane, path, ...touched });
   }
 
   // Undoes, or does again, and goes where the change had been made.

@@ -42,6 +42,8 @@ function countParts({ depth, counts, spatial }, { map }, { leaves, mask }) {
 export function describe(session) {
   const { image, selection } = session, flat = image.depth === 1;
   if (!selection.any && session.ownMarks().length) return "Nothing is left of the selection.";
+  if (!selection.any && session.state.auto)
+    return "Click a structure in its middle, or paint over it; then add what is missing and subtract what is too much.";
   if (!selection.any) return "Click a structure, or paint over it; it grows and shrinks with the granularity.";
   const { pixels, parts, size, dice } = measure(session), several = image.truth?.classes.length > 1;
   const physical = image.unit === "mm" ? `${short(size)} ${flat ? "mm²" : "mm³"}, ` : "";
