@@ -22,7 +22,7 @@ from skimage.draw import line
 from torch import nn
 
 from ..config.settings import Config
-from ..device import seeded
+from ..device import fixed_threads, seeded
 from .baselines import segment_colours
 from .hierarchies import interior
 from ..io.reading import as_image
@@ -105,9 +105,9 @@ def make_lesson(pictures: Pictures, i: int, number: int, seed: int) -> Lesson:
 
 def _some_lessons(first: int, n: int, side: int, seed: int) -> list[Lesson]:
     "Lessons from one batch of pictures."
-    torch.set_num_threads(1)
-    pictures = draw_pictures(n, side, 7 * 10**7 + 10**6 * seed + first)
-    return [make_lesson(pictures, i, first + i, seed) for i in range(n)]
+    with fixed_threads():
+        pictures = draw_pictures(n, side, 7 * 10**7 + 10**6 * seed + first)
+        return [make_lesson(pictures, i, first + i, seed) for i in range(n)]
 
 
 def make_lessons(
@@ -329,6 +329,8 @@ def train_hints(
     report: Callable[[dict, HintLearner], None] = lambda record, learner: None,  # told of each time
 ) -> HintLearner:
     "Train a network of hints on lessons."
+    if not lessons:
+        raise ValueError("lessons: none given, expected at least one. Make some with `make_lessons`")
     rng = np.random.default_rng(seed)
     with seeded(seed):
         learner = HintLearner()

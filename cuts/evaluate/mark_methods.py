@@ -15,6 +15,7 @@ from skimage.graph import MCP_Geometric
 from skimage.segmentation import random_walker
 
 from ..io.image import Image
+from ..segmentation.hints import marked
 
 # %% ../../nbs/31c_mark_methods.ipynb #5b92c262
 def frame(shape: tuple[int, ...]) -> np.ndarray:  # bool [H,W]
@@ -31,9 +32,11 @@ def mark_map(
 ) -> np.ndarray:  # [H,W] int64: 1 positive, 2 negative, 0 unknown
     "Marks as a map, the frame among the negative ones; where marks contradict each other the positive one counts."
     marks = np.zeros(shape, np.int64)
-    for hint, number in ((frame(shape), 2), *([] if negative is None else [(negative, 2)]), (positive, 1)):
-        hint = np.asarray(hint)
-        marks[hint if hint.dtype == bool else tuple(np.atleast_2d(hint).T)] = number
+    marks[frame(shape)] = 2
+    for hint, number, what in ((negative, 2, "negative"), (positive, 1, "positive")):
+        if hint is not None and np.size(hint):
+            hint = np.asarray(hint)
+            marks[hint if hint.dtype == bool else marked(np.atleast_2d(hint), shape, what)] = number
     if not (marks == 1).any():
         raise ValueError("positive: no pixel is marked, so there is nothing to look for")
     return marks
@@ -56,6 +59,8 @@ def nearest_mark(image: Image, marks: np.ndarray) -> np.ndarray:  # bool [H,W]
     x = _channels_last(image)
     change = np.sqrt(sum(np.square(np.gradient(x[..., c])).sum(0) for c in range(x.shape[-1])))
     cost = 0.01 + change
+    if not (marks == 2).any():
+        return np.ones(marks.shape, bool)
     far = [MCP_Geometric(cost).find_costs(np.argwhere(marks == number))[0] for number in (1, 2)]
     return far[0] <= far[1]
 
@@ -80,14 +85,12 @@ def cut_out(image: Image, marks: np.ndarray, rounds: int = 5) -> np.ndarray:  # 
     x = _channels_last(image)
     colours = np.rint(255 * np.clip(x if x.shape[-1] == 3 else x[..., :1].repeat(3, -1), 0, 1)).astype(np.uint8)
     known = np.array([cv2.GC_PR_FGD, cv2.GC_FGD, cv2.GC_BGD], np.uint8)[marks]
-    near = nearest_mark(image, marks)
-    known[(marks == 0) & ~near] = cv2.GC_PR_BGD
     cv2.setRNGSeed(0)
     try:
         models = np.zeros((1, 65)), np.zeros((1, 65))
         cv2.grabCut(colours, known, None, *models, rounds, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     except cv2.error:  # too few pixels of one side for a mixture
-        return near
+        return nearest_mark(image, marks)
     return np.isin(known, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 

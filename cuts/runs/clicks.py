@@ -83,7 +83,8 @@ def score_clicks(
             if wanted.sum() < SMALLEST:
                 continue
             scores = simulated_clicks(answer, wanted, n)
-            painted = dice(answer(centre_line(wanted), hugging_line(wanted)), wanted)
+            around = hugging_line(wanted)
+            painted = dice(answer(centre_line(wanted), around if around.any() else None), wanted)
             rows.append({"class": int(k)} | {f"dice_{i}": x for i, x in enumerate(scores, 1)} | dict(strokes=painted))
     return rows
 
@@ -98,7 +99,7 @@ def measure_clicks(
     seed: int = 1,
     n_jobs: int = 1,  # images at a time
 ):  # pandas.DataFrame, a line for each class of each image
-    "How far every method comes with each click: OUT/METHOD.csv, kept where it is there, and all of them together."
+    "How far every method comes with each click: one table a method in OUT, kept where it is there, and all together."
     import pandas as pd
     from joblib import Parallel, delayed
 
@@ -108,7 +109,7 @@ def measure_clicks(
     data = [(folder.name, sample) for folder in sets_in(source) for sample in read_set(folder, per_set)]
     Path(out).mkdir(parents=True, exist_ok=True)
     for method in methods:
-        file = Path(out) / f"{method.replace(', ', '-').replace(' ', '-')}.csv"
+        file = Path(out) / f"{method.replace(', ', '-').replace(' ', '-')}_{n}x{per_set}_seed{seed}.csv"
         if not file.is_file():
             tasks = (delayed(score_clicks)(sample.image, sample.labels, method, n, seed) for _, sample in data)
             rows = [
@@ -116,6 +117,8 @@ def measure_clicks(
                 for (name, sample), of_image in zip(data, Parallel(n_jobs)(tasks), strict=True)
                 for row in of_image
             ]
+            if not rows:
+                raise ValueError(f"{source}: no class of {SMALLEST} pixels or more in any label")
             write_table(file, pd.DataFrame(rows), "%.4f")
         tables.append(pd.read_csv(file))
     return pd.concat(tables, ignore_index=True)
@@ -128,23 +131,23 @@ def _needed(scores: np.ndarray, level: float) -> np.ndarray:  # [rows, n] → [r
 
 
 def summarise_clicks(
-    frame,  # pandas.DataFrame of `measure_clicks`
+    table,  # pandas.DataFrame of `measure_clicks`
 ) -> tuple:  # pandas.DataFrame with a line a method, and one with a line for each method and set
     "What clicks bring, by method, and by method and set."
     import pandas as pd
 
-    names = sorted((c for c in frame if c.startswith("dice_")), key=lambda c: int(c[5:]))
-    scores = frame[names].to_numpy()
+    names = sorted((c for c in table if c.startswith("dice_")), key=lambda c: int(c[5:]))
+    scores = table[names].to_numpy()
     change, area = np.diff(scores, axis=1), scores[:, :5]
     told = {f"click_{i}": scores[:, i - 1] for i in (1, 3, 5, 10) if i <= len(names)}
-    told |= dict(strokes=frame.strokes, area_5=((area[:, 1:] + area[:, :-1]) / 2).mean(1))
+    told |= dict(strokes=table.strokes, area_5=((area[:, 1:] + area[:, :-1]) / 2).mean(1))
     told |= dict(falls=np.minimum(change, 0).mean(1), harm=(change < -0.1).mean(1))
     keys = ["method", "set", "image"]
-    rows = pd.concat([frame[keys], pd.DataFrame(told)], axis=1)
+    rows = pd.concat([table[keys], pd.DataFrame(told, table.index)], axis=1)
     by_set = rows.groupby(keys, sort=False).mean().groupby(["method", "set"], sort=False).mean()
     by_method = by_set.groupby("method", sort=False).mean()
     for level in (0.85, 0.9):
-        needed = pd.Series(_needed(scores, level)).groupby(frame.method, sort=False).median()
+        needed = pd.Series(_needed(scores, level), table.index).groupby(table.method, sort=False).median()
         by_method[f"to_{100 * level:.0f}"] = needed
     return by_method, by_set.reset_index()
 

@@ -205,6 +205,9 @@ class Segmentation(Granularities):
             self.levels = salient_levels(self.tree)
         check_fields(self.tree, self.landmark_map, self.levels, self.persistence, self.coordinates)
 
+    def __getstate__(self):
+        return {name: x for name, x in vars(self).items() if name != "reader"}  # which is made anew, and is large
+
     def __repr__(self):
         what = "k-means only" if self.tree is None else f"{len(self.tree)} landmarks, levels {self.levels}"
         return f"Segmentation({self.name or 'image'}, {'×'.join(map(str, self.spatial))}, {what})"
@@ -231,7 +234,8 @@ class Segmentation(Granularities):
         "The structure that a hint means."
         landmark_map, marks = self.tree_and_map()[1], marked(hint, self.spatial)
         mask = self.leaves(hint, negative, **options)[landmark_map]
-        against = None if negative is None else marked(negative, self.spatial, "negative")
+        is_negative = negative is not None and np.size(negative) > 0
+        against = marked(negative, self.spatial, "negative") if is_negative else None
         if marks is not None and against is not None and np.shape(hint) != (2 * len(self.spatial),):
             mask = settle(mask, landmark_map, marks, against)
         return touched(mask, marks) if connected else mask

@@ -106,10 +106,19 @@ def rounded(x: np.ndarray, kind: type = np.float16) -> np.ndarray:  # float64
     return x.astype(kind).astype(np.float64)
 
 
-def _spread(x: np.ndarray, weight: np.ndarray) -> float:  # [n, d], [n]
-    "The standard deviation of numbers about their mean, over all their columns."
-    centred = x - np.average(x, 0, weight)
-    return float(np.sqrt(np.average(np.square(centred).sum(1), 0, weight)))
+def _standardised(x: np.ndarray, weight: np.ndarray, deviation: float | None = None) -> np.ndarray:  # [n, d]
+    "Numbers [n, d] about their mean in parts of their deviation; zeros where they differ by rounding alone."
+    x = x - np.average(x, 0, weight)
+    if deviation is None:
+        deviation = float(np.sqrt(np.average(np.square(x).sum(1), 0, weight)))
+    return rounded(np.clip(x / deviation, -1e3, 1e3)) if deviation > 0 else np.zeros(x.shape)
+
+
+def _deviation(values: Sequence[np.ndarray]) -> float:  # channels [*spatial]
+    "The standard deviation of channels, over all of them; 0 where they differ by rounding alone."
+    variance = sum(float(np.var(x, dtype=np.float64)) for x in values)
+    square = sum(float(np.square(x, dtype=np.float64).mean()) for x in values)
+    return float(np.sqrt(variance)) if variance > 1e-12 * square else 0.0
 
 
 def region_graph(
@@ -132,8 +141,8 @@ def region_graph(
         rim += np.bincount(leaf, (place == 0).astype(float) + (place == size - 1), n)
     centre[area == 0] = np.inf
     vector = np.zeros((n, 1)) if coordinates is None else coordinates.astype(float)
-    unit = max(float(np.sqrt(sum(np.var(x, dtype=np.float64) for x in values))), 1e-9)
-    colours = [np.bincount(leaf, x.ravel(), n) / some / unit for x in values]
+    deviation = _deviation(values)
+    colours = [np.bincount(leaf, x.ravel(), n) / some for x in values]
     pairs, length, step = touching(landmark_map, n, values)
     return RegionGraph(
         tree=tree,
@@ -142,11 +151,11 @@ def region_graph(
         area=area,
         centre=rounded(centre, np.float32),
         rim=rim,
-        vector=rounded(vector / max(_spread(vector, area), 1e-9)),
-        colour=rounded(np.stack(colours, 1)) if colours else np.zeros((n, 1)),
+        vector=_standardised(vector, area),
+        colour=_standardised(np.stack(colours, 1), area, deviation) if colours else np.zeros((n, 1)),
         pairs=pairs,
         length=length,
-        step=step / unit,
+        step=step / deviation if deviation else np.zeros(len(step)),
     )
 
 # %% ../../nbs/23g_region_graph.ipynb #4b00bed8
@@ -243,9 +252,10 @@ def relation(
     place: np.ndarray,  # [axes], where in it, in pixels
 ) -> np.ndarray:  # [n, 18], clipped to ±8
     "How every leaf is related to a mark."
+    if not np.isfinite(place).all():
+        raise ValueError(f"place: {place}, expected finite numbers of pixels")
     n, path = len(graph.tree), _path(graph.tree.nodes.parent, leaf)
-    node, joined = path.node, path.joined
-    born, ended = graph.times
+    node, joined, (born, ended) = path.node, path.joined, graph.times
     area, share = graph.node_area[node], graph.node_area[node] / graph.node_area[-1]
     place, extent = np.asarray(place) * graph.pixel, np.array(graph.landmark_map.shape) * graph.pixel
     to_rim = min((place + graph.pixel).min(), (extent - place).min())

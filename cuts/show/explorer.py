@@ -98,7 +98,7 @@ class Explorer:
 
     def clear(self):
         "Take all marks away."
-        self.state = dict(marks=[])
+        self.state = dict(marks=[], growth=0)
 
     def element(self) -> Element:
         "The explorer without a kernel, with all that it shows inside."

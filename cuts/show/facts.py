@@ -208,8 +208,8 @@ def mark_stroke(
     reader: HintReader,
     mark: dict,
     image: int,  # number of the reader's image
-    needed: bool = False,  # even if the image has none of its leaves, as if they lay in its middle
-) -> Stroke | None:  # None where the image has none of its leaves
+    needed: bool = False,  # look at its leaves even if the image has none of them, as if they lay in its middle
+) -> Stroke:  # in which nothing is looked at where the image has none of its leaves
     "A mark as a stroke: its leaves at their places, or at their centres where it was not made on this image."
     graph, whole = reader.graph, None
     if "node" in mark:
@@ -218,13 +218,13 @@ def mark_stroke(
     else:
         leaf = np.array([leaf for leaf, _ in mark["leaves"]], int)
         place = mark.get("places") if mark["image"] == image else None
-    place = graph.centre[leaf] / graph.pixel if place is None else np.array(place, float)
-    if needed and not graph.area[leaf].any():
-        middle = (np.array(graph.landmark_map.shape) - 1) / 2
-        return thinned(mark["sign"], np.sort(leaf), np.tile(middle, (len(leaf), 1)), whole)
     order = np.argsort(leaf, kind="stable")
-    order = order[graph.area[leaf[order]] > 0]
-    return thinned(mark["sign"], leaf[order], place[order], whole) if len(order) else None
+    place = graph.centre[leaf] / graph.pixel if place is None else np.array(place, float).reshape(len(leaf), -1)
+    if needed and not graph.area[leaf].any():
+        place = np.tile((np.array(graph.landmark_map.shape) - 1) / 2, (len(leaf), 1))
+    else:
+        order = order[graph.area[leaf[order]] > 0]
+    return thinned(mark["sign"], leaf[order], place[order], leaf, whole)
 
 
 class Segmentations(Protocol):
@@ -234,11 +234,10 @@ class Segmentations(Protocol):
 
 
 def _strokes_on(reader: HintReader, marks: Sequence[dict]) -> list[Stroke]:
-    "Marks as strokes on the image of the last one; of positive ones at least one, wherever its leaves are."
+    "Marks as strokes on the image of the last one; at least one positive one is looked at, wherever its leaves are."
     image = marks[-1]["image"]
-    is_known = any(mark["sign"] > 0 and mark_stroke(reader, mark, image) for mark in marks)
-    seen = [mark_stroke(reader, mark, image, mark is marks[-1] or not is_known) for mark in marks]
-    return [stroke for stroke in seen if stroke is not None]
+    is_known = any(mark["sign"] > 0 and len(mark_stroke(reader, mark, image).leaf) for mark in marks)
+    return [mark_stroke(reader, mark, image, mark is marks[-1] or not is_known) for mark in marks]
 
 
 def _read(segs: Segmentations, marks: Sequence[dict], growth: float) -> np.ndarray:  # bool [n]

@@ -9,6 +9,7 @@ __all__ = ['STATE', 'palette', 'checked_state', 'make_mark', 'related', 'selecte
 import numpy as np
 
 from ..io.labels import label_palette
+from ..segmentation.hint_network import MOST_GROWTH
 from ..segmentation.hints import marked, touched
 from ..segmentation.picture import Segmentation, same_tree
 from .facts import selected_leaves, tree_and_map
@@ -35,10 +36,12 @@ def palette() -> np.ndarray:  # [256,3] uint8
     return np.ascontiguousarray(label_palette(256, unpainted=False))
 
 
-def _is_mark(mark) -> bool:
-    if not isinstance(mark, dict):
+def _is_mark(mark, n_images: int) -> bool:
+    if not isinstance(mark, dict) or not {"sign", "image", "leaves"} <= set(mark):
         return False
-    return {"sign", "image", "leaves"} <= set(mark) and ("level" in mark or "node" in mark)
+    is_placed = len(mark.get("places") or mark["leaves"]) == len(mark["leaves"])
+    is_known = mark["image"] in range(n_images) and mark["sign"] in (1, -1)
+    return is_placed and is_known and ("level" in mark or "node" in mark)
 
 
 def checked_state(
@@ -53,10 +56,11 @@ def checked_state(
         raise ValueError(f"state: image {image!r}, expected a number from 0 to {n_images - 1}")
     if level is not None and (not isinstance(level, int) or level < 1):
         raise ValueError(f"state: level {level!r}, expected a number of regions, 1 or more")
-    if not isinstance(growth, (int, float)) or not abs(growth) <= 60:
-        raise ValueError(f"state: growth {growth!r}, expected a number from −60 to 60")
-    if not isinstance(marks, list) or not all(map(_is_mark, marks)):
-        raise ValueError("state: marks that are none, see `make_mark`")
+    if not isinstance(growth, (int, float)) or not abs(growth) <= MOST_GROWTH:
+        raise ValueError(f"state: growth {growth!r}, expected a number from −{MOST_GROWTH} to {MOST_GROWTH}")
+    if not isinstance(marks, list) or not all(_is_mark(mark, n_images) for mark in marks):
+        wrong = marks if not isinstance(marks, list) else next(m for m in marks if not _is_mark(m, n_images))
+        raise ValueError(f"state: {str(wrong)[:80]} among the marks, expected such as `make_mark` makes")
     return state
 
 # %% ../../nbs/41c_marks.ipynb #cf29e790

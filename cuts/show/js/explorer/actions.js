@@ -24,7 +24,7 @@ export const ACTIONS = {
 
 function clearMarks({ session }) {
   const cleared = session.ownMarks();
-  if (cleared.length) session.change({ marks: session.state.marks.filter(mark => !cleared.includes(mark)) });
+  if (cleared.length) session.change({ growth: 0, marks: session.state.marks.filter(mark => !cleared.includes(mark)) });
 }
 
 function showWhole(explorer) {

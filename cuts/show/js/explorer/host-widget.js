@@ -111,9 +111,11 @@ export class WidgetHost {
 
   // Shows what Python sets from now on; a function that ends this, and the host.
   follow(session) {
-    const show = () => this.#show(session);
+    const show = () => this.#show(session), rest = () => clearTimeout(this.#timer);
     this.#model.on("change:state", show);
+    addEventListener("beforeunload", rest);                 // Voilà ends its kernel then
     return () => {
+      removeEventListener("beforeunload", rest);
       this.#kernel.close();
       this.#model.off("change:state", show);
     };

@@ -3,7 +3,8 @@
 // cuts the tree itself. Notebook 41 says what is handed over, and checks that these files and Python answer alike.
 //
 //   session.js       what is looked at and meant, with its state and history (state.js) and the images (images.js)
-//   marks.js         what marks select; tree.js: its levels; fit.js: the level that fits; pieces.js: what is connected
+//   marks.js         what marks select; tree.js: its levels; pieces.js: what is connected; reader.js: what marks mean,
+//                    from how leaves are related to them (graph.js), by a network (network.js)
 //   explorer.js      the parts of the page around a session: style.css, template.html, theme.js (light or dark)
 //   picture.js       the image, of which a part is in sight (viewport.js), and what is laid over it (overlay.js)
 //   embedding.js, barcode.js, strip.js   the landmarks, the structures, the images; drawing.js is what all draw with

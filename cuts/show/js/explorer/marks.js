@@ -8,8 +8,8 @@ import { grown } from "./reader.js";
 
 const SLIP = 0.1;  // a region with less than this share of a mark's pixels was touched by a slip of the hand
 
-// A mark as a stroke on an image: its leaves at their places, or at their centres where it was made elsewhere; null if
-// the image has none of its leaves and the mark is not `needed`.
+// A mark as a stroke on an image: its leaves at their places, or at their centres where it was made elsewhere; where
+// the image has none of them, none is looked at unless the mark is `needed`.
 function strokeOf({ tree, reader }, mark, isHere, needed) {
   if (mark.node === undefined)
     return reader.stroke(mark.sign, mark.leaves.map(([leaf]) => leaf), { places: isHere ? mark.places : null, needed });
@@ -17,11 +17,11 @@ function strokeOf({ tree, reader }, mark, isHere, needed) {
   return reader.stroke(mark.sign, leaves, { node: mark.node, needed });
 }
 
-// Marks as strokes on the image of the last one; of positive ones at least one, wherever its leaves are.
+// Marks as strokes on the image of the last one; of positive ones at least one is looked at, wherever its leaves are.
 function strokesOn(image, marks) {
   const last = marks[marks.length - 1], of = (mark, needed) => strokeOf(image, mark, mark.image === last.image, needed);
-  const isKnown = marks.some(mark => mark.sign > 0 && of(mark, false));
-  return marks.map(mark => of(mark, mark === last || !isKnown)).filter(Boolean);
+  const isKnown = marks.some(mark => mark.sign > 0 && of(mark, false).marks.length);
+  return marks.map(mark => of(mark, mark === last || !isKnown));
 }
 
 // What marks mean together, each read on the image in which it was made. `images`: by their numbers.

@@ -3,7 +3,6 @@ import { N_KNOWN } from "./network.js";
 
 const MOST_LEAVES = 12;     // of a stroke that are looked at
 const SURE = 0.6;           // what a marked leaf has at least
-const CERTAIN = 0.8;        // what leaves have that are meant exactly
 const KEPT = 100;           // relations
 
 export class HintReader {
@@ -15,15 +14,16 @@ export class HintReader {
     this.network = network;
   }
 
-  // A stroke of some leaves, each at a place in pixels or, without one, at its centre; null if none is in the image and
-  // it is not `needed`. `node`: the node of the tree that is meant exactly, if any.
+  // A stroke of some leaves, each at a place in pixels or, without one, at its centre; none is looked at if none is in
+  // the image and it is not `needed`. `node`: the node of the tree that is meant exactly, if any.
   stroke(sign, leaves, { places = null, node = null, needed = false } = {}) {
     const isHere = leaf => this.graph.area[leaf] > 0, nowhere = needed && !leaves.some(isHere);
     const middle = this.graph.shape.map(size => (size - 1) / 2);
     const marks = leaves.map((leaf, i) => ({ leaf, place: nowhere ? middle : places?.[i] ?? this.graph.placeOf(leaf) }))
       .filter(({ leaf }) => nowhere || isHere(leaf)).sort((a, b) => a.leaf - b.leaf);
     const kept = Math.min(marks.length, MOST_LEAVES), nth = i => marks[Math.floor(i * marks.length / kept)];
-    return kept ? { sign, node, marks: Array.from({ length: kept }, (_, i) => nth(i)) } : null;
+    const marked = node === null ? leaves : [];
+    return { sign, node, marked, marks: Array.from({ length: kept }, (_, i) => nth(i)) };
   }
 
   // How likely every leaf belongs to what strokes mean, at least one of them positive. `before`: the answer without the
@@ -37,22 +37,23 @@ export class HintReader {
 
   #step(strokes, before) {
     const last = strokes[strokes.length - 1], of = sign => strokes.filter(stroke => stroke.sign === sign);
-    if (last.node !== null) return obeyed(this.#exact(last, before), strokes);
-    const negative = this.#related(of(-1));
+    const negative = this.#related(of(-1)), anyNegative = of(-1).length > 0;
     const state = this.network.leaves({
       positive: this.#related(of(1)),
       negative,
       last: this.#related([last]),
-      known: this.#known(before, last.sign, negative.length > 0),
+      known: this.#known(before, last.sign, anyNegative),
     });
-    const p = obeyed(this.network.probabilities(state, this.graph), strokes);
-    if (!before) return p;
-    return p.map((x, i) => last.sign > 0 ? Math.max(x, before[i]) : Math.min(x, before[i]));
+    let p = this.network.probabilities(state, this.graph);
+    if (last.node !== null) p = this.#exact(last, p);
+    if (before) p = p.map((x, i) => last.sign > 0 ? Math.max(x, before[i]) : Math.min(x, before[i]));
+    return obeyed(p, strokes);
   }
 
-  #exact({ node, sign }, before) {
-    const inside = this.graph.tree.leavesIn([node]), p = sign > 0 ? CERTAIN : 1 - CERTAIN;
-    return Float64Array.from(inside, (x, i) => x ? p : before ? before[i] : 1 - CERTAIN);
+  #exact({ node, sign }, p) {
+    const inside = this.graph.tree.leavesIn([node]);
+    if (sign < 0) return p.map((_, i) => inside[i] ? 1 - SURE : 1);
+    return p.map((x, i) => inside[i] ? Math.max(x, SURE) : Math.min(x, 1 - SURE));
   }
 
   #known(before, sign, anyNegative) {
@@ -86,7 +87,7 @@ function obeyed(p, strokes) {
   for (const sign of [-1, 1])
     for (const stroke of strokes)
       if (stroke.sign === sign)
-        for (const { leaf } of stroke.marks)
+        for (const leaf of stroke.marked)
           p[leaf] = sign > 0 ? Math.max(p[leaf], SURE) : Math.min(p[leaf], 1 - SURE);
   return p;
 }

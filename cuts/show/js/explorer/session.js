@@ -5,6 +5,8 @@ import { clamp } from "./numbers.js";
 import { touchedPieces } from "./pieces.js";
 import { History, START, overlays } from "./state.js";
 
+const MOST_GROWTH = 20;   // doublings of the odds
+
 export class Session {
   image = null;           // what is looked at (see Images), null until it has arrived
   plane = null;
@@ -115,7 +117,8 @@ export class Session {
 
   // A little more, or less, than what the marks mean.
   grow(steps) {
-    if (this.state.auto && this.selection.any) this.change({ growth: this.state.growth + steps });
+    const growth = clamp(this.state.growth + steps, -MOST_GROWTH, MOST_GROWTH);
+    if (this.state.auto && this.selection.any && growth !== this.state.growth) this.change({ growth });
   }
 
   mark(mark) {
@@ -123,8 +126,8 @@ export class Session {
   }
 
   markPath(path, sign) {
-    const { image: { depth, spatial }, plane: { map }, state } = this;
-    const touched = touchedLeaves(map, spatial[1], path, depth > 1 ? state.plane : null);
+    const { image: { shape, spatial }, plane: { map }, state } = this;
+    const touched = touchedLeaves(map, spatial[1], path, shape.length === 3 ? state.plane : null);
     this.mark({ sign, level: this.markLevel, plane: state.plane, path, ...touched });
   }
 
