@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['choose_targets', 'Lesson', 'make_lesson', 'make_lessons', 'HintLearner', 'Moment', 'Batch', 'make_batch',
-           'random_line', 'next_click', 'moments_of', 'hint_loss', 'learn', 'train_hints', 'hints_file']
+           'random_line', 'moments_of', 'hint_loss', 'learn', 'train_hints', 'hints_file']
 
 # %% ../../nbs/33_hint_lessons.ipynb #eccc844d
 import json
@@ -24,7 +24,7 @@ from torch import nn
 from ..config.settings import Config
 from ..device import fixed_threads, seeded
 from .baselines import segment_colours
-from .hierarchies import interior
+from .hierarchies import interior, next_click
 from ..io.reading import as_image
 from ..segmentation.fitting import segment_image
 from ..segmentation.hint_network import FORMAT, ROUNDS, HintNetwork, HintReader, Stroke, stroke_of_pixels
@@ -241,14 +241,6 @@ def random_line(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # bo
     return pixels[mask[tuple(pixels.T)]]
 
 
-def next_click(mask: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, int] | None:  # pixel [1, 2] and sign
-    "Where the simulated person clicks next; None where nothing is wrong."
-    (missing, how_much), (surplus, how_much_else) = interior(true & ~mask), interior(mask & ~true)
-    if missing is not None and how_much >= how_much_else:
-        return np.array([missing]), 1
-    return None if surplus is None else (np.array([surplus]), -1)
-
-
 def _guess(lesson: Lesson, strokes: list[Stroke], rng: np.random.Generator) -> np.ndarray:  # [n] float64
     "The answer of somebody who knows nothing: the region of the first mark at a random level."
     region = lesson.graph.tree.labels(int(rng.integers(2, 40)))
@@ -279,7 +271,8 @@ def moments_of(
         p = _guess(lesson, strokes, rng) if reader is None else reader.step(strokes, before)
         before = p.astype(np.float32)
         if not queue and (click := next_click((p > 0.5)[landmark_map], target)):
-            queue.append(click)
+            pixel, sign = click
+            queue.append((np.array([pixel]), sign))
     return moments
 
 # %% ../../nbs/33_hint_lessons.ipynb #ce602dd2

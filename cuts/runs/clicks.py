@@ -158,9 +158,9 @@ def ahead_of(
     ours: str = "hints",
 ):  # pandas.Series: other method → a text such as 9/14
     "On how many sets a method is ahead of each other one."
+    import pandas as pd
+
     table = by_set.pivot(index="set", columns="method", values=score)
     others = [name for name in table if name != ours]
     counts = {name: f"{int((table[ours] > table[name]).sum())}/{len(table)}" for name in others}
-    import pandas as pd
-
     return pd.Series(counts, name=score)

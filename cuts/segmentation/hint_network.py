@@ -246,13 +246,3 @@ class HintReader:
         if before is not None:
             p = np.maximum(p, before) if last.sign > 0 else np.minimum(p, before)
         return obeyed(p, strokes)
-
-    def answer(self, strokes: Sequence[Stroke]) -> np.ndarray:  # [n] in [0, 1]; 0 where nothing is marked positive
-        "How likely every leaf belongs to what some strokes mean, in their order."
-        first = next((i for i, stroke in enumerate(strokes) if stroke.sign > 0), None)
-        if first is None:
-            return np.zeros(len(self.graph.tree))
-        p = self.step(strokes[: first + 1], None)
-        for end in range(first + 2, len(strokes) + 1):
-            p = self.step(strokes[:end], p)
-        return p

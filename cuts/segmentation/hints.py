@@ -129,8 +129,8 @@ def replay(
     while left[1] or left[-1]:
         is_missing = bool(left[1]) and (p[left[1][0].marked] <= 0.5).any()
         is_surplus = bool(left[-1]) and (p[left[-1][0].marked] > 0.5).any()
-        sign = 1 if is_missing or not left[-1] else -1 if is_surplus or not left[1] else 1
-        done.append(left[sign].pop(0))
+        is_negative = bool(left[-1]) and (not left[1] or (is_surplus and not is_missing))
+        done.append(left[-1 if is_negative else 1].pop(0))
         p = reader.step(done, p)
     return p
 
@@ -145,6 +145,7 @@ def find_structure(
 ) -> np.ndarray:  # float64 in [0, 1], one for each leaf
     "How likely every leaf belongs to the structure that a hint means."
     graph, spatial = reader.graph, reader.graph.landmark_map.shape
+    negative = None if negative is None or not np.size(negative) else negative
     mask, is_box = marked(hint, spatial), np.shape(hint) == (2 * len(spatial),)
     if mask is None:
         if negative is not None:
@@ -153,7 +154,7 @@ def find_structure(
                 "Give both to the segmentation that the leaves come from"
             )
         return _checked_leaves(hint, graph.tree, "hint").astype(float)
-    against = [] if negative is None or not np.size(negative) else strokes(reader, negative, -1, "negative")
+    against = [] if negative is None else strokes(reader, negative, -1, "negative")
     if sparse is None:
         sparse = not is_box and (negative is not None or np.shape(hint) != spatial)
     if sparse:
@@ -163,8 +164,7 @@ def find_structure(
     covered = owner(graph.tree.nodes, fit_outline(graph.tree, hit, graph.area, cost)) >= 0
     if not against and not growth:
         return covered.astype(float)
-    is_here = covered & (graph.area > 0)
-    leaf = np.flatnonzero(is_here)
+    leaf = np.flatnonzero(covered & (graph.area > 0))
     free = ~np.isin(leaf, np.concatenate([np.zeros(0, int), *(stroke.marked for stroke in against)]))
     leaf = leaf[free] if free.any() else leaf
     outline = thinned(1, leaf, graph.centre[leaf] / graph.pixel, whole=covered)
