@@ -172,6 +172,70 @@ def test_strokes_mean_structures_or_regions(one):
     )
 
 
+def test_boxes_and_lassos_are_outlines(one):
+    seen, explorer = one
+    seen.key("b")
+    seen.paint((30, 30), (62, 58))
+    mark = seen.of("x.session.state.marks[0]")
+    assert mark["whole"]
+    assert mark["path"] == [[30, 30], [30, 58], [62, 58], [62, 30]]
+    assert seen.agrees(explorer)
+    assert np.array_equal(explorer.mask, explorer.segmentation.mask((30, 30, 63, 59)))  # corners are pixels
+    boxed = seen.hit
+    seen.do("subtract")
+    seen.paint((40, 20), (50, 70))  # a box takes away what lies in it
+    assert seen.agrees(explorer)
+    assert not (seen.hit & ~boxed).any()
+    assert seen.hit.sum() < boxed.sum()
+    seen.do("lasso")
+    seen.do("add")
+    seen.paint((70, 70), (70, 84), (84, 84), (84, 70), (71, 70))
+    assert seen.agrees(explorer)
+    assert seen.hit.any()
+    seen.click(*AT)  # a lasso that goes nowhere is a click
+    assert seen.of("x.session.state.marks[3].whole") is None
+    assert seen.agrees(explorer)
+    seen.do("auto")
+    assert seen.agrees(explorer)  # outlines mean the same at any level
+    seen.key("l")
+    assert seen.of("x.tool") == "brush"
+    for _ in range(4):
+        seen.do("undo")
+    assert np.array_equal(seen.hit, boxed)
+
+
+def test_the_next_answer_differs(one):
+    seen, explorer = one
+    seen.click(*AT)
+    sizes = [seen.pixels]
+    for _ in range(3):
+        seen.key("]")
+        sizes.append(seen.pixels)
+        assert seen.agrees(explorer)
+    seen.page.keyboard.down("Alt")
+    seen.page.mouse.move(*seen.place(*AT))
+    seen.page.mouse.wheel(0, -100)
+    seen.page.wait_for_function("([x, n]) => x.session.state.growth > n", arg=[seen.handle, 0])
+    seen.page.keyboard.up("Alt")
+    sizes.append(seen.pixels)
+    assert sizes == sorted(set(sizes))
+    for _ in range(4):
+        seen.do("shrink")
+    assert seen.pixels == sizes[0]
+
+
+def test_how_likely_all_is_can_be_seen(one):
+    seen, explorer = one
+    seen.click(*AT)
+    regions = seen.picture()
+    seen.page.locator('[data-set="show"]').select_option("probability")
+    assert seen.picture() != regions
+    p = np.array(seen.of("Array.from(x.session.likelihood)"))[explorer.segmentation.landmark_map]
+    assert np.allclose(p, explorer.segmentation.probability(AT), atol=1e-6)
+    seen.do("clear")
+    assert seen.of("x.session.likelihood") is None
+
+
 def test_files_hold_what_is_seen(one, tmp_path):
     seen, explorer = one
     seen.do("export")
@@ -427,6 +491,33 @@ def test_an_answer_that_cannot_be_read_is_an_error(page):
     assert page.evaluate(ASK_FOR_IMAGE, [script, "int64"]) == "TypeError"
 
 
+def correct_in_jupyterlab(seen, notebook):
+    "A click, a negative stroke, the next answers, a box and a lasso, and all of it undone; the kernel follows."
+
+    def follows():
+        notebook.wait("int(explorer.mask.sum())", seen.pixels if seen.hit.any() else 0)
+
+    seen.click(*AT)
+    follows()
+    seen.do("subtract")
+    seen.paint((20, 20), (24, 40))
+    follows()
+    seen.do("add")
+    seen.key("]", "]", "[")
+    follows()
+    seen.do("box")
+    seen.paint((60, 60), (80, 84))
+    follows()
+    seen.do("lasso")
+    seen.paint((20, 60), (20, 80), (34, 80), (34, 60), (21, 60))
+    follows()
+    notebook.wait("[bool(mark.get('whole')) for mark in explorer.state['marks']]", [False, False, True, True])
+    seen.key("l")
+    while not seen.page.locator('[data-do="undo"]').is_disabled():
+        seen.do("undo")
+    notebook.wait("len(explorer.state['marks'])", 0)
+
+
 def test_in_jupyterlab(jupyter_lab, page, segmented):
     files = [str(segmented / f"{i}.npz") for i in range(3)]
     source = f"from cuts.show.explorer import Explorer\nexplorer = Explorer({files!r}, folder='made')\nexplorer"
@@ -454,3 +545,5 @@ def test_in_jupyterlab(jupyter_lab, page, segmented):
     seen.do("export")
     page.get_by_text("3 masks in").wait_for()
     assert len(list((jupyter_lab.folder / "made").glob("*.nrrd"))) == 4
+    seen.key("Escape")
+    correct_in_jupyterlab(seen, notebook)

@@ -33,13 +33,13 @@ class Stroke:
     leaf: np.ndarray  # [k] int64, the marked leaves that are looked at
     place: np.ndarray  # [k, axes] float64, the mean of the marked pixels of each
     marked: np.ndarray  # int64, all leaves that must lie on the side of the mark
-    whole: np.ndarray | None = None  # bool [n], of an outline or a node of the tree: exactly what is meant
+    exact: np.ndarray | None = None  # int8 [n], of an outline or a node of the tree: 1 meant, 0 not, −1 nothing is said
 
     @property
     def key(self) -> tuple:
         "What tells it from other strokes."
-        whole = b"" if self.whole is None else self.whole.tobytes()
-        return self.sign, self.leaf.tobytes(), self.place.tobytes(), self.marked.tobytes(), whole
+        exact = b"" if self.exact is None else self.exact.tobytes()
+        return self.sign, self.leaf.tobytes(), self.place.tobytes(), self.marked.tobytes(), exact
 
 
 def stroke_of_pixels(
@@ -59,13 +59,13 @@ def thinned(
     leaf: np.ndarray,  # [k] int64
     place: np.ndarray,  # [k, axes] float64
     marked: np.ndarray | None = None,  # see `Stroke`; None: `leaf`
-    whole: np.ndarray | None = None,  # see `Stroke`
+    exact: np.ndarray | None = None,  # see `Stroke`
 ) -> Stroke:
     "A stroke of which at most `MOST_LEAVES` leaves are looked at, evenly chosen in the order of their numbers."
     n = len(leaf)
     chosen = np.arange(min(n, MOST_LEAVES)) * n // max(min(n, MOST_LEAVES), 1)
-    marked = (leaf if marked is None else marked) if whole is None else np.zeros(0, np.int64)
-    return Stroke(sign, leaf[chosen], place[chosen], marked, whole)
+    marked = (leaf if marked is None else marked) if exact is None else np.zeros(0, np.int64)
+    return Stroke(sign, leaf[chosen], place[chosen], marked, exact)
 
 # %% ../../nbs/23h_hint_network.ipynb #4f5c69ac
 FORMAT = "cuts hints 1"
@@ -240,9 +240,9 @@ class HintReader:
             self.known_of(before, last.sign, bool(negative)),
         )
         p = self.network(state, self.graph.pairs, self.weight, self.share)
-        if last.whole is not None:
+        if last.exact is not None:
             inside, outside = (np.maximum(p, SURE), np.minimum(p, 1 - SURE)) if last.sign > 0 else (1 - SURE, 1.0)
-            p = np.where(last.whole, inside, outside)
+            p = np.where(last.exact < 0, p, np.where(last.exact > 0, inside, outside))
         if before is not None:
             p = np.maximum(p, before) if last.sign > 0 else np.minimum(p, before)
         return obeyed(p, strokes)

@@ -18,7 +18,7 @@ from ..io.pixels import suffix
 from ..io.viewers import napari_layers
 from ..io.writing import WRITERS, write_labels
 from .hint_network import HintReader
-from .hints import find_structure, marked, settle, touched
+from .hints import find_structure, is_box, marked, placed, settle, touched
 from .region_graph import region_graph
 from .regions import PERSISTENCE, region_table
 from .storing import from_file, to_bytes
@@ -232,12 +232,13 @@ class Segmentation(Granularities):
         **options,  # of `find_structure`
     ) -> np.ndarray:  # [*spatial] bool
         "The structure that a hint means."
-        landmark_map, marks = self.tree_and_map()[1], marked(hint, self.spatial)
+        landmark_map = self.tree_and_map()[1]
         mask = self.leaves(hint, negative, **options)[landmark_map]
-        is_negative = negative is not None and np.size(negative) > 0
-        against = marked(negative, self.spatial, "negative") if is_negative else None
-        if marks is not None and against is not None and np.shape(hint) != (2 * len(self.spatial),):
-            mask = settle(mask, landmark_map, marks, against)
+        hint, negative = placed(hint, negative, self.spatial, options.get("plane"))
+        marks = marked(hint, self.spatial)
+        if marks is not None and negative is not None and not is_box(hint, self.spatial):
+            against = marked(negative, self.spatial, "negative")
+            mask = mask if against is None else settle(mask, landmark_map, marks, against)
         return touched(mask, marks) if connected else mask
 
     def probability(

@@ -88,12 +88,11 @@ class Explorer:
         negative: bool = False,  # take away instead
         level: int | str | None = None,  # number of regions, or "persistent": marks are then regions of their levels
     ):
-        "Mark pixels of the image that is looked at, as a click or a stroke does."
+        "Mark pixels of the image that is looked at, as a click, a stroke, a box or a lasso does."
         seg, change = self.segmentation, {} if level is None else dict(auto=False)
-        level = self.level if level is None else level
-        if level != "persistent" and (not isinstance(level, (int, np.integer)) or level < 1):
+        if level not in (None, "persistent") and (not isinstance(level, (int, np.integer)) or level < 1):
             raise ValueError(f'level: {level!r}, expected a number of regions, 1 or more, or "persistent"')
-        mark = make_mark(seg, hint, -1 if negative else 1, level, self.state["image"])
+        mark = make_mark(seg, hint, -1 if negative else 1, level, self.state["image"], self.level)
         self.state = change | dict(marks=[*self.state["marks"], mark], growth=0)
 
     def clear(self):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['tree_and_map', 'plane_facts', 'persistent_leaves', 'hint_facts', 'network_facts', 'image_facts', 'whole_facts',
-           'mark_stroke', 'Segmentations', 'selected_leaves']
+           'exact_leaves', 'mark_stroke', 'Segmentations', 'selected_leaves']
 
 # %% ../../nbs/41a_facts.ipynb #5d313b05
 from collections.abc import Sequence
@@ -187,18 +187,29 @@ def _leaves_under(tree, node):
     return owner(tree.nodes, np.array([node])) >= 0
 
 
-def _marked(tree, mark):
-    "How many pixels a mark has in each leaf [n]; a node has all of its own."
+def exact_leaves(tree: CondensationTree, mark: dict) -> np.ndarray | None:  # int8 [n]
+    "1 of each leaf that a mark means exactly, 0 of others, −1 where it says nothing; None if it is no such mark."
     if "node" in mark:
-        return _leaves_under(tree, mark["node"]) * tree.mass
+        return _leaves_under(tree, mark["node"]).astype(np.int8)
+    if not mark.get("whole"):
+        return None
+    beside = mark.get("beside")
+    exact = np.full(len(tree), 0 if beside is None else -1, np.int8)
+    exact[np.array(beside or [], int)] = 0
+    exact[np.array([leaf for leaf, _ in mark["leaves"]], int)] = 1
+    return exact
+
+
+def _marked(tree, mark):
+    "How many pixels a mark has in each leaf [n]."
     leaf, n_pixels = np.array(mark["leaves"], int).reshape(-1, 2).T
     return np.bincount(leaf, n_pixels, len(tree))
 
 # %% ../../nbs/41a_facts.ipynb #4caeca99
 def _touched_leaves(tree, mark, persistent):
     "The leaves [n] of the regions that a mark touches at its level, or of the node that it names."
-    if "node" in mark:
-        return _leaves_under(tree, mark["node"])
+    if (exact := exact_leaves(tree, mark)) is not None:
+        return exact > 0
     region, n_pixels = _region_of_leaves(tree, mark["level"], persistent), _marked(tree, mark)
     in_region = np.bincount(region + 1, n_pixels)[region + 1]
     return (region >= 0) & (in_region >= max(0.1 * n_pixels.sum(), 1e-9))
@@ -211,10 +222,9 @@ def mark_stroke(
     needed: bool = False,  # look at its leaves even if the image has none of them, as if they lay in its middle
 ) -> Stroke:  # in which nothing is looked at where the image has none of its leaves
     "A mark as a stroke: its leaves at their places, or at their centres where it was not made on this image."
-    graph, whole = reader.graph, None
-    if "node" in mark:
-        whole = _leaves_under(graph.tree, mark["node"])
-        leaf, place = np.flatnonzero(whole), None
+    graph, exact = reader.graph, exact_leaves(reader.graph.tree, mark)
+    if exact is not None:
+        leaf, place = np.flatnonzero(exact > 0), None
     else:
         leaf = np.array([leaf for leaf, _ in mark["leaves"]], int)
         place = mark.get("places") if mark["image"] == image else None
@@ -224,7 +234,7 @@ def mark_stroke(
         place = np.tile((np.array(graph.landmark_map.shape) - 1) / 2, (len(leaf), 1))
     else:
         order = order[graph.area[leaf[order]] > 0]
-    return thinned(mark["sign"], leaf[order], place[order], leaf, whole)
+    return thinned(mark["sign"], leaf[order], place[order], leaf, exact)
 
 
 class Segmentations(Protocol):
@@ -254,7 +264,9 @@ def _read(segs: Segmentations, marks: Sequence[dict], growth: float) -> np.ndarr
 
 def selected_leaves(
     segs: Segmentations,  # images with one tree, by their numbers
-    marks: Sequence[dict],  # sign, level, image, and leaves: pairs of a leaf and a number of pixels; or sign and node
+    marks: Sequence[
+        dict
+    ],  # sign, level, image, and leaves: pairs of a leaf and a number of pixels; or see `exact_leaves`
     auto: bool = False,  # let the marks say together what they mean
     growth: float = 0,  # with `auto`: how often the odds of what is not marked are doubled
     image: int = 0,  # number of the one whose persistent structures count

@@ -10,11 +10,10 @@ import numpy as np
 
 from ..io.labels import label_palette
 from ..segmentation.hint_network import MOST_GROWTH
-from ..segmentation.hints import marked, touched
+from ..segmentation.hints import is_box, marked, outlined, touched
 from ..segmentation.picture import Segmentation, same_tree
-from .facts import selected_leaves, tree_and_map
+from .facts import exact_leaves, selected_leaves, tree_and_map
 from .gallery import Gallery
-from ..stage2.tree import owner
 
 # %% ../../nbs/41c_marks.ipynb #d9ad2ade
 STATE = dict(
@@ -41,7 +40,7 @@ def _is_mark(mark, n_images: int) -> bool:
         return False
     is_placed = len(mark.get("places") or mark["leaves"]) == len(mark["leaves"])
     is_known = mark["image"] in range(n_images) and mark["sign"] in (1, -1)
-    return is_placed and is_known and ("level" in mark or "node" in mark)
+    return is_placed and is_known and bool({"level", "node", "whole"} & set(mark))
 
 
 def checked_state(
@@ -64,18 +63,33 @@ def checked_state(
     return state
 
 # %% ../../nbs/41c_marks.ipynb #cf29e790
+def _outline_mark(seg, hint, sign, image):
+    "A mark that means exactly the leaves of an outline."
+    graph = seg.reader.graph
+    leaf = np.flatnonzero((outlined(graph, hint, sign) > 0) & (graph.area > 0))
+    leaves = np.stack([leaf, graph.area[leaf].astype(int)], 1).tolist()
+    mark = dict(sign=sign, whole=True, image=image, leaves=leaves)
+    if np.shape(hint) != (4,):  # of a volume, or no box
+        return mark
+    r0, c0, r1, c1 = (int(x) for x in hint)
+    return mark | dict(plane=0, path=[[r0, c0], [r0, c1 - 1], [r1 - 1, c1 - 1], [r1 - 1, c0]])
+
+
 def make_mark(
     seg: Segmentation,
     hint,  # points, a box, a mask or a scribble, as of `Segmentation.mask`
     sign: int,  # 1: add, −1: take away
-    level: int | str,  # number of regions, or "persistent"
+    level: int | str | None,  # number of regions, or "persistent"; None: a box or a mask is an outline
     image: int,  # its number in the gallery
+    now: int | str = 8,  # the level that is looked at, at which a mark without one is made
 ) -> dict:
     "A mark from points, a box, a mask or a scribble."
     marks, (_, landmark_map) = marked(hint, seg.spatial), tree_and_map(seg)
     if marks is None:
         raise ValueError("hint: leaves, expected pixels: a point, points, a box or a mask")
-    pixels = np.argwhere(marks)
+    if level is None and (np.shape(hint) == marks.shape or is_box(hint, marks.shape)):
+        return _outline_mark(seg, hint, sign, image)
+    pixels, level = np.argwhere(marks), now if level is None else level
     leaf, which, n_pixels = np.unique(landmark_map[marks], return_inverse=True, return_counts=True)
     return dict(
         sign=sign,
@@ -105,14 +119,14 @@ def related(explorer) -> list[int]:
 def _seeds(seg, mark, i):
     "The pixels [*spatial] of a picture that a mark speaks of; those of its leaves if it was not made on the picture."
     pixels = np.zeros(seg.spatial, bool)
+    if (exact := exact_leaves(seg.tree, mark)) is not None:
+        return np.isin(seg.landmark_map, np.flatnonzero(exact > 0))
     if mark.get("path") or mark.get("pixels"):
         if mark["image"] == i and mark.get("path"):
             pixels[tuple(np.array(mark["path"]).T)] = True
         elif mark["image"] == i:
             pixels.ravel()[mark["pixels"]] = True
         return pixels
-    if "node" in mark:
-        return np.isin(seg.landmark_map, np.flatnonzero(owner(seg.tree.nodes, np.array([mark["node"]])) >= 0))
     return np.isin(seg.landmark_map, [leaf for leaf, _ in mark["leaves"]])
 
 # %% ../../nbs/41c_marks.ipynb #1611ca2c

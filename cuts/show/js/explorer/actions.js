@@ -6,6 +6,8 @@ const ZOOM = 1.5;
 export const ACTIONS = {
   add: explorer => explorer.setSign(1),
   subtract: explorer => explorer.setSign(-1),
+  box: explorer => explorer.setTool("box"),
+  lasso: explorer => explorer.setTool("lasso"),
   undo: ({ session }) => session.travel("back"),
   redo: ({ session }) => session.travel("forth"),
   clear: clearMarks,

@@ -31,6 +31,18 @@ export function photograph(values, h, w) {
   });
 }
 
+// Colours of numbers from 0 to 255, from dark to bright: what is unlikely is blue, what is likely yellow.
+const LIKELY = [[48, 18, 104], [64, 70, 160], [38, 130, 142], [90, 190, 100], [253, 231, 60]];
+
+export function heat() {
+  const colours = new Uint8Array(3 * 256), steps = LIKELY.length - 1;
+  for (let i = 0; i < 256; i++) {
+    const at = i / 255 * steps, k = Math.min(Math.floor(at), steps - 1);
+    for (let c = 0; c < 3; c++) colours[3 * i + c] = LIKELY[k][c] + (at - k) * (LIKELY[k + 1][c] - LIKELY[k][c]);
+  }
+  return colours;
+}
+
 // Regions in their colours, and in another what is selected. `numbers` are 0 where nothing is drawn; opacities to 255.
 export function painted({ numbers, selected, h, w }, palette, opacity, selectionOpacity) {
   const colours = Uint32Array.from({ length: 256 }, (_, i) => rgba(...colourOf(palette, i), opacity));

@@ -18,6 +18,7 @@ import { isDark, watchTheme } from "./theme.js";
 
 export class Explorer {
   sign = 1;               // of the next mark
+  tool = "brush";         // or "box", "lasso", that it is made with
   drawing = false;        // whether something is about to be drawn
   #ended = new AbortController();
 
@@ -137,6 +138,12 @@ export class Explorer {
     this.session.store();
     this.picture.overlay.forget();
     this.redraw();
+  }
+
+  // Takes a tool, or the brush if it is at hand already.
+  setTool(tool) {
+    this.tool = this.tool === tool ? "brush" : tool;
+    this.controls.refresh();
   }
 
   setSign(sign) {

@@ -3,7 +3,7 @@ import { ACTIONS } from "./actions.js";
 import { clamp } from "./numbers.js";
 
 const LETTERS = {
-  a: "add", s: "subtract", z: "undo", y: "redo", p: "persistent", o: "outlines", f: "auto", c: "connected",
+  a: "add", s: "subtract", b: "box", l: "lasso", z: "undo", y: "redo", p: "persistent", o: "outlines", f: "auto", c: "connected",
   "[": "shrink", "]": "grow",
 };
 const FAR = 10;         // pixels that the cursor moves at once with Shift
@@ -61,7 +61,7 @@ function moveCursor(explorer, { target, alt, shift, arrow, across, up }) {
 function markCursor(explorer, { key, target }) {
   const { canvas, cursor } = explorer.picture;
   if (key !== "Enter" || target !== canvas || !cursor) return false;
-  explorer.session.markPath([cursor], explorer.sign);
+  explorer.session.markDraft({ path: [cursor], sign: explorer.sign, tool: "brush" });
   return true;
 }
 

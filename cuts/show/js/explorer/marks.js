@@ -1,20 +1,31 @@
 // Marks: what was clicked or painted, and what it selects. A mark has a `sign`, 1 or −1, and the number of its `image`.
-// It means either `leaves`, pairs of a leaf and a number of pixels, at a `level`, a number of regions or "persistent";
-// or `node`, a node of the tree. `places` tells where in the image each of its leaves is marked. Its pixels are a
-// `path` of (row, column) in a `plane`, or where Python made it their indices, `pixels`; a mark made elsewhere than on
-// an image has none.
+// It means `leaves`, pairs of a leaf and a number of pixels, at a `level`, a number of regions or "persistent"; or if it
+// is `whole`, such as an outline, exactly these leaves (of those in its plane, if it tells which are `beside` them); or
+// `node`, a node of the tree. `places` tells where in the image each of its leaves is marked. Its pixels are a `path` of
+// (row, column) in a `plane`, or where Python made it their indices, `pixels`; a mark made elsewhere than on an image
+// has none.
 import { sum } from "./numbers.js";
 import { grown } from "./reader.js";
 
+const MOST_GROWTH = 20; // doublings of the odds
 const SLIP = 0.1;  // a region with less than this share of a mark's pixels was touched by a slip of the hand
 
 // A mark as a stroke on an image: its leaves at their places, or at their centres where it was made elsewhere; where
 // the image has none of them, none is looked at unless the mark is `needed`.
 function strokeOf({ tree, reader }, mark, isHere, needed) {
-  if (mark.node === undefined)
-    return reader.stroke(mark.sign, mark.leaves.map(([leaf]) => leaf), { places: isHere ? mark.places : null, needed });
-  const inside = tree.leavesIn([mark.node]), leaves = Array.from(inside.keys()).filter(leaf => inside[leaf]);
-  return reader.stroke(mark.sign, leaves, { node: mark.node, needed });
+  const exact = exactLeaves(tree, mark), marked = mark.leaves.map(([leaf]) => leaf);
+  if (!exact) return reader.stroke(mark.sign, marked, { places: isHere ? mark.places : null, needed });
+  return reader.stroke(mark.sign, Array.from(exact.keys()).filter(leaf => exact[leaf] > 0), { exact, needed });
+}
+
+// Of a mark that means leaves exactly 1 of each of these, 0 of others, −1 where it says nothing; null of other marks.
+function exactLeaves(tree, mark) {
+  if (mark.node !== undefined) return Int8Array.from(tree.leavesIn([mark.node]));
+  if (!mark.whole) return null;
+  const exact = new Int8Array(tree.n).fill(mark.beside ? -1 : 0);
+  for (const leaf of mark.beside || []) exact[leaf] = 0;
+  for (const [leaf] of mark.leaves) exact[leaf] = 1;
+  return exact;
 }
 
 // Marks as strokes on the image of the last one; of positive ones at least one is looked at, wherever its leaves are.
@@ -24,8 +35,9 @@ function strokesOn(image, marks) {
   return marks.map(mark => of(mark, mark === last || !isKnown));
 }
 
-// What marks mean together, each read on the image in which it was made. `images`: by their numbers.
-function read({ tree }, marks, growth, images) {
+// How likely every leaf belongs to what marks mean together, each read on the image in which it was made; null if no
+// mark is positive. `images`: by their numbers.
+export function likelihood(marks, growth, images) {
   let p = null, strokes = [];
   marks.forEach((last, end) => {
     const done = marks.slice(0, end + 1);
@@ -33,12 +45,13 @@ function read({ tree }, marks, growth, images) {
     strokes = strokesOn(images[last.image], done);
     p = images[last.image].reader.step(strokes, p);
   });
-  return p ? Uint8Array.from(grown(p, growth, strokes), x => x > 0.5) : new Uint8Array(tree.n);
+  return p && grown(p, growth, strokes);
 }
 
 // The leaves that one mark means at its level.
 function leavesOf(tree, mark, persistent) {
-  if (mark.node !== undefined) return tree.leavesIn([mark.node]);
+  const exact = exactLeaves(tree, mark);
+  if (exact) return exact.map(inside => inside > 0);
   const lasting = mark.level === "persistent";
   const region = lasting && persistent ? persistent : tree.labels(lasting ? 1 : mark.level);
   const total = sum(mark.leaves.map(([, pixels]) => pixels)), touched = new Map();
@@ -50,12 +63,20 @@ function leavesOf(tree, mark, persistent) {
 // some steps. `image`: its tree, and the persistent structure of each leaf, −1 where nothing persists. `images`: those
 // in which the marks were made, by their numbers.
 export function selectedLeaves(image, marks, { auto, growth }, images) {
-  if (auto) return read(image, marks, growth, images);
   const { tree, persistent } = image;
+  if (auto) return Uint8Array.from(likelihood(marks, growth, images) || new Uint8Array(tree.n), p => p > 0.5);
   const selected = new Uint8Array(tree.n);
   for (const mark of marks)
     leavesOf(tree, mark, persistent).forEach((inside, leaf) => { if (inside) selected[leaf] = mark.sign > 0; });
   return selected;
+}
+
+// The next growth, up (1) or down (−1), at which other leaves of an image are selected; null if there is none.
+export function nextGrowth({ counts }, marks, growth, way, images) {
+  const at = steps => likelihood(marks, steps, images).map(p => p > 0.5), now = at(growth);
+  for (let next = growth + way; Math.abs(next) <= MOST_GROWTH; next += way)
+    if (at(next).some((inside, leaf) => inside !== now[leaf] && counts[leaf])) return next;
+  return null;
 }
 
 // How many pixels of a stroke lie in each leaf, as pairs, and where on average. `map`: the leaf of each pixel; `plane`:
@@ -73,9 +94,9 @@ export function touchedLeaves(map, width, path, plane = null) {
 
 // The pixels of image `index`, as indices, that a mark speaks of; those of its leaves if it was not made on an image.
 export function markedPixels(mark, index, tree, map, width) {
-  if (mark.image === index && mark.path) return mark.path.map(([row, col]) => row * width + col);
-  if (mark.image === index && mark.pixels) return mark.pixels;
-  if (mark.path || mark.pixels) return [];
+  if (!mark.whole && mark.image === index && mark.path) return mark.path.map(([row, col]) => row * width + col);
+  if (!mark.whole && mark.image === index && mark.pixels) return mark.pixels;
+  if (!mark.whole && (mark.path || mark.pixels)) return [];
   const inside = mark.node === undefined ? new Uint8Array(tree.n) : tree.leavesIn([mark.node]);
   for (const [leaf] of mark.leaves) inside[leaf] = 1;
   return Array.from(map.keys()).filter(i => inside[map[i]]);

@@ -1,6 +1,7 @@
 // What is laid over the part of the image that is in sight: regions in their colours, their outlines, the selection.
-import { outlines, painted } from "./drawing.js";
+import { heat, outlines, painted } from "./drawing.js";
 
+const HEAT = heat();
 const plusOne = numbers => Int32Array.from(numbers, x => x + 1);
 
 export class Overlay {
@@ -18,10 +19,12 @@ export class Overlay {
     if (this.#made && this.#key === key) return this.#made;
     const { state, image, selection } = session, grid = sampled(session, cells), { h, w } = cells;
     const opacity = Math.round(255 * state.opacity), dimmed = selection.any ? opacity >> 1 : opacity;
-    const outlined = state.outlines && state.show !== "nothing";
+    const likely = state.show === "probability", outlined = state.outlines && !likely && state.show !== "nothing";
     this.#key = key;
     this.#made = {
-      fill: painted(grid, image.palette, dimmed, Math.max(opacity >> 1, 40)),
+      fill: likely
+        ? painted({ ...grid, selected: [] }, HEAT, opacity, 0)
+        : painted(grid, image.palette, dimmed, Math.max(opacity >> 1, 40)),
       regions: outlined ? outlines(grid.numbers, h, w) : null,
       selected: selection.any ? outlines(grid.selected, h, w) : null,
     };
@@ -30,11 +33,9 @@ export class Overlay {
 }
 
 // The number that is shown at each cell, 0 for nothing, and whether it is selected.
-function sampled({ state, image, plane, regions, selection }, { x, y, w, h, fx, fy }) {
-  const [H, W] = image.spatial, { map } = plane, { leaves, mask } = selection;
-  const shownLeaves = { level: regions, persistent: image.persistent }[state.show];
-  const byLeaf = shownLeaves ? plusOne(shownLeaves) : new Int32Array(image.tree.n);
-  const byPixel = { kmeans: plane.kmeans, truth: plane.truth }[state.show];
+function sampled(session, { x, y, w, h, fx, fy }) {
+  const { image, plane, selection } = session, [H, W] = image.spatial, { map } = plane, { leaves, mask } = selection;
+  const byLeaf = numbersOfLeaves(session), byPixel = { kmeans: plane.kmeans, truth: plane.truth }[session.state.show];
   const numbers = new Int32Array(h * w), selected = new Uint8Array(h * w);
   for (let r = 0, n = 0; r < h; r++) {
     const row = Math.min(y + r * fy, H - 1) * W;
@@ -45,4 +46,12 @@ function sampled({ state, image, plane, regions, selection }, { x, y, w, h, fx, 
     }
   }
   return { numbers, selected, h, w };
+}
+
+// The number that is shown of each leaf, 0 for nothing; of a probability 1 to 255.
+function numbersOfLeaves({ state: { show }, image, regions, likelihood }) {
+  if (show === "level") return plusOne(regions);
+  if (show === "persistent") return plusOne(image.persistent);
+  if (show === "probability" && likelihood) return Int32Array.from(likelihood, p => 1 + Math.round(254 * p));
+  return new Int32Array(image.tree.n);
 }

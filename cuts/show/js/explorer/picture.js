@@ -1,4 +1,5 @@
 // The image with its regions, the selection, and the marks.
+import { shapeOf } from "./draft.js";
 import { SELECTION, rgb, stroke } from "./drawing.js";
 import { Overlay } from "./overlay.js";
 import { Viewport } from "./viewport.js";
@@ -8,7 +9,7 @@ const REGIONS = "rgba(255,255,255,.75)", RIM = "rgba(0,0,0,.8)";
 
 export class Picture {
   cursor = null;          // the pixel that the keyboard is at
-  draft = null;           // the stroke that is being painted: { path, sign }
+  draft = null;           // what is being drawn: { path, sign, tool }
 
   constructor(session, canvas) {
     this.session = session;
@@ -29,7 +30,7 @@ export class Picture {
     context.setTransform(dpr, 0, 0, dpr, 0, 0);
     for (const mark of state.marks)
       if (mark.path && mark.image === state.image && mark.plane === state.plane) this.#drawMark(context, mark);
-    if (this.draft) this.#drawMark(context, this.draft);
+    if (this.draft) this.#drawMark(context, shapeOf(this.draft));
     if (this.cursor) this.#drawCursor(context);
   }
 
@@ -52,13 +53,14 @@ export class Picture {
     if (layer.selected) stroke(context, [[RIM, 4 * line], [rgb(SELECTION), 2 * line]], layer.selected);
   }
 
-  #drawMark(context, { path, sign }) {
+  #drawMark(context, { path, sign, whole }) {
     const places = path.map(pixel => this.viewport.place(pixel));
     context.save();
     context.lineJoin = context.lineCap = "round";
     context.beginPath();
     if (places.length === 1) context.arc(...places[0], 4, 0, 7);
     else for (const place of places) context.lineTo(...place);
+    if (whole) context.closePath();
     stroke(context, [["#000", 5], [sign > 0 ? "#fff" : NEGATIVE, 2.5]]);
     context.restore();
   }

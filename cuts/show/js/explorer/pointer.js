@@ -47,7 +47,7 @@ export class Pointer {
       canvas.setPointerCapture(event.pointerId);
       event.preventDefault();
     } else if (event.button === PRIMARY && pixel) {
-      explorer.picture.draft = { path: [pixel], sign: this.#sign(event) };
+      explorer.picture.draft = { path: [pixel], sign: this.#sign(event), tool: explorer.tool };
       canvas.setPointerCapture(event.pointerId);
       explorer.redraw();
     }
@@ -59,9 +59,16 @@ export class Pointer {
     if (this.#dragged) return this.#drag(event);
     const pixel = this.#pixelAt(event);
     explorer.hover(pixel ? explorer.session.leafAt(pixel) : undefined);
-    if (!explorer.picture.draft || !pixel) return;
+    const { draft } = explorer.picture;
+    if (!draft || !pixel) return;
+    if (draft.tool === "box") return this.#stretch(draft, pixel);
     const between = event.getCoalescedEvents?.().map(earlier => this.#pixelAt(earlier)).filter(Boolean) || [];
-    for (const reached of [...between, pixel]) this.#extend(explorer.picture.draft.path, reached);
+    for (const reached of [...between, pixel]) this.#extend(draft.path, reached);
+  }
+
+  #stretch(draft, pixel) {
+    draft.path = [draft.path[0], pixel];
+    this.explorer.redraw();
   }
 
   #drag(event) {
@@ -82,7 +89,7 @@ export class Pointer {
   #release() {
     const { picture } = this.explorer, { draft } = picture;
     this.#dragged = picture.draft = null;
-    if (draft) this.explorer.session.markPath(draft.path, draft.sign);
+    if (draft) this.explorer.session.markDraft(draft);
   }
 
   #cancel() {
@@ -90,7 +97,12 @@ export class Pointer {
     this.explorer.redraw();
   }
 
+  // The next answer with Alt, nearer or farther with Ctrl.
   #turn(event) {
+    if (event.altKey && event.deltaY) {
+      event.preventDefault();
+      return this.explorer.session.grow(event.deltaY < 0 ? 1 : -1);
+    }
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     const box = this.explorer.picture.canvas.getBoundingClientRect();

@@ -15,21 +15,21 @@ export class HintReader {
   }
 
   // A stroke of some leaves, each at a place in pixels or, without one, at its centre; none is looked at if none is in
-  // the image and it is not `needed`. `node`: the node of the tree that is meant exactly, if any.
-  stroke(sign, leaves, { places = null, node = null, needed = false } = {}) {
+  // the image and it is not `needed`. `exact`: where known, whether each leaf is meant, 1 or 0, or nothing is said, −1.
+  stroke(sign, leaves, { places = null, exact = null, needed = false } = {}) {
     const isHere = leaf => this.graph.area[leaf] > 0, nowhere = needed && !leaves.some(isHere);
     const middle = this.graph.shape.map(size => (size - 1) / 2);
     const marks = leaves.map((leaf, i) => ({ leaf, place: nowhere ? middle : places?.[i] ?? this.graph.placeOf(leaf) }))
       .filter(({ leaf }) => nowhere || isHere(leaf)).sort((a, b) => a.leaf - b.leaf);
     const kept = Math.min(marks.length, MOST_LEAVES), nth = i => marks[Math.floor(i * marks.length / kept)];
-    const marked = node === null ? leaves : [];
-    return { sign, node, marked, marks: Array.from({ length: kept }, (_, i) => nth(i)) };
+    const marked = exact ? [] : leaves;
+    return { sign, exact, marked, marks: Array.from({ length: kept }, (_, i) => nth(i)) };
   }
 
   // How likely every leaf belongs to what strokes mean, at least one of them positive. `before`: the answer without the
   // last one, null for none.
   step(strokes, before) {
-    const key = JSON.stringify([strokes, before && Array.from(before)]);
+    const key = JSON.stringify([strokes, before], (_, x) => ArrayBuffer.isView(x) ? Array.from(x) : x);
     if (this.#answers.size > KEPT) this.#answers.clear();
     if (!this.#answers.has(key)) this.#answers.set(key, this.#step(strokes, before));
     return this.#answers.get(key);
@@ -45,15 +45,9 @@ export class HintReader {
       known: this.#known(before, last.sign, anyNegative),
     });
     let p = this.network.probabilities(state, this.graph);
-    if (last.node !== null) p = this.#exact(last, p);
+    if (last.exact) p = exactly(last, p);
     if (before) p = p.map((x, i) => last.sign > 0 ? Math.max(x, before[i]) : Math.min(x, before[i]));
     return obeyed(p, strokes);
-  }
-
-  #exact({ node, sign }, p) {
-    const inside = this.graph.tree.leavesIn([node]);
-    if (sign < 0) return p.map((_, i) => inside[i] ? 1 - SURE : 1);
-    return p.map((x, i) => inside[i] ? Math.max(x, SURE) : Math.min(x, 1 - SURE));
   }
 
   #known(before, sign, anyNegative) {
@@ -73,6 +67,13 @@ export class HintReader {
       return this.#relations.get(key);
     });
   }
+}
+
+// What an exact stroke says, and elsewhere what is thought.
+function exactly({ exact, sign }, p) {
+  const inside = sign > 0 ? x => Math.max(x, SURE) : () => 1 - SURE;
+  const outside = sign > 0 ? x => Math.min(x, 1 - SURE) : () => 1;
+  return p.map((x, i) => exact[i] < 0 ? x : exact[i] ? inside(x) : outside(x));
 }
 
 // Probabilities whose odds are doubled so many times; marks stay obeyed.

@@ -1,11 +1,10 @@
 // What is looked at and what is meant: the images that a host hands over, the state, and what follows from both.
+import { markOf } from "./draft.js";
 import { Images } from "./images.js";
-import { markedPixels, selectedLeaves, touchedLeaves } from "./marks.js";
+import { likelihood, markedPixels, nextGrowth, selectedLeaves } from "./marks.js";
 import { clamp } from "./numbers.js";
 import { touchedPieces } from "./pieces.js";
 import { History, START, overlays } from "./state.js";
-
-const MOST_GROWTH = 20;   // doublings of the odds
 
 export class Session {
   image = null;           // what is looked at (see Images), null until it has arrived
@@ -115,20 +114,25 @@ export class Session {
     this.set(more);
   }
 
-  // A little more, or less, than what the marks mean.
-  grow(steps) {
-    const growth = clamp(this.state.growth + steps, -MOST_GROWTH, MOST_GROWTH);
-    if (this.state.auto && this.selection.any && growth !== this.state.growth) this.change({ growth });
+  // How likely every leaf belongs to what the marks mean; null where they mean nothing together.
+  get likelihood() {
+    return this.state.auto ? likelihood(this.ownMarks(), this.state.growth, this.images.loaded) : null;
+  }
+
+  // The next larger (1) or smaller (−1) answer, if there is one.
+  grow(way) {
+    if (!this.state.auto || !this.selection.any) return;
+    const growth = nextGrowth(this.image, this.ownMarks(), this.state.growth, way, this.images.loaded);
+    if (growth !== null) this.change({ growth });
   }
 
   mark(mark) {
     this.change({ growth: 0, marks: [...this.state.marks, { ...mark, image: this.state.image }] });
   }
 
-  markPath(path, sign) {
-    const { image: { shape, spatial }, plane: { map }, state } = this;
-    const touched = touchedLeaves(map, spatial[1], path, shape.length === 3 ? state.plane : null);
-    this.mark({ sign, level: this.markLevel, plane: state.plane, path, ...touched });
+  // What was drawn, see `markOf`.
+  markDraft(draft) {
+    this.mark(markOf(draft, this));
   }
 
   // Undoes, or does again, and goes where the change had been made.
@@ -141,7 +145,7 @@ export class Session {
 
   setLevel(level) {
     const k = clamp(Math.round(level), 1, this.image.tree.n), last = this.ownMarks().pop();
-    const follows = last && last.node === undefined && last.level !== "persistent";
+    const follows = last && last.node === undefined && !last.whole && last.level !== "persistent";
     if (follows) last.level = k;                                   // the last mark grows and shrinks with the slider
     this.set({ level: k, show: "level" });
   }

@@ -10,7 +10,7 @@ export function overlays(image) {
   const kinds = { level: "regions", persistent: "persistent" };
   if (image.kmeans) kinds.kmeans = "k-means";
   if (image.truth) kinds.truth = "truth";
-  return { ...kinds, nothing: "nothing" };
+  return { ...kinds, probability: "probability", nothing: "nothing" };
 }
 
 // What can be undone, as it is now.

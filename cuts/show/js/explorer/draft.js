@@ -1,0 +1,28 @@
+// What is drawn with a tool, until it is a mark.
+import { touchedLeaves } from "./marks.js";
+import { ellipseInside, outlinedLeaves, pixelsInside } from "./outline.js";
+
+const SMALL = 2;        // pixels from its start; a box or a lasso that goes no farther is a click
+
+function isClick(path) {
+  return path.every(([row, col]) => Math.abs(row - path[0][0]) <= SMALL && Math.abs(col - path[0][1]) <= SMALL);
+}
+
+// The corners of the box between two pixels.
+const corners = ([[r0, c0], [r1, c1]]) => [[r0, c0], [r0, c1], [r1, c1], [r1, c0]];
+
+// A draft as it looks: its line, and whether this is closed. `path`: pixels (row, column), of a "box" two corners of it.
+export function shapeOf({ path, sign, tool }) {
+  return { path: tool === "box" && path.length > 1 ? corners(path) : path, sign, whole: tool !== "brush" };
+}
+
+// The mark that a draft becomes on the image and the plane that a session shows.
+export function markOf(draft, { image, plane: { map }, state, markLevel }) {
+  const { path, sign, tool } = draft, width = image.spatial[1], isPlane = image.depth > 1, { plane } = state;
+  if (tool === "brush" || isClick(path)) {
+    const line = tool === "brush" ? path : path.slice(0, 1);
+    return { sign, level: markLevel, plane, path: line, ...touchedLeaves(map, width, line, isPlane ? plane : null) };
+  }
+  const pixels = tool === "box" ? ellipseInside(path, width) : pixelsInside(path, width);
+  return { ...shapeOf(draft), plane, ...outlinedLeaves(image.tree, map, pixels, { sign, isPlane }) };
+}
