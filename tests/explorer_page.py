@@ -76,4 +76,6 @@ class ExplorerPage:
     def agrees(self, explorer):
         "Page and Python select the same."
         explorer.state = self.of("x.session.state")
-        return np.array_equal(self.hit[explorer.segmentation.landmark_map], explorer.mask)
+        mask = self.of("x.session.selection.mask && Array.from(x.session.selection.mask)")
+        shown = np.array(mask, bool).reshape(self.shape) if mask else self.hit[explorer.segmentation.landmark_map]
+        return np.array_equal(shown, explorer.mask)

@@ -181,6 +181,8 @@ def test_boxes_and_lassos_are_outlines(one):
     assert mark["path"] == [[30, 30], [30, 58], [62, 58], [62, 30]]
     assert seen.agrees(explorer)
     assert np.array_equal(explorer.mask, explorer.segmentation.mask((30, 30, 63, 59)))  # corners are pixels
+    assert not explorer.mask[:30].any()
+    assert seen.pixels == explorer.mask.sum()
     boxed = seen.hit
     seen.do("subtract")
     seen.paint((40, 20), (50, 70))  # a box takes away what lies in it
@@ -215,7 +217,7 @@ def test_the_next_answer_differs(one):
     seen.page.keyboard.down("Alt")
     seen.page.mouse.move(*seen.place(*AT))
     seen.page.mouse.wheel(0, -100)
-    seen.page.wait_for_function("([x, n]) => x.session.state.growth > n", arg=[seen.handle, 0])
+    seen.page.wait_for_function("([x, n]) => x.session.state.marks[0].growth > n", arg=[seen.handle, 1])
     seen.page.keyboard.up("Alt")
     sizes.append(seen.pixels)
     assert sizes == sorted(set(sizes))
@@ -400,6 +402,38 @@ def test_images_with_trees_of_their_own_do_not_meet(page, segmented):
     page.wait_for_function("x => x.session.state.image == 0", arg=seen.handle)
     assert np.array_equal(seen.hit, mine)
     assert seen.of("x.session.state.marks[0].level") == level
+
+
+def test_what_is_marked_in_one_image_is_proposed_in_the_next(page, segmented, tmp_path):
+    page.goto((segmented / "apart.html").as_uri())
+    seen, names = ExplorerPage(page), []
+    page.locator(".strip button").nth(1).click()
+    page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
+    seen.do("propose")
+    assert "Mark a structure in another image first" in seen.text("where")
+    page.locator(".strip button").nth(0).click()
+    page.wait_for_function("x => x.session.state.image == 0", arg=seen.handle)
+    seen.click(*AT)
+    seen.key("]")
+    mine = seen.hit
+    page.locator(".strip button").nth(1).click()
+    page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
+    seen.key("e")
+    proposed = seen.hit
+    assert proposed.any()
+    seen.click(*AT)  # corrects it
+    assert not (proposed & ~seen.hit).any()
+    page.on("download", lambda download: names.append(download.suggested_filename))
+    page.locator('[data-set="what"]').select_option("masks")
+    seen.do("export")
+    page.get_by_text("2 masks are in your downloads").wait_for()
+    assert sorted(names) == ["another_mask.png", "fundus_0_mask.png"]
+    seen.do("undo")
+    seen.do("undo")
+    assert not seen.hit.any()
+    page.locator(".strip button").nth(0).click()
+    page.wait_for_function("x => x.session.state.image == 0", arg=seen.handle)
+    assert np.array_equal(seen.hit, mine)  # with its own growth
 
 
 def test_marks_are_there_before_their_image_is_opened(page, segmented, tmp_path):

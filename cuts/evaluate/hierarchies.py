@@ -139,20 +139,19 @@ def simulated_clicks(
     predict: Callable,  # positive [n, axes], negative [n, axes] or None → bool [*spatial]
     true: np.ndarray,  # bool [*spatial], what is wanted
     n: int = 5,
+    start: np.ndarray | None = None,  # bool [*spatial], a mask that is corrected; None: there is none
 ) -> list[float]:  # Dice coefficient after 1, 2, … n clicks
     "How well a structure is found by a person who clicks into the largest error; `ValueError` if it has no pixel."
-    first, _ = interior(true)
-    if first is None:
+    if not true.any():
         raise ValueError("true: no pixel, so there is nothing to click on")
-    positive, negative, scores = [first], [], []
-    for _ in range(n):
-        mask = predict(np.array(positive), np.array(negative) if negative else None)
+    mask = np.zeros(true.shape, bool) if start is None else start
+    marks: dict[int, list] = {1: [], -1: []}
+    scores: list[float] = []
+    while len(scores) < n and (click := next_click(mask, true)) is not None:
+        marks[click[1]].append(click[0])
+        mask = predict(*(np.array(marks[sign]) if marks[sign] else None for sign in (1, -1)))
         scores.append(dice(mask, true))
-        if (click := next_click(mask, true)) is None:
-            break
-        pixel, sign = click
-        (positive if sign > 0 else negative).append(pixel)
-    return scores + scores[-1:] * (n - len(scores))
+    return scores + [dice(mask, true)] * (n - len(scores))
 
 # %% ../../nbs/30e_hierarchies.ipynb #b22514fb
 SMALLEST = 8  # pixels of a class that is scored

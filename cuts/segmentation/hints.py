@@ -122,7 +122,7 @@ def placed(
 ) -> tuple:  # hint, negative: of the whole image; None for none
     "Both hints as they lie in the image."
     negative = None if negative is None or not np.size(negative) else negative
-    if plane is None:
+    if plane is None or hint is None:
         return hint, negative
     against = None if negative is None else in_plane(negative, spatial, plane, "negative")
     return in_plane(hint, spatial, plane), against
@@ -211,6 +211,35 @@ def replay(
     return p
 
 
+def _exact_stroke(
+    graph: RegionGraph,
+    exact: np.ndarray,  # int8 [n], see `outlined`
+    against: Sequence[Stroke],
+) -> Stroke:
+    "A stroke that means leaves exactly; those that a negative one marks are not looked at, if there are others."
+    leaf = np.flatnonzero((exact > 0) & (graph.area > 0))
+    free = ~np.isin(leaf, np.concatenate([np.zeros(0, int), *(stroke.marked for stroke in against)]))
+    leaf = leaf[free] if free.any() else leaf
+    return thinned(1, leaf, graph.centre[leaf] / graph.pixel, exact=exact)
+
+
+def _corrected(reader, start, hint, negative, growth):
+    "The answer to marks that correct a mask [*spatial], or leaves [n]."
+    graph, start = reader.graph, np.asarray(start)
+    if start.shape == graph.landmark_map.shape:
+        inside = np.bincount(graph.landmark_map[start != 0], minlength=len(graph.tree))
+        start = inside > graph.area / 2
+    start = _checked_leaves(start, graph.tree, "start") != 0
+    none = hint is None or not np.size(hint)
+    wanted = [] if none else strokes(reader, hint, 1)
+    against = [] if negative is None else strokes(reader, negative, -1, "negative")
+    if (start & (graph.area > 0)).any():
+        wanted.insert(0, _exact_stroke(graph, start.astype(np.int8), against))
+    if not wanted:
+        raise ValueError("start: no leaf lies in it with half of its pixels, and nothing is marked. Mark a pixel")
+    return grown(replay(reader, wanted, against), growth, [*wanted, *against])
+
+
 def find_structure(
     reader: HintReader,  # of the image
     hint,  # point, points [m, axes], box, mask [*spatial], or leaves [n] of a segmentation with the same tree
@@ -219,10 +248,13 @@ def find_structure(
     cost: float = 0.02,  # of an outline: what a further node must bring, as a part of the hint
     growth: float = 0,  # how often the odds of what is not marked are doubled; negative: halved
     plane: int | None = None,  # of a volume, in which the hint was drawn; see `in_plane`
+    start: np.ndarray | None = None,  # mask [*spatial] or leaves [n] that the marks correct; there may then be none
 ) -> np.ndarray:  # float64 in [0, 1], one for each leaf
     "How likely every leaf belongs to the structure that a hint means."
     graph, spatial = reader.graph, reader.graph.landmark_map.shape
     hint, negative = placed(hint, negative, spatial, plane)
+    if start is not None:
+        return _corrected(reader, start, hint, negative, growth)
     mask, boxed = marked(hint, spatial), is_box(hint, spatial)
     if mask is None:
         if negative is not None:
@@ -240,10 +272,7 @@ def find_structure(
     exact = outlined(graph, hint, 1, plane, cost)
     if plane is None and not against and not growth:
         return exact.astype(float)
-    leaf = np.flatnonzero((exact > 0) & (graph.area > 0))
-    free = ~np.isin(leaf, np.concatenate([np.zeros(0, int), *(stroke.marked for stroke in against)]))
-    leaf = leaf[free] if free.any() else leaf
-    outline = thinned(1, leaf, graph.centre[leaf] / graph.pixel, exact=exact)
+    outline = _exact_stroke(graph, exact, against)
     return grown(replay(reader, [outline], against), growth, [outline, *against])
 
 # %% ../../nbs/23b_hints.ipynb #ed0e6f01

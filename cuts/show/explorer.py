@@ -15,11 +15,11 @@ import numpy as np
 
 from ..files.atomic import write_atomic
 from ..io.pixels import suffix
-from ..segmentation.picture import Segmentation
+from ..segmentation.picture import Segmentation, same_tree
 from .elements import Element
 from .facts import network_facts, whole_facts
 from .gallery import Gallery
-from .marks import STATE, checked_state, chosen, make_mark, palette, related, selected_pixels
+from .marks import STATE, checked_state, chosen, make_mark, palette, selected_pixels
 from .widget import make_widget
 
 # %% ../../nbs/41_explorer.ipynb #fad14d42
@@ -78,26 +78,42 @@ class Explorer:
         return selected_pixels(self.gallery, self.state, self.state["image"])
 
     def masks(self) -> Iterator[tuple[str, np.ndarray]]:  # name, bool [*spatial]
-        "What is selected, image by image, in all whose tree is that of the image that is looked at."
-        for i in related(self):
-            yield self.gallery.names[i], selected_pixels(self.gallery, self.state, i)
+        "What is selected, image by image, in all in which something is."
+        for i in range(len(self.gallery)):
+            if (mask := selected_pixels(self.gallery, self.state, i)).any():
+                yield self.gallery.names[i], mask
 
     def add(
         self,
         hint,  # pixels, as of `Segmentation.mask`; no leaves
         negative: bool = False,  # take away instead
         level: int | str | None = None,  # number of regions, or "persistent": marks are then regions of their levels
+        growth: float = 0,  # how often the odds of what is not marked are doubled, until the next mark
     ):
         "Mark pixels of the image that is looked at, as a click, a stroke, a box or a lasso does."
         seg, change = self.segmentation, {} if level is None else dict(auto=False)
         if level not in (None, "persistent") and (not isinstance(level, (int, np.integer)) or level < 1):
             raise ValueError(f'level: {level!r}, expected a number of regions, 1 or more, or "persistent"')
         mark = make_mark(seg, hint, -1 if negative else 1, level, self.state["image"], self.level)
-        self.state = change | dict(marks=[*self.state["marks"], mark], growth=0)
+        self.state = change | dict(marks=[*self.state["marks"], mark | (dict(growth=growth) if growth else {})])
+
+    def propose(self):
+        "Mark what the masks of other images, with trees of their own, suggest for the one that is looked at."
+        here, gallery, state = self.state["image"], self.gallery, self.state
+        own = [i for i in {mark["image"] for mark in state["marks"]} if not same_tree(gallery[i], gallery[here])]
+        accepted = [(gallery[i], mask) for i in sorted(own) if (mask := selected_pixels(gallery, state, i)).any()]
+        if not accepted:
+            raise ValueError(
+                "nothing is selected in another image with a tree of its own. Mark a structure in one first"
+            )
+        leaves = np.unique(self.segmentation.landmark_map[self.segmentation.propose(accepted)])
+        counts = np.bincount(self.segmentation.landmark_map.ravel())[leaves]
+        mark = dict(sign=1, whole=True, image=here, leaves=np.stack([leaves, counts], 1).tolist())
+        self.state = dict(marks=[*state["marks"], mark])
 
     def clear(self):
         "Take all marks away."
-        self.state = dict(marks=[], growth=0)
+        self.state = dict(marks=[])
 
     def element(self) -> Element:
         "The explorer without a kernel, with all that it shows inside."

@@ -250,7 +250,7 @@ def _strokes_on(reader: HintReader, marks: Sequence[dict]) -> list[Stroke]:
     return [mark_stroke(reader, mark, image, mark is marks[-1] or not is_known) for mark in marks]
 
 
-def _read(segs: Segmentations, marks: Sequence[dict], growth: float) -> np.ndarray:  # bool [n]
+def _read(segs: Segmentations, marks: Sequence[dict]) -> np.ndarray:  # bool [n]
     "What marks mean together, each read on the image in which it was made."
     before, strokes = None, []
     for end, last in enumerate(marks, 1):
@@ -259,7 +259,7 @@ def _read(segs: Segmentations, marks: Sequence[dict], growth: float) -> np.ndarr
             before = segs[last["image"]].reader.step(strokes, before)
     if before is None:
         return np.zeros(len(tree_and_map(segs[marks[0]["image"]])[0]), bool)
-    return grown(before, growth, strokes) > 0.5
+    return grown(before, marks[-1].get("growth", 0), strokes) > 0.5
 
 
 def selected_leaves(
@@ -268,13 +268,12 @@ def selected_leaves(
         dict
     ],  # sign, level, image, and leaves: pairs of a leaf and a number of pixels; or see `exact_leaves`
     auto: bool = False,  # let the marks say together what they mean
-    growth: float = 0,  # with `auto`: how often the odds of what is not marked are doubled
     image: int = 0,  # number of the one whose persistent structures count
 ) -> np.ndarray:  # bool [n]
     "The leaves that marks select."
     tree = tree_and_map(segs[image])[0]
     if auto and marks:
-        return _read(segs, marks, growth)
+        return _read(segs, marks)
     selected = np.zeros(len(tree), bool)
     for mark in marks:
         selected[_touched_leaves(tree, mark, persistent_leaves(segs[image]))] = mark["sign"] > 0

@@ -18,7 +18,7 @@ from ..io.writing import WRITERS
 from ..segmentation.picture import Segmentation
 from .elements import Element, sendable
 from .facts import image_facts, network_facts, plane_facts
-from .marks import palette, related, selected_pixels
+from .marks import palette, selected_pixels
 
 # %% ../../nbs/41b_widget.ipynb #68efca8f
 def to_buffers(data, buffers: list[bytes]):  # buffers: filled
@@ -54,9 +54,9 @@ KINDS = ("mask", "masks", "labels", "persistent", "page")  # of what an explorer
 
 
 def _export_masks(explorer, ending):
-    "Write the masks of all images with the same tree in which something is selected; how many."
+    "Write the masks of all images in which something is selected; how many."
     n_written = 0
-    for i in related(explorer):
+    for i in range(len(explorer.gallery)):
         mask = selected_pixels(explorer.gallery, explorer.state, i)
         if mask.any():
             path = explorer.folder / f"{file_stem(explorer.gallery.names[i])}_mask.{ending}"

@@ -1,4 +1,5 @@
 // What each button does, by the name in its `data-do`.
+import { proposedMark } from "./draft.js";
 import { explain } from "./status.js";
 
 const ZOOM = 1.5;
@@ -14,6 +15,7 @@ export const ACTIONS = {
   auto: ({ session }) => session.change({ auto: !session.state.auto }),
   shrink: ({ session }) => session.grow(-1),
   grow: ({ session }) => session.grow(1),
+  propose: proposeHere,
   connected: ({ session }) => session.change({ connected: !session.state.connected }),
   persistent: ({ session }) => session.set({ show: session.state.show === "persistent" ? "level" : "persistent" }),
   outlines: ({ session }) => session.set({ outlines: !session.state.outlines }),
@@ -26,7 +28,14 @@ export const ACTIONS = {
 
 function clearMarks({ session }) {
   const cleared = session.ownMarks();
-  if (cleared.length) session.change({ growth: 0, marks: session.state.marks.filter(mark => !cleared.includes(mark)) });
+  if (cleared.length) session.change({ marks: session.state.marks.filter(mark => !cleared.includes(mark)) });
+}
+
+// What is selected in other images, looked for in this one.
+function proposeHere(explorer) {
+  const mark = proposedMark(explorer.session);
+  if (mark) explorer.session.mark(mark);
+  else explorer.say("Mark a structure in another image first: what is selected there is then looked for here.", true);
 }
 
 function showWhole(explorer) {

@@ -24,6 +24,7 @@ export class Controls {
 
   // What depends on the host, once.
   offer({ names, formats, pages }) {
+    this.button("propose").hidden = names.length < 2;
     if (names.length > 1) this.choice("what").add(new Option("masks of all", "masks"), 1);
     if (pages) this.choice("what").add(new Option("this page", "page"));
     this.choice("format").replaceChildren(...formats.map(format => new Option(format, format)));

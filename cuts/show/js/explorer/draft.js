@@ -1,6 +1,7 @@
-// What is drawn with a tool, until it is a mark.
-import { touchedLeaves } from "./marks.js";
+// What is drawn with a tool, or proposed, until it is a mark.
+import { selectedLeaves, touchedLeaves } from "./marks.js";
 import { ellipseInside, outlinedLeaves, pixelsInside } from "./outline.js";
+import { propose } from "./proposal.js";
 
 const SMALL = 2;        // pixels from its start; a box or a lasso that goes no farther is a click
 
@@ -24,5 +25,19 @@ export function markOf(draft, { image, plane: { map }, state, markLevel }) {
     return { sign, level: markLevel, plane, path: line, ...touchedLeaves(map, width, line, isPlane ? plane : null) };
   }
   const pixels = tool === "box" ? ellipseInside(path, width) : pixelsInside(path, width);
-  return { ...shapeOf(draft), plane, ...outlinedLeaves(image.tree, map, pixels, { sign, isPlane }) };
+  const told = outlinedLeaves(image.tree, map, pixels, { sign, isPlane });
+  return { ...shapeOf(draft), plane, ...(tool === "box" && { box: true }), ...told };
+}
+
+// What is selected in images with trees of their own, looked for in the one that a session shows; null where nothing is.
+export function proposedMark(session) {
+  const { image, images: { loaded }, state: { auto } } = session;
+  const others = Array.from(loaded.keys()).filter(index => loaded[index] && !session.isRelated(index));
+  const examples = others.map(index => ({
+    graph: loaded[index].reader.graph, leaves: selectedLeaves(loaded[index], session.ownMarks(index), auto, loaded),
+  })).filter(({ leaves }) => leaves.some(inside => inside));
+  const leaves = examples.length ? propose(image.reader, examples) : null;
+  if (!leaves) return null;
+  const inside = Array.from(leaves.keys()).filter(leaf => leaves[leaf] && image.counts[leaf]);
+  return { sign: 1, whole: true, leaves: inside.map(leaf => [leaf, image.counts[leaf]]) };
 }

@@ -1,7 +1,7 @@
 // The host of a page: all data are in it, and files are made here.
 import { download, nifti, npy, png } from "./files.js";
-import { selectedLeaves } from "./marks.js";
 import { plural } from "./numbers.js";
+import { select } from "./selection.js";
 
 // `data`: images, each with its planes; the palette; the network of hints; the state to begin with.
 export function pageHost(data) {
@@ -23,7 +23,6 @@ async function exportFiles(session, count, what, format) {
   let written = 0;
   for (let index = 0; index < count; index++) {
     await session.images.image(index);
-    if (!session.isRelated(index)) continue;
     const mask = await pixelValues(session, index, "mask");
     if (!mask.some(inside => inside)) continue;
     await save(session, index, mask, "mask", format);
@@ -61,19 +60,16 @@ function fileStem(name) {
 // Numbers of every pixel of an image, as things are now, whatever happens while planes come in.
 async function pixelValues(session, index, what) {
   const image = await session.images.image(index), size = image.spatial[0] * image.spatial[1];
-  const byLeaf = leafValues(session, image, what);
-  const mask = what === "mask" && index === session.state.image ? session.selection.mask : null;
-  const values = new (byLeaf.some(value => value > 255) ? Uint16Array : Uint8Array)(image.depth * size);
+  const { map: first } = await session.images.plane(index, 0);
+  const { leaves, mask } = what === "mask" ? select(session, index, first) : { leaves: leafValues(session, image, what) };
+  const values = new (leaves.some(value => value > 255) ? Uint16Array : Uint8Array)(image.depth * size);
   for (let z = 0; z < image.depth; z++) {
     const { map } = await session.images.plane(index, z);
-    for (let i = 0; i < size; i++) values[z * size + i] = mask ? mask[i] : byLeaf[map[i]];
+    for (let i = 0; i < size; i++) values[z * size + i] = mask ? mask[i] : leaves[map[i]];
   }
   return values;
 }
 
-function leafValues(session, image, what) {
-  const { tree, persistent } = image;
-  if (what === "labels") return tree.labels(session.level).map(region => region + 1);
-  if (what === "persistent") return Int32Array.from(persistent, structure => structure + 1);
-  return selectedLeaves(image, session.ownMarks(), session.state, session.images.loaded);
+function leafValues({ level }, { tree, persistent }, what) {
+  return what === "labels" ? tree.labels(level).map(region => region + 1) : Int32Array.from(persistent, x => x + 1);
 }

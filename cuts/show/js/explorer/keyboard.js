@@ -1,9 +1,10 @@
 // Keys. Each function below handles one kind, and returns whether a key was of that kind; the first to do so has it.
 import { ACTIONS } from "./actions.js";
+import { markOf } from "./draft.js";
 import { clamp } from "./numbers.js";
 
 const LETTERS = {
-  a: "add", s: "subtract", b: "box", l: "lasso", z: "undo", y: "redo", p: "persistent", o: "outlines", f: "auto", c: "connected",
+  a: "add", s: "subtract", b: "box", l: "lasso", e: "propose", z: "undo", y: "redo", p: "persistent", o: "outlines", f: "auto", c: "connected",
   "[": "shrink", "]": "grow",
 };
 const FAR = 10;         // pixels that the cursor moves at once with Shift
@@ -61,7 +62,7 @@ function moveCursor(explorer, { target, alt, shift, arrow, across, up }) {
 function markCursor(explorer, { key, target }) {
   const { canvas, cursor } = explorer.picture;
   if (key !== "Enter" || target !== canvas || !cursor) return false;
-  explorer.session.markDraft({ path: [cursor], sign: explorer.sign, tool: "brush" });
+  explorer.session.mark(markOf({ path: [cursor], sign: explorer.sign, tool: "brush" }, explorer.session));
   return true;
 }
 

@@ -1,9 +1,9 @@
 // Marks: what was clicked or painted, and what it selects. A mark has a `sign`, 1 or −1, and the number of its `image`.
 // It means `leaves`, pairs of a leaf and a number of pixels, at a `level`, a number of regions or "persistent"; or if it
-// is `whole`, such as an outline, exactly these leaves (of those in its plane, if it tells which are `beside` them); or
-// `node`, a node of the tree. `places` tells where in the image each of its leaves is marked. Its pixels are a `path` of
+// is `whole`, such as an outline, exactly these leaves (of those in its plane, if it tells which are `beside` them), and
+// no pixel of them outside its path if it is a `box`; or `node`, a node of the tree. `places` tells where in the image each of its leaves is marked. Its pixels are a `path` of
 // (row, column) in a `plane`, or where Python made it their indices, `pixels`; a mark made elsewhere than on an image
-// has none.
+// has none. What marks mean together is grown by the `growth` of the last one: how often its odds are doubled.
 import { sum } from "./numbers.js";
 import { grown } from "./reader.js";
 
@@ -37,7 +37,7 @@ function strokesOn(image, marks) {
 
 // How likely every leaf belongs to what marks mean together, each read on the image in which it was made; null if no
 // mark is positive. `images`: by their numbers.
-export function likelihood(marks, growth, images) {
+export function likelihood(marks, images) {
   let p = null, strokes = [];
   marks.forEach((last, end) => {
     const done = marks.slice(0, end + 1);
@@ -45,7 +45,7 @@ export function likelihood(marks, growth, images) {
     strokes = strokesOn(images[last.image], done);
     p = images[last.image].reader.step(strokes, p);
   });
-  return p && grown(p, growth, strokes);
+  return p && grown(p, marks[marks.length - 1].growth || 0, strokes);
 }
 
 // The leaves that one mark means at its level.
@@ -59,23 +59,25 @@ function leavesOf(tree, mark, persistent) {
   return Uint8Array.from({ length: tree.n }, (_, i) => region[i] >= 0 && (touched.get(region[i]) || 0) >= SLIP * total);
 }
 
-// The leaves that marks select: one after the other at their levels, or with `auto` what they mean together, grown by
-// some steps. `image`: its tree, and the persistent structure of each leaf, −1 where nothing persists. `images`: those
+// The leaves that marks select: one after the other at their levels, or with `auto` what they mean together. `image`: its tree, and the persistent structure of each leaf, −1 where nothing persists. `images`: those
 // in which the marks were made, by their numbers.
-export function selectedLeaves(image, marks, { auto, growth }, images) {
+export function selectedLeaves(image, marks, auto, images) {
   const { tree, persistent } = image;
-  if (auto) return Uint8Array.from(likelihood(marks, growth, images) || new Uint8Array(tree.n), p => p > 0.5);
+  if (auto) return Uint8Array.from(likelihood(marks, images) || new Uint8Array(tree.n), p => p > 0.5);
   const selected = new Uint8Array(tree.n);
   for (const mark of marks)
     leavesOf(tree, mark, persistent).forEach((inside, leaf) => { if (inside) selected[leaf] = mark.sign > 0; });
   return selected;
 }
 
-// The next growth, up (1) or down (−1), at which other leaves of an image are selected; null if there is none.
-export function nextGrowth({ counts }, marks, growth, way, images) {
-  const at = steps => likelihood(marks, steps, images).map(p => p > 0.5), now = at(growth);
-  for (let next = growth + way; Math.abs(next) <= MOST_GROWTH; next += way)
-    if (at(next).some((inside, leaf) => inside !== now[leaf] && counts[leaf])) return next;
+// The last mark with its next growth, up (1) or down (−1), at which other leaves of an image are selected; null if there
+// is none.
+export function nextAnswer({ counts }, marks, way, images) {
+  const last = marks[marks.length - 1], now = likelihood(marks, images).map(p => p > 0.5);
+  for (let growth = (last.growth || 0) + way; Math.abs(growth) <= MOST_GROWTH; growth += way) {
+    const next = { ...last, growth }, then = likelihood([...marks.slice(0, -1), next], images).map(p => p > 0.5);
+    if (then.some((inside, leaf) => inside !== now[leaf] && counts[leaf])) return next;
+  }
   return null;
 }
 

@@ -1,4 +1,5 @@
 // Mouse, pen and finger: on the image, the dots and the bars.
+import { markOf } from "./draft.js";
 
 const PRIMARY = 0, MIDDLE = 1;
 const WHEEL = 200;      // turns of the wheel that make the image e times as large
@@ -12,6 +13,10 @@ export class Pointer {
 
   get #view() {
     return this.explorer.picture.viewport;
+  }
+
+  get #session() {
+    return this.explorer.session;
   }
 
   #pixelAt(event) {
@@ -89,7 +94,7 @@ export class Pointer {
   #release() {
     const { picture } = this.explorer, { draft } = picture;
     this.#dragged = picture.draft = null;
-    if (draft) this.explorer.session.markDraft(draft);
+    if (draft) this.#session.mark(markOf(draft, this.#session));
   }
 
   #cancel() {

@@ -1,9 +1,8 @@
 // What is looked at and what is meant: the images that a host hands over, the state, and what follows from both.
-import { markOf } from "./draft.js";
 import { Images } from "./images.js";
-import { likelihood, markedPixels, nextGrowth, selectedLeaves } from "./marks.js";
+import { likelihood, nextAnswer } from "./marks.js";
 import { clamp } from "./numbers.js";
-import { touchedPieces } from "./pieces.js";
+import { select } from "./selection.js";
 import { History, START, overlays } from "./state.js";
 
 export class Session {
@@ -56,19 +55,9 @@ export class Session {
     const { state, image } = this;
     state.level ??= image.start;
     this.regions = image.tree.labels(this.level);
-    this.selection = this.#select();
+    this.selection = select(this, state.image, this.plane.map);
     this.store();
     this.#told.changed();
-  }
-
-  #select() {
-    const { state, image, plane } = this, marks = this.ownMarks();
-    const leaves = selectedLeaves(image, marks, state, this.images.loaded);
-    const any = leaves.some(inside => inside);
-    if (!any || !state.connected || image.depth > 1) return { leaves, any, mask: null };
-    const [H, W] = image.spatial, positive = marks.filter(mark => mark.sign > 0);
-    const seeds = positive.flatMap(mark => markedPixels(mark, state.image, image.tree, plane.map, W));
-    return { leaves, any, mask: touchedPieces(Uint8Array.from(plane.map, leaf => leaves[leaf]), H, W, seeds) };
   }
 
   store() {
@@ -93,13 +82,15 @@ export class Session {
     return this.plane.map[row * this.image.spatial[1] + col];
   }
 
-  // Whether marks of an image mean something in the one that is looked at.
-  isRelated(index) {
-    return index === this.state.image || this.images.loaded[index]?.tree === this.image.tree;
+  // Whether marks of an image mean something in another, the one that is looked at.
+  isRelated(index, other = this.state.image) {
+    const { loaded } = this.images;
+    return index === other || !!loaded[index] && loaded[index].tree === loaded[other]?.tree;
   }
 
-  ownMarks() {
-    return this.state.marks.filter(mark => this.isRelated(mark.image));
+  // The marks that mean something in an image.
+  ownMarks(image = this.state.image) {
+    return this.state.marks.filter(mark => this.isRelated(mark.image, image));
   }
 
   // A change of what is shown.
@@ -116,23 +107,18 @@ export class Session {
 
   // How likely every leaf belongs to what the marks mean; null where they mean nothing together.
   get likelihood() {
-    return this.state.auto ? likelihood(this.ownMarks(), this.state.growth, this.images.loaded) : null;
+    return this.state.auto ? likelihood(this.ownMarks(), this.images.loaded) : null;
   }
 
   // The next larger (1) or smaller (−1) answer, if there is one.
   grow(way) {
-    if (!this.state.auto || !this.selection.any) return;
-    const growth = nextGrowth(this.image, this.ownMarks(), this.state.growth, way, this.images.loaded);
-    if (growth !== null) this.change({ growth });
+    const own = this.ownMarks(), last = own[own.length - 1];
+    const next = this.state.auto && this.selection.any && nextAnswer(this.image, own, way, this.images.loaded);
+    if (next) this.change({ marks: this.state.marks.map(mark => mark === last ? next : mark) });
   }
 
   mark(mark) {
-    this.change({ growth: 0, marks: [...this.state.marks, { ...mark, image: this.state.image }] });
-  }
-
-  // What was drawn, see `markOf`.
-  markDraft(draft) {
-    this.mark(markOf(draft, this));
+    this.change({ marks: [...this.state.marks, { ...mark, image: this.state.image }] });
   }
 
   // Undoes, or does again, and goes where the change had been made.

@@ -1,8 +1,7 @@
 // What is shown and marked, which page and Python share, and its history.
 
 export const START = {
-  image: 0, plane: null, level: null, show: "level", marks: [], auto: true, growth: 0, connected: false, opacity: 0.5,
-  outlines: true,
+  image: 0, plane: null, level: null, show: "level", marks: [], auto: true, connected: false, opacity: 0.5, outlines: true,
 };
 
 // What `show` can be for an image, with the words for it.
@@ -14,8 +13,8 @@ export function overlays(image) {
 }
 
 // What can be undone, as it is now.
-function snapshot({ marks, auto, growth, connected, level, image }) {
-  return { marks: marks.map(mark => ({ ...mark })), auto, growth, connected, level, image };
+function snapshot({ marks, auto, connected, level, image }) {
+  return { marks: marks.map(mark => ({ ...mark })), auto, connected, level, image };
 }
 
 export class History {
