@@ -84,8 +84,8 @@ export class Controls {
   // What depends on the state.
   refresh() {
     const { session, sign, tool } = this.explorer, { state, history, image, level } = session;
-    const pressed = { add: sign > 0, subtract: sign < 0, box: tool === "box", lasso: tool === "lasso", auto: state.auto, connected: state.connected,
-      outlines: state.outlines, persistent: state.show === "persistent" };
+    const pressed = { add: sign > 0, subtract: sign < 0, box: tool === "box", lasso: tool === "lasso",
+      auto: state.auto, connected: state.connected, outlines: state.outlines, persistent: state.show === "persistent" };
     for (const [action, on] of Object.entries(pressed)) this.button(action).setAttribute("aria-pressed", on);
     for (const action of ["shrink", "grow"]) this.button(action).disabled = !state.auto || !session.selection.any;
     this.button("undo").disabled = !history.canUndo;

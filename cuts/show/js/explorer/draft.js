@@ -12,24 +12,27 @@ function isClick(path) {
 // The corners of the box between two pixels.
 const corners = ([[r0, c0], [r1, c1]]) => [[r0, c0], [r0, c1], [r1, c1], [r1, c0]];
 
-// A draft as it looks: its line, and whether this is closed. `path`: pixels (row, column), of a "box" two corners of it.
+// A draft as it looks: its line, and whether this is closed. `path`: pixels (row, column), of a "box" two corners of
+// it.
 export function shapeOf({ path, sign, tool }) {
   return { path: tool === "box" && path.length > 1 ? corners(path) : path, sign, whole: tool !== "brush" };
 }
 
 // The mark that a draft becomes on the image and the plane that a session shows.
 export function markOf(draft, { image, plane: { map }, state, markLevel }) {
-  const { path, sign, tool } = draft, width = image.spatial[1], isPlane = image.depth > 1, { plane } = state;
+  const { path, sign, tool } = draft, { spatial, depth, tree } = image, isPlane = depth > 1, { plane } = state;
   if (tool === "brush" || isClick(path)) {
     const line = tool === "brush" ? path : path.slice(0, 1);
-    return { sign, level: markLevel, plane, path: line, ...touchedLeaves(map, width, line, isPlane ? plane : null) };
+    const touched = touchedLeaves(map, spatial[1], line, isPlane ? plane : null);
+    return { sign, level: markLevel, plane, path: line, ...touched };
   }
-  const pixels = tool === "box" ? ellipseInside(path, width) : pixelsInside(path, width);
-  const told = outlinedLeaves(image.tree, map, pixels, { sign, isPlane });
+  const pixels = (tool === "box" ? ellipseInside : pixelsInside)(path, spatial);
+  const told = outlinedLeaves(tree, map, pixels, { sign, isPlane });
   return { ...shapeOf(draft), plane, ...(tool === "box" && { box: true }), ...told };
 }
 
-// What is selected in images with trees of their own, looked for in the one that a session shows; null where nothing is.
+// What is selected in images with trees of their own, looked for in the one that a session shows; null where nothing
+// is.
 export function proposedMark(session) {
   const { image, images: { loaded }, state: { auto } } = session;
   const others = Array.from(loaded.keys()).filter(index => loaded[index] && !session.isRelated(index));

@@ -61,7 +61,8 @@ function fileStem(name) {
 async function pixelValues(session, index, what) {
   const image = await session.images.image(index), size = image.spatial[0] * image.spatial[1];
   const { map: first } = await session.images.plane(index, 0);
-  const { leaves, mask } = what === "mask" ? select(session, index, first) : { leaves: leafValues(session, image, what) };
+  const isMask = what === "mask";
+  const { leaves, mask } = isMask ? select(session, index, first) : { leaves: leafValues(session, image, what) };
   const values = new (leaves.some(value => value > 255) ? Uint16Array : Uint8Array)(image.depth * size);
   for (let z = 0; z < image.depth; z++) {
     const { map } = await session.images.plane(index, z);

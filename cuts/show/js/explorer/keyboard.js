@@ -4,8 +4,8 @@ import { markOf } from "./draft.js";
 import { clamp } from "./numbers.js";
 
 const LETTERS = {
-  a: "add", s: "subtract", b: "box", l: "lasso", e: "propose", z: "undo", y: "redo", p: "persistent", o: "outlines", f: "auto", c: "connected",
-  "[": "shrink", "]": "grow",
+  a: "add", s: "subtract", b: "box", l: "lasso", e: "propose", z: "undo", y: "redo", p: "persistent", o: "outlines",
+  f: "auto", c: "connected", "[": "shrink", "]": "grow",
 };
 const FAR = 10;         // pixels that the cursor moves at once with Shift
 

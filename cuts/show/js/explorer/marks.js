@@ -1,9 +1,10 @@
 // Marks: what was clicked or painted, and what it selects. A mark has a `sign`, 1 or −1, and the number of its `image`.
-// It means `leaves`, pairs of a leaf and a number of pixels, at a `level`, a number of regions or "persistent"; or if it
-// is `whole`, such as an outline, exactly these leaves (of those in its plane, if it tells which are `beside` them), and
-// no pixel of them outside its path if it is a `box`; or `node`, a node of the tree. `places` tells where in the image each of its leaves is marked. Its pixels are a `path` of
-// (row, column) in a `plane`, or where Python made it their indices, `pixels`; a mark made elsewhere than on an image
-// has none. What marks mean together is grown by the `growth` of the last one: how often its odds are doubled.
+// It means `leaves`, pairs of a leaf and a number of pixels, at a `level`, a number of regions or "persistent"; or if
+// it is `whole`, such as an outline, exactly these leaves (of those in its plane, if it tells which are `beside` them),
+// and no pixel of them outside its path if it is a `box`; or `node`, a node of the tree. `places` tells where in the
+// image each of its leaves is marked. Its pixels are a `path` of (row, column) in a `plane`, or where Python made it
+// their indices, `pixels`; a mark made elsewhere than on an image has none. What marks mean together is grown by the
+// `growth` of the last one: how often its odds are doubled.
 import { sum } from "./numbers.js";
 import { grown } from "./reader.js";
 
@@ -59,8 +60,9 @@ function leavesOf(tree, mark, persistent) {
   return Uint8Array.from({ length: tree.n }, (_, i) => region[i] >= 0 && (touched.get(region[i]) || 0) >= SLIP * total);
 }
 
-// The leaves that marks select: one after the other at their levels, or with `auto` what they mean together. `image`: its tree, and the persistent structure of each leaf, −1 where nothing persists. `images`: those
-// in which the marks were made, by their numbers.
+// The leaves that marks select: one after the other at their levels, or with `auto` what they mean together. `image`:
+// its tree, and the persistent structure of each leaf, −1 where nothing persists. `images`: those in which the marks
+// were made, by their numbers.
 export function selectedLeaves(image, marks, auto, images) {
   const { tree, persistent } = image;
   if (auto) return Uint8Array.from(likelihood(marks, images) || new Uint8Array(tree.n), p => p > 0.5);
@@ -70,8 +72,8 @@ export function selectedLeaves(image, marks, auto, images) {
   return selected;
 }
 
-// The last mark with its next growth, up (1) or down (−1), at which other leaves of an image are selected; null if there
-// is none.
+// The last mark with its next growth, up (1) or down (−1), at which other leaves of an image are selected; null if
+// there is none.
 export function nextAnswer({ counts }, marks, way, images) {
   const last = marks[marks.length - 1], now = likelihood(marks, images).map(p => p > 0.5);
   for (let growth = (last.growth || 0) + way; Math.abs(growth) <= MOST_GROWTH; growth += way) {

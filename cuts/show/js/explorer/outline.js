@@ -1,32 +1,33 @@
-// Outlines: which pixels lie in one, and which leaves it means. Python's `fit_outline` answers alike, which notebook 41a
-// checks.
+// Outlines: which pixels lie in one, and which leaves it means. Python's `fit_outline` answers alike, which notebook
+// 41a checks.
 import { sum } from "./numbers.js";
 
 const COST = 0.02;      // the gain in Dice that one more node must bring
 const ROUNDS = 50;
 
-// The pixels, by their numbers in rows of a width, in a closed path of (row, column), those on the line among them.
-export function pixelsInside(path, width) {
-  const rows = path.map(([row]) => row), inside = new Set(path.map(([row, col]) => row * width + col));
+// The pixels of a plane [height × width] in a closed path of (row, column), those on the line among them, as ones.
+export function pixelsInside(path, [height, width]) {
+  const inside = new Uint8Array(height * width), rows = path.map(([row]) => row);
   const edges = path.map((from, i) => [from, path[(i + 1) % path.length]]).filter(([[a], [b]]) => a !== b);
   const first = rows.reduce((a, b) => Math.min(a, b)), last = rows.reduce((a, b) => Math.max(a, b));
+  for (const [row, col] of path) inside[row * width + col] = 1;
   for (let row = first; row <= last; row++) {
     const crossed = edges.filter(([[a], [b]]) => Math.min(a, b) <= row && row < Math.max(a, b))
       .map(([[a, x], [b, y]]) => x + (row - a) / (b - a) * (y - x)).sort((x, y) => x - y);
     for (let k = 0; k + 1 < crossed.length; k += 2)
-      for (let col = Math.ceil(crossed[k]); col <= crossed[k + 1]; col++) inside.add(row * width + col);
+      inside.fill(1, row * width + Math.ceil(crossed[k]), row * width + Math.floor(crossed[k + 1]) + 1);
   }
   return inside;
 }
 
-// The pixels in the ellipse that touches the sides of a box, given by two opposite corners: what lies in a box is
-// rarely as large as the box.
-export function ellipseInside([[r0, c0], [r1, c1]], width) {
+// The pixels in the ellipse that touches the sides of a box, given by two opposite corners, as ones: what lies in a box
+// is rarely as large as the box.
+export function ellipseInside([[r0, c0], [r1, c1]], [height, width]) {
   const [top, left, bottom, right] = [Math.min(r0, r1), Math.min(c0, c1), Math.max(r0, r1), Math.max(c0, c1)];
-  const place = (x, low, high) => (2 * x - low - high) / (high - low + 1), inside = new Set();
+  const place = (x, low, high) => (2 * x - low - high) / (high - low + 1), inside = new Uint8Array(height * width);
   for (let row = top; row <= bottom; row++)
     for (let col = left; col <= right; col++)
-      if (place(row, top, bottom) ** 2 + place(col, left, right) ** 2 <= 1) inside.add(row * width + col);
+      if (place(row, top, bottom) ** 2 + place(col, left, right) ** 2 <= 1) inside[row * width + col] = 1;
   return inside;
 }
 
@@ -65,8 +66,10 @@ function bestDisjoint(tree, worth) {
 // `beside` them, since nothing is said of leaves in other planes. `map`: the leaf of each pixel in sight.
 export function outlinedLeaves(tree, map, pixels, { sign, isPlane }) {
   const hit = new Float64Array(tree.n), area = new Float64Array(tree.n);
-  for (const leaf of map) area[leaf]++;
-  for (const pixel of pixels) hit[map[pixel]]++;
+  for (let i = 0; i < map.length; i++) {
+    area[map[i]]++;
+    hit[map[i]] += pixels[i];
+  }
   const inside = sign > 0 ? fitOutline(tree, hit, area) : mostlyIn(hit, area), seen = leaf => area[leaf] > 0;
   const all = Array.from(inside.keys()).filter(seen), leaves = all.filter(leaf => inside[leaf]);
   const told = leaves.map(leaf => [leaf, area[leaf]]);

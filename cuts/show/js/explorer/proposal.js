@@ -6,8 +6,9 @@ const LIKELY = 0.7, UNLIKELY = 0.15;    // from where leaves are shown to the ne
 const MOST_MARKS = 12;
 const LARGEST = 0.5;                    // part of an image; what is larger is not looked at as a region
 
-// The leaves of `reader`'s image that examples suggest, as ones and zeros. `examples`: { graph, leaves }, where `leaves`
-// tells of each leaf of that graph whether it was meant, by ones and zeros. Null where none is of as many colours.
+// The leaves of `reader`'s image that examples suggest, as ones and zeros. `examples`: { graph, leaves }, where
+// `leaves` tells of each leaf of that graph whether it was meant, by ones and zeros. Null where none is of as many
+// colours.
 export function propose(reader, examples) {
   const { graph } = reader, known = examples.filter(example => channels(example.graph) === channels(graph));
   if (!known.length) return null;
@@ -52,8 +53,8 @@ function alongPaths(graph, p) {
   const { tree, parent, m, n, nodeArea, born, ended, area } = graph, sums = tree.sumUp(p.map((x, i) => x * area[i]));
   const total = new Float64Array(m), life = new Float64Array(m);
   for (let v = m - 1; v >= 0; v--) {
-    const isRegion = nodeArea[v] > 0 && nodeArea[v] < LARGEST * nodeArea[m - 1], lives = isRegion ? ended[v] - born[v] : 0;
-    const up = parent[v];
+    const isRegion = nodeArea[v] > 0 && nodeArea[v] < LARGEST * nodeArea[m - 1], up = parent[v];
+    const lives = isRegion ? ended[v] - born[v] : 0;
     life[v] = lives + (up < 0 ? 0 : life[up]);
     total[v] = (lives ? lives * sums[v] / nodeArea[v] : 0) + (up < 0 ? 0 : total[up]);
   }

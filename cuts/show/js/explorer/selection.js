@@ -2,15 +2,14 @@
 import { markedPixels, selectedLeaves } from "./marks.js";
 import { touchedPieces } from "./pieces.js";
 
-// `leaves`: ones and zeros; `any`: whether there are some; `mask`: pixels, where these are not all pixels of the leaves,
-// or null. `map`: the leaf of each pixel of the plane that is looked at.
+// `leaves`: ones and zeros; `any`: whether there are some; `mask`: pixels, where these are not all pixels of the
+// leaves, or null. `map`: the leaf of each pixel of the plane that is looked at.
 export function select(session, index, map) {
   const { state, images: { loaded } } = session, image = loaded[index], marks = session.ownMarks(index);
   const leaves = selectedLeaves(image, marks, state.auto, loaded), any = leaves.some(inside => inside);
   const positive = marks.filter(mark => mark.sign > 0), boxes = boxesOf(positive, index, image.tree.n);
   if (!any || image.depth > 1 || !state.connected && !boxes) return { leaves, any, mask: null };
-  const [H, W] = image.spatial, mask = Uint8Array.from(map, leaf => leaves[leaf]);
-  if (boxes) keepInside(mask, map, W, boxes);
+  const [H, W] = image.spatial, mask = pixelsOf(leaves, map, W, boxes);
   if (!state.connected) return { leaves, any, mask };
   const seeds = positive.flatMap(mark => markedPixels(mark, index, image.tree, map, W));
   return { leaves, any, mask: touchedPieces(mask, H, W, seeds) };
@@ -28,12 +27,20 @@ function boxesOf(marks, index, n) {
   return boxes;
 }
 
-// Takes the pixels away that lie outside all boxes of their leaf. A box: its corners, one after the other.
-function keepInside(mask, map, width, boxes) {
-  const inside = (row, col) => ([[r0, c0], , [r1, c1]]) =>
-    row >= Math.min(r0, r1) && row <= Math.max(r0, r1) && col >= Math.min(c0, c1) && col <= Math.max(c0, c1);
-  mask.forEach((selected, i) => {
-    const own = selected && boxes[map[i]];
-    if (own && !own.some(inside(Math.floor(i / width), i % width))) mask[i] = 0;
-  });
+// The pixels of some leaves, less those that lie outside all boxes of their leaf. A box: its corners in their order.
+function pixelsOf(leaves, map, width, boxes) {
+  const mask = new Uint8Array(map.length);
+  for (let i = 0, row = 0, col = 0; i < map.length; i++) {
+    const leaf = map[i];
+    if (leaves[leaf] && (!boxes?.[leaf] || isInside(row, col, boxes[leaf]))) mask[i] = 1;
+    if (++col === width) [row, col] = [row + 1, 0];
+  }
+  return mask;
+}
+
+function isInside(row, col, boxes) {
+  for (const [[r0, c0], , [r1, c1]] of boxes)
+    if (row >= Math.min(r0, r1) && row <= Math.max(r0, r1) && col >= Math.min(c0, c1) && col <= Math.max(c0, c1))
+      return true;
+  return false;
 }

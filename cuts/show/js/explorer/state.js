@@ -1,7 +1,8 @@
 // What is shown and marked, which page and Python share, and its history.
 
 export const START = {
-  image: 0, plane: null, level: null, show: "level", marks: [], auto: true, connected: false, opacity: 0.5, outlines: true,
+  image: 0, plane: null, level: null, show: "level", marks: [], auto: true, connected: false, opacity: 0.5,
+  outlines: true,
 };
 
 // What `show` can be for an image, with the words for it.
