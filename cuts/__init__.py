@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what an editor reads; at run time `__getattr__` fetches a n
     from .runs.experiment import run
     from .runs.loading import load
     from .segmentation.picture import Segmentation
+    from .show.explorer import Explorer
     from .stage1.model import Model
     from .stage2.condensation import DiffusionCondensation
 
@@ -33,6 +34,7 @@ _home = {  # name → the module it lives in
     "open_dataset": "data.opening",
     "Model": "stage1.model",
     "Segmentation": "segmentation.picture",
+    "Explorer": "show.explorer",
     "DiffusionCondensation": "stage2.condensation",
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "open_dataset",
     "Model",
     "Segmentation",
+    "Explorer",
     "DiffusionCondensation",
 ]
 

@@ -45,7 +45,8 @@ def segmented(tmp_path_factory):
     one = segment_image(images[0], model, name="fundus 0", truth=truths[0])
     one.save(folder / "one.npz")
     one.save(folder / "one.html")
-    Explorer([folder / "one.npz", segment_image(images[1], model, name="another")]).save(folder / "apart.html")
+    segment_image(images[1], model, name="another").save(folder / "another.npz")
+    Explorer([folder / "one.npz", folder / "another.npz"]).save(folder / "apart.html")
     save_large(folder, model, one.tree)
     save_volume(folder, model)
     return folder
@@ -410,7 +411,7 @@ def test_what_is_marked_in_one_image_is_proposed_in_the_next(page, segmented, tm
     page.locator(".strip button").nth(1).click()
     page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
     seen.do("propose")
-    assert "Mark a structure in another image first" in seen.text("where")
+    page.get_by_text("Mark a structure in another image first").wait_for()
     page.locator(".strip button").nth(0).click()
     page.wait_for_function("x => x.session.state.image == 0", arg=seen.handle)
     seen.click(*AT)
@@ -418,9 +419,14 @@ def test_what_is_marked_in_one_image_is_proposed_in_the_next(page, segmented, tm
     mine = seen.hit
     page.locator(".strip button").nth(1).click()
     page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
+    explorer = Explorer([segmented / "one.npz", segmented / "another.npz"])
+    explorer.state = seen.of("x.session.state")
+    explorer.propose()
     seen.key("e")
+    page.wait_for_function("x => x.session.state.marks.length == 2", arg=seen.handle)
     proposed = seen.hit
     assert proposed.any()
+    assert np.array_equal(proposed[explorer.segmentation.landmark_map], explorer.mask)
     seen.click(*AT)  # corrects it
     assert not (proposed & ~seen.hit).any()
     page.on("download", lambda download: names.append(download.suggested_filename))

@@ -136,7 +136,7 @@ def next_click(
 
 
 def simulated_clicks(
-    predict: Callable,  # positive [n, axes], negative [n, axes] or None → bool [*spatial]
+    predict: Callable,  # positive and negative pixels [n, axes], None where there are none → bool [*spatial]
     true: np.ndarray,  # bool [*spatial], what is wanted
     n: int = 5,
     start: np.ndarray | None = None,  # bool [*spatial], a mask that is corrected; None: there is none

@@ -24,6 +24,7 @@ from ..evaluate.tables import write_table
 from ..io.image import Image
 from .quality import read_set, sets_in
 from ..segmentation.fitting import segment_image
+from ..segmentation.hints import ellipse_in
 
 # %% ../../nbs/52f_clicks.ipynb #c19a2a71
 def largest_piece(mask: np.ndarray) -> np.ndarray:  # bool [H,W]
@@ -95,19 +96,14 @@ def score_clicks(
     return rows
 
 # %% ../../nbs/52f_clicks.ipynb #62ac3a5e
-def _ellipse(low: np.ndarray, high: np.ndarray, shape: tuple[int, ...], size: float = 1) -> np.ndarray:  # bool [H,W]
-    "The ellipse in the middle of a box, of a part of its size."
-    far = (2 * np.indices(shape) + 1 - (low + high)[:, None, None]) / (size * (high - low))[:, None, None]
-    return np.square(far).sum(0) <= 1
-
-
 def _boxed(answer: Callable | None, method: str, low: np.ndarray, high: np.ndarray, shape) -> np.ndarray:
     "What a method makes of a box."
+    box = np.concatenate([low, high])
     if answer is None:
-        return _ellipse(low, high, shape)
+        return ellipse_in(box, shape)
     if method not in MARK_METHODS:
-        return answer(np.concatenate([low, high]))
-    inner, outside = _ellipse(low, high, shape, 0.5), np.ones(shape, bool)
+        return answer(box)
+    inner, outside = ellipse_in(box, shape, 0.5), np.ones(shape, bool)
     inner[tuple((low + high) // 2)] = True
     outside[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = False
     return answer(inner, outside if outside.any() else None)

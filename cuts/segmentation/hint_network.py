@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOST_LEAVES', 'FORMAT', 'ROUNDS', 'SURE', 'MOST_GROWTH', 'Stroke', 'stroke_of_pixels', 'thinned', 'HintNetwork',
-           'load_hint_network', 'obeyed', 'grown', 'HintReader']
+           'load_hint_network', 'obeyed', 'check_growth', 'grown', 'HintReader']
 
 # %% ../../nbs/23h_hint_network.ipynb #21195fd4
 import json
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -170,15 +171,21 @@ def obeyed(
 MOST_GROWTH = 20  # doublings
 
 
+def check_growth(steps) -> None:
+    "`ValueError` unless an answer can be grown by so many doublings."
+    is_number = isinstance(steps, Real) and not isinstance(steps, bool)
+    if not is_number or not abs(float(steps)) <= MOST_GROWTH:
+        raise ValueError(f"growth: {steps!r}, expected a number from −{MOST_GROWTH} to {MOST_GROWTH}")
+
+
 def grown(
     p: np.ndarray,  # [n]
     steps: float,  # from −20 to 20
     strokes: Sequence[Stroke],
 ) -> np.ndarray:  # [n]
     "Probabilities whose odds are doubled so many times, or halved where `steps` is negative; marks stay obeyed."
-    if not isinstance(steps, (int, float)) or not abs(steps) <= MOST_GROWTH:
-        raise ValueError(f"growth: {steps!r}, expected a number from −{MOST_GROWTH} to {MOST_GROWTH}")
-    factor = 2.0**steps
+    check_growth(steps)
+    factor = 2.0 ** float(steps)
     return obeyed(p * factor / (1 - p + p * factor), strokes) if steps else p
 
 

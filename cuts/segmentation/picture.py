@@ -18,7 +18,7 @@ from ..io.pixels import suffix
 from ..io.viewers import napari_layers
 from ..io.writing import WRITERS, write_labels
 from .hint_network import HintReader
-from .hints import find_structure, is_box, marked, placed, settle, touched
+from .hints import find_structure, is_box, marked, placed, settle, started, touched
 from .proposals import Example, propose
 from .region_graph import region_graph
 from .regions import PERSISTENCE, region_table
@@ -204,7 +204,7 @@ class Pointed(Granularities):
             return HintReader(region_graph(tree, landmark_map, self.coordinates))
         return HintReader(region_graph(tree, landmark_map, self.coordinates, list(self.image.data), self.image.spacing))
 
-    def leaves(self, hint, negative=None, **options) -> np.ndarray:  # bool, one for each leaf of the tree
+    def leaves(self, hint=None, negative=None, **options) -> np.ndarray:  # bool, one for each leaf of the tree
         "The structure that a hint means, as leaves, see `find_structure`; also for others that have the same tree."
         return find_structure(self.reader, hint, negative, **options) > 0.5
 
@@ -216,18 +216,29 @@ class Pointed(Granularities):
         **options,  # of `find_structure`
     ) -> np.ndarray:  # [*spatial] bool
         "The structure that a hint means."
-        landmark_map = self.tree_and_map()[1]
-        mask = self.leaves(hint, negative, **options)[landmark_map] & self._within(hint, options)
+        landmark_map, leaves = self.tree_and_map()[1], self.leaves(hint, negative, **options)
+        mask = leaves[landmark_map] & self._within(hint, options)
         hint, negative = placed(hint, negative, self.spatial, options.get("plane"))
-        marks = None if hint is None or not np.size(hint) else marked(hint, self.spatial)
-        if marks is not None and negative is not None and not is_box(hint, self.spatial):
-            against = marked(negative, self.spatial, "negative")
-            mask = mask if against is None else settle(mask, landmark_map, marks, against)
+        marks, against = (None if x is None else marked(x, self.spatial) for x in (hint, negative))
+        start = options.get("start")
+        if start is not None and np.shape(start) == self.spatial:
+            mask = self._kept(np.asarray(start) != 0, leaves, mask, [marks, against])
+        if marks is not None and against is not None and not is_box(hint, self.spatial):
+            mask = settle(mask, landmark_map, marks, against)
         return touched(mask, marks) if connected else mask
+
+    def _kept(self, start, leaves, mask, marks) -> np.ndarray:  # bool [*spatial]
+        "A mask with the pixels of the one that it began with in all leaves that no mark touches or changes."
+        landmark_map = self.tree_and_map()[1]
+        is_same = leaves == (started(self.reader.graph, start) > 0)
+        for pixels in marks:
+            if pixels is not None:
+                is_same[landmark_map[pixels]] = False
+        return np.where(is_same[landmark_map], start, mask)
 
     def _within(self, hint, options) -> np.ndarray:  # bool, [*spatial] or one for all
         "Where a structure can lie: in the box, if a box was given."
-        is_bound = not options.get("sparse") and options.get("plane") is None and options.get("start") is None
+        is_bound = not options.get("sparse") and options.get("plane") is None
         inside = marked(hint, self.spatial) if is_bound and is_box(hint, self.spatial) else None
         return np.ones(1, bool) if inside is None else inside
 
@@ -237,9 +248,10 @@ class Pointed(Granularities):
         negative=None,  # what does not belong to it
         **options,  # of `find_structure`
     ) -> np.ndarray:  # [*spatial] float32 in [0, 1]
-        "How likely every pixel belongs to the structure that a hint means; `mask` is where it is above one half."
+        "How likely every pixel belongs to the structure that a hint means; above one half it is in `mask`, as a rule."
         p = find_structure(self.reader, hint, negative, **options).astype(np.float32)
-        return np.where(self._within(hint, options), p[self.tree_and_map()[1]], np.float32(0))
+        is_corrected = options.get("start") is not None
+        return np.where(is_corrected | self._within(hint, options), p[self.tree_and_map()[1]], np.float32(0))
 
     def propose(
         self,

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..files.atomic import write_atomic
 from ..io.pixels import suffix
-from ..segmentation.picture import Segmentation, same_tree
+from ..segmentation.hint_network import check_growth
+from ..segmentation.picture import Segmentation
 from .elements import Element
 from .facts import network_facts, whole_facts
 from .gallery import Gallery
@@ -44,10 +45,10 @@ class Explorer:
 
     @property
     def _title(self):
-        return ", ".join(self.gallery.names[:3])
+        return ", ".join(self.gallery.names[:3]) + ", …" * (len(self.gallery) > 3)
 
     def __repr__(self):
-        return f"Explorer({self._title}{', …' if len(self.gallery) > 3 else ''})"
+        return f"Explorer({self._title})"
 
     @property
     def state(self) -> dict:
@@ -89,26 +90,34 @@ class Explorer:
         negative: bool = False,  # take away instead
         level: int | str | None = None,  # number of regions, or "persistent": marks are then regions of their levels
         growth: float = 0,  # how often the odds of what is not marked are doubled, until the next mark
+        plane: int | None = None,  # of a volume, in which the hint lies
+        sparse: bool | None = None,  # whether a mask is a scribble and no outline; None: a negative one is
     ):
         "Mark pixels of the image that is looked at, as a click, a stroke, a box or a lasso does."
+        check_growth(growth)
+        if growth and level is not None:
+            raise ValueError(f"growth: {growth!r}, but a region of a level does not grow. Leave one of both out")
         seg, change = self.segmentation, {} if level is None else dict(auto=False)
         if level not in (None, "persistent") and (not isinstance(level, (int, np.integer)) or level < 1):
             raise ValueError(f'level: {level!r}, expected a number of regions, 1 or more, or "persistent"')
-        mark = make_mark(seg, hint, -1 if negative else 1, level, self.state["image"], self.level)
-        self.state = change | dict(marks=[*self.state["marks"], mark | (dict(growth=growth) if growth else {})])
+        mark = make_mark(seg, hint, -1 if negative else 1, level, self.state["image"], self.level, plane, sparse)
+        self.state = change | dict(marks=[*self.state["marks"], mark | (dict(growth=float(growth)) if growth else {})])
 
     def propose(self):
         "Mark what the masks of other images, with trees of their own, suggest for the one that is looked at."
         here, gallery, state = self.state["image"], self.gallery, self.state
-        own = [i for i in {mark["image"] for mark in state["marks"]} if not same_tree(gallery[i], gallery[here])]
-        accepted = [(gallery[i], mask) for i in sorted(own) if (mask := selected_pixels(gallery, state, i)).any()]
+        reviewed = {mark["image"] for mark in state["marks"] if not mark.get("proposed")}
+        others = sorted(i for i in reviewed if not gallery.share_tree(i, here))
+        accepted = [(gallery[i], mask) for i in others if (mask := selected_pixels(gallery, state, i)).any()]
         if not accepted:
             raise ValueError(
                 "nothing is selected in another image with a tree of its own. Mark a structure in one first"
             )
-        leaves = np.unique(self.segmentation.landmark_map[self.segmentation.propose(accepted)])
-        counts = np.bincount(self.segmentation.landmark_map.ravel())[leaves]
-        mark = dict(sign=1, whole=True, image=here, leaves=np.stack([leaves, counts], 1).tolist())
+        suggested = self.segmentation.propose(accepted)
+        if not suggested.any():
+            raise ValueError("nothing here is like what is selected in other images. Mark it here, too")
+        leaves, counts = np.unique(self.segmentation.landmark_map[suggested], return_counts=True)
+        mark = dict(sign=1, whole=True, proposed=True, image=here, leaves=np.stack([leaves, counts], 1).tolist())
         self.state = dict(marks=[*state["marks"], mark])
 
     def clear(self):

@@ -17,6 +17,7 @@ from ..io.pixels import reorient
 from ..segmentation.picture import Segmentation
 from ..segmentation.regions import PERSISTENCE
 from ..segmentation.hint_network import HintReader, Stroke, grown, load_hint_network, thinned
+from ..segmentation.hints import beside_stroke
 from ..stage2.structures import structures
 from ..stage2.tree import CondensationTree, owner
 
@@ -156,6 +157,7 @@ def image_facts(seg: Segmentation) -> dict:
         start=min(seg.levels, key=lambda k: abs(k - 8)),
         persistent=persistent_leaves(seg),
         kmeans=seg.kmeans is not None,
+        kept=image is not None,  # so that its colours are known
         counts=np.bincount(landmark_map.ravel(), minlength=n_leaves).astype(np.uint32),
         coordinates=flat,
         thumb=_small(_pixels(seg, seg.spatial[0] // 2)),
@@ -207,7 +209,7 @@ def _marked(tree, mark):
 
 # %% ../../nbs/41a_facts.ipynb #4caeca99
 def _touched_leaves(tree, mark, persistent):
-    "The leaves [n] of the regions that a mark touches at its level, or of the node that it names."
+    "The leaves [n] of the regions that a mark touches at its level, or those that it means exactly."
     if (exact := exact_leaves(tree, mark)) is not None:
         return exact > 0
     region, n_pixels = _region_of_leaves(tree, mark["level"], persistent), _marked(tree, mark)
@@ -243,23 +245,32 @@ class Segmentations(Protocol):
     def __getitem__(self, i: int, /) -> Segmentation: ...
 
 
+def _beside(reader: HintReader, mark: dict) -> list[Stroke]:
+    "The leaves that lie beside what was outlined in a plane, as a negative stroke; none of other marks."
+    if mark["sign"] < 0 or not mark.get("beside"):
+        return []
+    return [beside_stroke(reader.graph, np.array(mark["beside"], int))]
+
+
 def _strokes_on(reader: HintReader, marks: Sequence[dict]) -> list[Stroke]:
     "Marks as strokes on the image of the last one; at least one positive one is looked at, wherever its leaves are."
     image = marks[-1]["image"]
     is_known = any(mark["sign"] > 0 and len(mark_stroke(reader, mark, image).leaf) for mark in marks)
-    return [mark_stroke(reader, mark, image, mark is marks[-1] or not is_known) for mark in marks]
+    strokes = [[mark_stroke(reader, m, image, m is marks[-1] or not is_known), *_beside(reader, m)] for m in marks]
+    return [stroke for of_mark in strokes for stroke in of_mark]
 
 
 def _read(segs: Segmentations, marks: Sequence[dict]) -> np.ndarray:  # bool [n]
-    "What marks mean together, each read on the image in which it was made."
-    before, strokes = None, []
+    "What marks mean together, each read on the image in which it was made, and grown by its own growth."
+    p = None
     for end, last in enumerate(marks, 1):
         if any(mark["sign"] > 0 for mark in marks[:end]):
-            strokes = _strokes_on(segs[last["image"]].reader, marks[:end])
-            before = segs[last["image"]].reader.step(strokes, before)
-    if before is None:
-        return np.zeros(len(tree_and_map(segs[marks[0]["image"]])[0]), bool)
-    return grown(before, marks[-1].get("growth", 0), strokes) > 0.5
+            reader = segs[last["image"]].reader
+            strokes, n_more = _strokes_on(reader, marks[:end]), len(_beside(reader, last))
+            if n_more:
+                p = reader.step(strokes[:-n_more], p)
+            p = grown(reader.step(strokes, p), last.get("growth", 0), strokes)
+    return np.zeros(len(tree_and_map(segs[marks[0]["image"]])[0]), bool) if p is None else p > 0.5
 
 
 def selected_leaves(

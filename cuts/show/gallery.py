@@ -10,6 +10,7 @@ import os
 from collections import OrderedDict
 from functools import cached_property
 
+from ..files.digests import digest
 from ..segmentation.picture import Segmentation
 from ..segmentation.storing import stored_name
 
@@ -31,6 +32,7 @@ class Gallery:
         self.sources = [segmentations] if is_one else list(segmentations)
         self.keep = max(keep, 1)
         self.read: OrderedDict[int, Segmentation] = OrderedDict()
+        self.trees: dict[int, str] = {}  # digests of the trees that were compared
         if not self.sources:
             raise ValueError("segmentations: none given, expected at least one")
         for source in self.sources:
@@ -50,6 +52,13 @@ class Gallery:
         while len(self.read) > self.keep:
             self.read.popitem(last=False)
         return self.read[i]
+
+    def share_tree(self, i: int, j: int) -> bool:
+        "Whether two images were segmented with one tree; each is looked at once."
+        for k in {i, j} - set(self.trees):
+            tree = self[k].tree
+            self.trees[k] = "" if tree is None else digest([tree.parent.tolist(), tree.death.tolist()])
+        return i == j or bool(self.trees[i]) and self.trees[i] == self.trees[j]
 
     @cached_property
     def names(self) -> list[str]:

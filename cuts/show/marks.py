@@ -9,9 +9,9 @@ __all__ = ['STATE', 'palette', 'checked_state', 'make_mark', 'selected_pixels', 
 import numpy as np
 
 from ..io.labels import label_palette
-from ..segmentation.hint_network import MOST_GROWTH
-from ..segmentation.hints import is_box, marked, outlined, touched
-from ..segmentation.picture import Segmentation, same_tree
+from ..segmentation.hint_network import check_growth
+from ..segmentation.hints import is_box, marked, outlined, placed, touched
+from ..segmentation.picture import Segmentation
 from .facts import exact_leaves, selected_leaves, tree_and_map
 from .gallery import Gallery
 
@@ -34,15 +34,22 @@ def palette() -> np.ndarray:  # [256,3] uint8
     return np.ascontiguousarray(label_palette(256, unpainted=False))
 
 
+def _can_grow(mark) -> bool:
+    try:
+        check_growth(mark.get("growth", 0))
+    except ValueError:
+        return False
+    return True
+
+
 def _is_mark(mark, n_images: int) -> bool:
     if not isinstance(mark, dict) or not {"sign", "image", "leaves"} <= set(mark):
         return False
     is_placed = len(mark.get("places") or mark["leaves"]) == len(mark["leaves"])
     is_known = mark["image"] in range(n_images) and mark["sign"] in (1, -1)
-    growth = mark.get("growth", 0)
-    if not isinstance(growth, (int, float)) or not abs(growth) <= MOST_GROWTH:
-        return False
-    return is_placed and is_known and bool({"level", "node", "whole"} & set(mark))
+    is_told = "level" in mark or "node" in mark or (mark.get("whole") is True and len(mark["leaves"]) > 0)
+    is_closed = not mark.get("box") or np.shape(mark.get("path") or ()) == (4, 2)
+    return is_placed and is_known and is_told and is_closed and _can_grow(mark)
 
 
 def checked_state(
@@ -63,32 +70,39 @@ def checked_state(
     return state
 
 # %% ../../nbs/41c_marks.ipynb #cf29e790
-def _outline_mark(seg, hint, sign, image):
-    "A mark that means exactly the leaves of an outline."
-    graph = seg.reader.graph
-    leaf = np.flatnonzero((outlined(graph, hint, sign) > 0) & (graph.area > 0))
-    leaves = np.stack([leaf, graph.area[leaf].astype(int)], 1).tolist()
+def _outline_mark(seg, hint, sign, image, plane):
+    "A mark that means exactly the leaves of an outline; of a picture also those that only others have with its tree."
+    graph, seen = seg.reader.graph, seg.landmark_map if plane is None else seg.landmark_map[plane]
+    said, counts = outlined(graph, hint, sign, plane), np.bincount(seen.ravel(), minlength=len(seg.tree))
+    leaves = [[int(leaf), int(counts[leaf])] for leaf in np.flatnonzero(said > 0)]
     mark = dict(sign=sign, whole=True, image=image, leaves=leaves)
-    if np.shape(hint) != (4,):  # of a volume, or no box
+    if plane is not None:
+        mark |= dict(plane=int(plane), beside=np.flatnonzero(said == 0).tolist())
+    if not is_box(hint, seg.spatial) or (len(seg.spatial) == 3 and plane is None):
         return mark
-    r0, c0, r1, c1 = (int(x) for x in hint)
-    return mark | dict(box=True, plane=0, path=[[r0, c0], [r0, c1 - 1], [r1 - 1, c1 - 1], [r1 - 1, c0]])
+    (r0, c0), (r1, c1) = (corner[-2:].astype(int).tolist() for corner in np.split(np.asarray(hint), 2))
+    mark |= dict(path=[[r0, c0], [r0, c1 - 1], [r1 - 1, c1 - 1], [r1 - 1, c0]])
+    return mark if plane is not None else mark | dict(plane=0, box=True)
 
 
 def make_mark(
     seg: Segmentation,
     hint,  # points, a box, a mask or a scribble, as of `Segmentation.mask`
     sign: int,  # 1: add, −1: take away
-    level: int | str | None,  # number of regions, or "persistent"; None: a box or a mask is an outline
+    level: int | str | None,  # number of regions, or "persistent"; None: boxes and masks are outlines, see `sparse`
     image: int,  # its number in the gallery
     now: int | str = 8,  # the level that is looked at, at which a mark without one is made
+    plane: int | None = None,  # of a volume, in which the hint lies
+    sparse: bool | None = None,  # whether a mask is a scribble; None: a negative one is
 ) -> dict:
     "A mark from points, a box, a mask or a scribble."
+    hint = placed(hint, None, seg.spatial, plane)[0]
     marks, (_, landmark_map) = marked(hint, seg.spatial), tree_and_map(seg)
     if marks is None:
         raise ValueError("hint: leaves, expected pixels: a point, points, a box or a mask")
-    if level is None and (np.shape(hint) == marks.shape or is_box(hint, marks.shape)):
-        return _outline_mark(seg, hint, sign, image)
+    is_outline = np.shape(hint) == marks.shape and not (sign < 0 if sparse is None else sparse)
+    if level is None and (is_outline or is_box(hint, marks.shape)):
+        return _outline_mark(seg, hint, sign, image, plane)
     pixels, level = np.argwhere(marks), now if level is None else level
     leaf, which, n_pixels = np.unique(landmark_map[marks], return_inverse=True, return_counts=True)
     return dict(
@@ -125,30 +139,30 @@ def _seeds(seg, mark, i):
     return np.isin(seg.landmark_map, [leaf for leaf, _ in mark["leaves"]])
 
 # %% ../../nbs/41c_marks.ipynb #1611ca2c
-def _keep_inside(mask, landmark_map, marks, i):
-    "A mask [H,W] without the pixels outside boxes of image `i`, where the leaf was meant by boxes alone."
-    boxes = [mark for mark in marks if mark.get("box") and mark["image"] == i]
-    bounded, allowed = np.zeros(landmark_map.max() + 1, bool), np.zeros(mask.shape, bool)
+def _in_boxes(shape, boxes):
+    "The pixels [H,W] in some boxes."
+    inside = np.zeros(shape, bool)
     for mark in boxes:
-        leaves = np.zeros(len(bounded), bool)
-        leaves[[leaf for leaf, _ in mark["leaves"]]] = True
-        bounded |= leaves
         (r0, c0), (r1, c1) = np.min(mark["path"], 0), np.max(mark["path"], 0) + 1
-        allowed[r0:r1, c0:c1] |= leaves[landmark_map[r0:r1, c0:c1]]
-    free = [leaf for mark in marks if mark not in boxes for leaf, _ in mark["leaves"] if leaf < len(bounded)]
-    bounded[free] = False
-    return mask & (allowed | ~bounded[landmark_map])
+        inside[r0:r1, c0:c1] = True
+    return inside
 
 
 def selected_pixels(gallery: Gallery, state: dict, i: int) -> np.ndarray:  # bool [*spatial]
     "What the marks of a state select in one image."
     seg = gallery[i]
     landmark_map = tree_and_map(seg)[1]
-    marks = [mark for mark in state["marks"] if mark["image"] == i or same_tree(gallery[mark["image"]], seg)]
+    marks = [mark for mark in state["marks"] if gallery.share_tree(mark["image"], i)]
     mask = selected_leaves(gallery, marks, state["auto"], i)[landmark_map]
     if mask.ndim > 2:
         return mask
-    mask = _keep_inside(mask, landmark_map, [mark for mark in marks if mark["sign"] > 0], i)
+    boxed = [mark.get("box") and mark["sign"] > 0 and mark["image"] == i for mark in marks]
+    if any(boxed):
+        others = [mark for mark, is_boxed in zip(marks, boxed, strict=True) if not is_boxed]
+        mask &= (
+            _in_boxes(mask.shape, [mark for mark, is_boxed in zip(marks, boxed, strict=True) if is_boxed])
+            | (selected_leaves(gallery, others, state["auto"], i)[landmark_map])
+        )
     if not state["connected"]:
         return mask
     seeds = np.zeros(seg.spatial, bool)

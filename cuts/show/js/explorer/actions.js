@@ -26,16 +26,22 @@ export const ACTIONS = {
   export: writeFile,
 };
 
-function clearMarks({ session }) {
+function clearMarks(explorer) {
+  const { session } = explorer;
   const cleared = session.ownMarks();
   if (cleared.length) session.change({ marks: session.state.marks.filter(mark => !cleared.includes(mark)) });
+  explorer.setSign(1);
 }
 
 // What is selected in other images, looked for in this one.
-function proposeHere(explorer) {
-  const mark = proposedMark(explorer.session);
-  if (mark) explorer.session.mark(mark);
-  else explorer.say("Mark a structure in another image first: what is selected there is then looked for here.", true);
+async function proposeHere(explorer) {
+  const { session } = explorer, { image } = session.state;
+  try {
+    const mark = await proposedMark(session);
+    if (session.state.image === image) session.mark(mark);
+  } catch (error) {
+    explorer.say(explain(error), true);
+  }
 }
 
 function showWhole(explorer) {
@@ -62,7 +68,7 @@ async function togglePhate(explorer) {
 
 async function writeFile(explorer) {
   const { controls, host } = explorer, button = controls.button("export"), what = controls.choice("what").value;
-  if (what.startsWith("mask") && !explorer.session.selection.any)
+  if (what === "mask" && !explorer.session.selection.any)
     return explorer.say("There is no selection yet to export: click a structure first.", true);
   button.disabled = true;
   explorer.say("Writing …");

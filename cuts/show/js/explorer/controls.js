@@ -68,6 +68,7 @@ export class Controls {
     this.button("phate").hidden = !phate || image.tree.n < 10 || !image.coordinates;
     this.button("phate").setAttribute("aria-pressed", !!image.spread);
     this.button("connected").disabled = image.depth > 1;
+    if (image.depth > 1 && this.choice("format").value === "png") this.choice("format").value = "nii.gz";
     const size = `${image.shape.join(" × ")} pixels`, help = "Alt and arrows move the cursor, Enter marks.";
     this.find(".picture").setAttribute("aria-label", `${image.name || "image"}: ${size}. ${help}`);
   }
@@ -87,11 +88,12 @@ export class Controls {
     const pressed = { add: sign > 0, subtract: sign < 0, box: tool === "box", lasso: tool === "lasso",
       auto: state.auto, connected: state.connected, outlines: state.outlines, persistent: state.show === "persistent" };
     for (const [action, on] of Object.entries(pressed)) this.button(action).setAttribute("aria-pressed", on);
-    for (const action of ["shrink", "grow"]) this.button(action).disabled = !state.auto || !session.selection.any;
+    for (const action of ["shrink", "grow"]) this.button(action).disabled = !session.canGrow;
     this.button("undo").disabled = !history.canUndo;
     this.button("redo").disabled = !history.canRedo;
     this.button("clear").disabled = !session.ownMarks().length;
     this.choice("show").value = state.show;
+    this.find(".scale").hidden = state.show !== "probability";
     this.choice("opacity").value = state.opacity;
     this.choice("plane").value = session.wantedPlane;
     this.find(".at").textContent = `${state.plane + 1} of ${image.depth}`;

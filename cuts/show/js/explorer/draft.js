@@ -1,9 +1,10 @@
 // What is drawn with a tool, or proposed, until it is a mark.
-import { selectedLeaves, touchedLeaves } from "./marks.js";
+import { touchedLeaves } from "./marks.js";
 import { ellipseInside, outlinedLeaves, pixelsInside } from "./outline.js";
 import { propose } from "./proposal.js";
+import { select } from "./selection.js";
 
-const SMALL = 2;        // pixels from its start; a box or a lasso that goes no farther is a click
+const SMALL = 1;        // pixels from its start; a box or a lasso that goes no farther is a click
 
 function isClick(path) {
   return path.every(([row, col]) => Math.abs(row - path[0][0]) <= SMALL && Math.abs(col - path[0][1]) <= SMALL);
@@ -20,7 +21,7 @@ export function shapeOf({ path, sign, tool }) {
 
 // The mark that a draft becomes on the image and the plane that a session shows.
 export function markOf(draft, { image, plane: { map }, state, markLevel }) {
-  const { path, sign, tool } = draft, { spatial, depth, tree } = image, isPlane = depth > 1, { plane } = state;
+  const { path, sign, tool } = draft, { spatial, shape, tree } = image, isPlane = shape.length === 3, { plane } = state;
   if (tool === "brush" || isClick(path)) {
     const line = tool === "brush" ? path : path.slice(0, 1);
     const touched = touchedLeaves(map, spatial[1], line, isPlane ? plane : null);
@@ -31,16 +32,30 @@ export function markOf(draft, { image, plane: { map }, state, markLevel }) {
   return { ...shapeOf(draft), plane, ...(tool === "box" && { box: true }), ...told };
 }
 
-// What is selected in images with trees of their own, looked for in the one that a session shows; null where nothing
-// is.
-export function proposedMark(session) {
-  const { image, images: { loaded }, state: { auto } } = session;
-  const others = Array.from(loaded.keys()).filter(index => loaded[index] && !session.isRelated(index));
-  const examples = others.map(index => ({
-    graph: loaded[index].reader.graph, leaves: selectedLeaves(loaded[index], session.ownMarks(index), auto, loaded),
-  })).filter(({ leaves }) => leaves.some(inside => inside));
-  const leaves = examples.length ? propose(image.reader, examples) : null;
-  if (!leaves) return null;
-  const inside = Array.from(leaves.keys()).filter(leaf => leaves[leaf] && image.counts[leaf]);
-  return { sign: 1, whole: true, leaves: inside.map(leaf => [leaf, image.counts[leaf]]) };
+// The mark that what is selected in other images, with trees of their own, suggests for the one that a session shows;
+// an Error where nothing does.
+export async function proposedMark(session) {
+  const { image, images, state } = session, examples = [];
+  const reviewed = new Set(state.marks.filter(mark => !mark.proposed).map(mark => mark.image));
+  const others = [...reviewed].filter(index => images.loaded[index] && !session.isRelated(index));
+  for (const index of others.sort((a, b) => a - b)) {
+    const { map } = await images.plane(index, 0), { leaves, any, mask } = select(session, index, map);
+    if (any) examples.push({ image: images.loaded[index], meant: mask ? shares(mask, map, leaves.length) : leaves });
+  }
+  if (!examples.length)
+    throw new Error("Mark a structure in another image first: what is selected there is then looked for here.");
+  const leaves = propose(image, examples), inside = Array.from(leaves.keys()).filter(leaf => leaves[leaf]);
+  if (!inside.some(leaf => image.counts[leaf]))
+    throw new Error("Nothing here is like what is selected in other images.");
+  return { sign: 1, whole: true, proposed: true, leaves: inside.map(leaf => [leaf, image.counts[leaf]]) };
+}
+
+// The part of each leaf that lies in a mask.
+function shares(mask, map, n) {
+  const hit = new Float64Array(n), area = new Float64Array(n);
+  for (let i = 0; i < map.length; i++) {
+    area[map[i]]++;
+    hit[map[i]] += mask[i];
+  }
+  return hit.map((x, leaf) => area[leaf] ? x / area[leaf] : 0);
 }

@@ -89,6 +89,7 @@ function changeLevelUpright(explorer, { target, up }) {
 function act(explorer, { key, alt }) {
   const action = LETTERS[key.toLowerCase()];
   if (!action || alt) return false;
-  if (!explorer.controls.button(action).disabled) ACTIONS[action](explorer);
+  const { disabled, hidden } = explorer.controls.button(action);
+  if (!disabled && !hidden) ACTIONS[action](explorer);
   return true;
 }

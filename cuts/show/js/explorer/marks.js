@@ -3,8 +3,8 @@
 // it is `whole`, such as an outline, exactly these leaves (of those in its plane, if it tells which are `beside` them),
 // and no pixel of them outside its path if it is a `box`; or `node`, a node of the tree. `places` tells where in the
 // image each of its leaves is marked. Its pixels are a `path` of (row, column) in a `plane`, or where Python made it
-// their indices, `pixels`; a mark made elsewhere than on an image has none. What marks mean together is grown by the
-// `growth` of the last one: how often its odds are doubled.
+// their indices, `pixels`; a mark made elsewhere than on an image has none. What marks mean up to one is
+// grown by its `growth`: how often the odds are doubled.
 import { sum } from "./numbers.js";
 import { grown } from "./reader.js";
 
@@ -29,24 +29,30 @@ function exactLeaves(tree, mark) {
   return exact;
 }
 
+// The leaves that lie beside what was outlined in a plane, as a negative stroke; none of other marks.
+function besideOf({ reader }, { sign, beside }) {
+  return sign > 0 && beside?.length ? [reader.stroke(-1, beside)] : [];
+}
+
 // Marks as strokes on the image of the last one; of positive ones at least one is looked at, wherever its leaves are.
 function strokesOn(image, marks) {
   const last = marks[marks.length - 1], of = (mark, needed) => strokeOf(image, mark, mark.image === last.image, needed);
   const isKnown = marks.some(mark => mark.sign > 0 && of(mark, false).marks.length);
-  return marks.map(mark => of(mark, mark === last || !isKnown));
+  return marks.flatMap(mark => [of(mark, mark === last || !isKnown), ...besideOf(image, mark)]);
 }
 
 // How likely every leaf belongs to what marks mean together, each read on the image in which it was made; null if no
 // mark is positive. `images`: by their numbers.
 export function likelihood(marks, images) {
-  let p = null, strokes = [];
+  let p = null;
   marks.forEach((last, end) => {
     const done = marks.slice(0, end + 1);
     if (!done.some(mark => mark.sign > 0)) return;
-    strokes = strokesOn(images[last.image], done);
-    p = images[last.image].reader.step(strokes, p);
+    const image = images[last.image], strokes = strokesOn(image, done), more = besideOf(image, last).length;
+    if (more) p = image.reader.step(strokes.slice(0, -more), p);
+    p = grown(image.reader.step(strokes, p), last.growth || 0, strokes);
   });
-  return p && grown(p, marks[marks.length - 1].growth || 0, strokes);
+  return p;
 }
 
 // The leaves that one mark means at its level.
@@ -103,5 +109,7 @@ export function markedPixels(mark, index, tree, map, width) {
   if (!mark.whole && (mark.path || mark.pixels)) return [];
   const inside = mark.node === undefined ? new Uint8Array(tree.n) : tree.leavesIn([mark.node]);
   for (const [leaf] of mark.leaves) inside[leaf] = 1;
-  return Array.from(map.keys()).filter(i => inside[map[i]]);
+  const pixels = [];
+  map.forEach((leaf, i) => { if (inside[leaf]) pixels.push(i); });
+  return pixels;
 }

@@ -71,9 +71,9 @@ export function outlinedLeaves(tree, map, pixels, { sign, isPlane }) {
     hit[map[i]] += pixels[i];
   }
   const inside = sign > 0 ? fitOutline(tree, hit, area) : mostlyIn(hit, area), seen = leaf => area[leaf] > 0;
-  const all = Array.from(inside.keys()).filter(seen), leaves = all.filter(leaf => inside[leaf]);
+  const all = Array.from(inside.keys()), leaves = all.filter(leaf => inside[leaf] && (seen(leaf) || !isPlane));
   const told = leaves.map(leaf => [leaf, area[leaf]]);
-  return isPlane ? { leaves: told, beside: all.filter(leaf => !inside[leaf]) } : { leaves: told };
+  return isPlane ? { leaves: told, beside: all.filter(leaf => seen(leaf) && !inside[leaf]) } : { leaves: told };
 }
 
 // Leaves with half of their pixels in an outline, at least one.

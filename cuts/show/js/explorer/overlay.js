@@ -2,6 +2,7 @@
 import { heat, outlines, painted } from "./drawing.js";
 
 const HEAT = heat();
+const CLEAR = 200;      // opacity of probabilities at least, of 255
 const plusOne = numbers => Int32Array.from(numbers, x => x + 1);
 
 export class Overlay {
@@ -23,7 +24,7 @@ export class Overlay {
     this.#key = key;
     this.#made = {
       fill: likely
-        ? painted({ ...grid, selected: [] }, HEAT, opacity, 0)
+        ? painted({ ...grid, selected: [] }, HEAT, Math.max(opacity, CLEAR), 0)
         : painted(grid, image.palette, dimmed, Math.max(opacity >> 1, 40)),
       regions: outlined ? outlines(grid.numbers, h, w) : null,
       selected: selection.any ? outlines(grid.selected, h, w) : null,

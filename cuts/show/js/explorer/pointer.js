@@ -3,9 +3,12 @@ import { markOf } from "./draft.js";
 
 const PRIMARY = 0, MIDDLE = 1;
 const WHEEL = 200;      // turns of the wheel that make the image e times as large
+const NEXT = 60;        // turns that bring the next answer
 
 export class Pointer {
   #dragged = null;        // while the image is moved: where the pointer and the image's corner were
+
+  #turned = 0;
 
   constructor(explorer) {
     this.explorer = explorer;
@@ -19,8 +22,9 @@ export class Pointer {
     return this.explorer.session;
   }
 
-  #pixelAt(event) {
-    return this.#view.pixelAt(event, this.explorer.session.image.spatial);
+  // `held`: beside the image the nearest pixel instead of none.
+  #pixelAt(event, held = false) {
+    return this.#view.pixelAt(event, this.explorer.session.image.spatial, held);
   }
 
   // Alt takes away, whichever button is pressed in the bar.
@@ -63,10 +67,10 @@ export class Pointer {
     if (!explorer.session.plane) return;
     if (this.#dragged) return this.#drag(event);
     const pixel = this.#pixelAt(event);
+    if (explorer.picture.draft?.tool === "box") this.#stretch(explorer.picture.draft, this.#pixelAt(event, true));
     explorer.hover(pixel ? explorer.session.leafAt(pixel) : undefined);
     const { draft } = explorer.picture;
-    if (!draft || !pixel) return;
-    if (draft.tool === "box") return this.#stretch(draft, pixel);
+    if (!draft || !pixel || draft.tool === "box") return;
     const between = event.getCoalescedEvents?.().map(earlier => this.#pixelAt(earlier)).filter(Boolean) || [];
     for (const reached of [...between, pixel]) this.#extend(draft.path, reached);
   }
@@ -104,14 +108,19 @@ export class Pointer {
 
   // The next answer with Alt, nearer or farther with Ctrl.
   #turn(event) {
-    if (event.altKey && event.deltaY) {
-      event.preventDefault();
-      return this.explorer.session.grow(event.deltaY < 0 ? 1 : -1);
-    }
+    if (event.altKey && event.deltaY) return this.#turnOn(event);
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     const box = this.explorer.picture.canvas.getBoundingClientRect();
     this.explorer.zoom(Math.exp(-event.deltaY / WHEEL), event.clientX - box.left, event.clientY - box.top);
+  }
+
+  #turnOn(event) {
+    event.preventDefault();
+    this.#turned += event.deltaY;
+    if (Math.abs(this.#turned) < NEXT) return;
+    this.#session.grow(this.#turned < 0 ? 1 : -1);
+    this.#turned = 0;
   }
 
   #markLandmark(event) {

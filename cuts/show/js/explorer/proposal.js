@@ -4,19 +4,22 @@ import { fitOutline } from "./outline.js";
 const COLOUR = 6, PLACE = 15;           // how soon leaves that differ in these have nothing to say to each other
 const LIKELY = 0.7, UNLIKELY = 0.15;    // from where leaves are shown to the network as marks
 const MOST_MARKS = 12;
+const LEAST = 0.05;                     // that some leaf has where anything is proposed
 const LARGEST = 0.5;                    // part of an image; what is larger is not looked at as a region
 
-// The leaves of `reader`'s image that examples suggest, as ones and zeros. `examples`: { graph, leaves }, where
-// `leaves` tells of each leaf of that graph whether it was meant, by ones and zeros. Null where none is of as many
-// colours.
-export function propose(reader, examples) {
-  const { graph } = reader, known = examples.filter(example => channels(example.graph) === channels(graph));
-  if (!known.length) return null;
-  const p = asMarks(reader, alongPaths(graph, likeExamples(graph, known)));
+// The leaves of an image that examples suggest, as ones and zeros; none if nothing is likely. `examples`: { image,
+// meant }, where `meant` tells the part of each leaf of that image that was meant. An Error where none can be compared.
+export function propose({ reader, kept }, examples) {
+  const { graph } = reader, kind = ({ graph: { colour, n, axes } }) => `${colour.length / n} channels and ${axes} axes`;
+  if (!kept) throw new Error("The image was not kept, so there are no colours to compare.");
+  const known = examples.filter(({ image }) => image.kept && kind(image.reader) === kind(reader));
+  if (!known.length)
+    throw new Error(`What is selected elsewhere is not in an image of ${kind(reader)}, as this one is.`);
+  const asked = known.map(({ image, meant }) => ({ graph: image.reader.graph, meant }));
+  const p = asMarks(reader, alongPaths(graph, likeExamples(graph, asked)));
+  if (!p.some((x, leaf) => x >= LEAST && graph.area[leaf] > 0)) return new Uint8Array(graph.n);
   return fitOutline(graph.tree, p.map((x, i) => x * graph.area[i]), graph.area);
 }
-
-const channels = ({ colour, n }) => colour.length / n;
 
 // Colour and place of a leaf, in such units that the square of a distance says how unlike two leaves are.
 function describe({ colour, centre, pixel, shape, n, axes }, leaf) {
@@ -33,7 +36,7 @@ const describeAll = graph =>
 // For every leaf how much of what is like it was meant in the examples.
 function likeExamples(graph, examples) {
   const others = examples.flatMap(example => describeAll(example.graph).map((told, leaf) =>
-    ({ told, weight: example.graph.share[leaf], meant: example.leaves[leaf] }))).filter(({ told }) => told);
+    ({ told, weight: example.graph.share[leaf], meant: example.meant[leaf] }))).filter(({ told }) => told);
   return Float64Array.from(describeAll(graph), told => {
     if (!told) return 0;
     const unlike = others.map(other => other.told.reduce((total, x, k) => total + (x - told[k]) ** 2, 0));

@@ -7,32 +7,24 @@ import { touchedPieces } from "./pieces.js";
 export function select(session, index, map) {
   const { state, images: { loaded } } = session, image = loaded[index], marks = session.ownMarks(index);
   const leaves = selectedLeaves(image, marks, state.auto, loaded), any = leaves.some(inside => inside);
-  const positive = marks.filter(mark => mark.sign > 0), boxes = boxesOf(positive, index, image.tree.n);
-  if (!any || image.depth > 1 || !state.connected && !boxes) return { leaves, any, mask: null };
-  const [H, W] = image.spatial, mask = pixelsOf(leaves, map, W, boxes);
+  const isBox = mark => mark.box && mark.sign > 0 && mark.image === index, boxes = marks.filter(isBox);
+  if (!any || image.shape.length === 3 || !state.connected && !boxes.length) return { leaves, any, mask: null };
+  const [H, W] = image.spatial, others = marks.filter(mark => !isBox(mark));
+  const free = boxes.length && others.length ? selectedLeaves(image, others, state.auto, loaded) : null;
+  const mask = pixelsOf(leaves, map, W, boxes.map(({ path }) => path), free);
   if (!state.connected) return { leaves, any, mask };
+  const positive = marks.filter(mark => mark.sign > 0);
   const seeds = positive.flatMap(mark => markedPixels(mark, index, image.tree, map, W));
   return { leaves, any, mask: touchedPieces(mask, H, W, seeds) };
 }
 
-// For each leaf the boxes that it must not leave, null where it may; null if there is no box. A leaf that another mark
-// means as well is free.
-function boxesOf(marks, index, n) {
-  const isBox = mark => mark.box && mark.image === index;
-  if (!marks.some(isBox)) return null;
-  const boxes = new Array(n).fill(null);
-  for (const mark of marks.filter(isBox))
-    for (const [leaf] of mark.leaves) boxes[leaf] = [...boxes[leaf] || [], mark.path];
-  for (const mark of marks.filter(mark => !isBox(mark))) for (const [leaf] of mark.leaves) boxes[leaf] = null;
-  return boxes;
-}
-
-// The pixels of some leaves, less those that lie outside all boxes of their leaf. A box: its corners in their order.
-function pixelsOf(leaves, map, width, boxes) {
+// The pixels of some leaves. Where there are boxes, given by their corners, those in one of them or of leaves that are
+// `free`, which other marks mean without the boxes.
+function pixelsOf(leaves, map, width, boxes, free) {
   const mask = new Uint8Array(map.length);
   for (let i = 0, row = 0, col = 0; i < map.length; i++) {
     const leaf = map[i];
-    if (leaves[leaf] && (!boxes?.[leaf] || isInside(row, col, boxes[leaf]))) mask[i] = 1;
+    if (leaves[leaf] && (!boxes.length || free?.[leaf] || isInside(row, col, boxes))) mask[i] = 1;
     if (++col === width) [row, col] = [row + 1, 0];
   }
   return mask;

@@ -110,10 +110,14 @@ export class Session {
     return this.state.auto ? likelihood(this.ownMarks(), this.images.loaded) : null;
   }
 
+  get canGrow() {
+    return this.state.auto && this.ownMarks().some(mark => mark.sign > 0);
+  }
+
   // The next larger (1) or smaller (−1) answer, if there is one.
   grow(way) {
     const own = this.ownMarks(), last = own[own.length - 1];
-    const next = this.state.auto && this.selection.any && nextAnswer(this.image, own, way, this.images.loaded);
+    const next = this.canGrow && nextAnswer(this.image, own, way, this.images.loaded);
     if (next) this.change({ marks: this.state.marks.map(mark => mark === last ? next : mark) });
   }
 

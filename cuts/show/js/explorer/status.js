@@ -41,7 +41,9 @@ function countParts({ depth, counts, spatial }, { map }, { leaves, mask }) {
 // The line below the image.
 export function describe(session) {
   const { image, selection } = session, flat = image.depth === 1;
-  if (!selection.any && session.ownMarks().length) return "Nothing is left of the selection.";
+  const marks = session.ownMarks();
+  if (!selection.any && marks.some(mark => mark.sign > 0)) return "Nothing is left of the selection.";
+  if (!selection.any && marks.length) return "Subtract takes away from what is selected: add something first.";
   if (!selection.any && session.state.auto)
     return "Click a structure in its middle, or paint over it; then add what is missing and subtract what is too much.";
   if (!selection.any) return "Click a structure, or paint over it; it grows and shrinks with the granularity.";

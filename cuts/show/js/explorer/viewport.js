@@ -56,11 +56,12 @@ export class Viewport {
     if (y < 0 || y > this.height) this.y += this.height / 2 - y;
   }
 
-  // The pixel under a pointer, null beside the image.
-  pixelAt(event, [H, W]) {
+  // The pixel under a pointer; beside the image null, or if `held` the nearest one.
+  pixelAt(event, [H, W], held = false) {
     const box = this.canvas.getBoundingClientRect(), f = this.width / box.width;
     const col = Math.floor(((event.clientX - box.left) * f - this.x) / this.sx);
     const row = Math.floor(((event.clientY - box.top) * f - this.y) / this.sy);
+    if (held) return [clamp(row, 0, H - 1), clamp(col, 0, W - 1)];
     return row >= 0 && col >= 0 && row < H && col < W ? [row, col] : null;
   }
 
