@@ -18,7 +18,8 @@ from ..stage2.structures import fit_outline
 from ..stage2.tree import owner, sum_up
 
 # %% ../../nbs/23i_proposals.ipynb #78253fd8
-COLOUR, PLACE = 6.0, 15.0  # how soon leaves that differ in these have nothing to say to each other
+COLOUR = 6.0  # how soon leaves of other colours have nothing to say to each other
+PLACE = 15.0  # the same of places
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,8 @@ def like_examples(
     return p
 
 # %% ../../nbs/23i_proposals.ipynb #412b1b89
-LIKELY, UNLIKELY = 0.7, 0.15  # from where leaves are shown to the network as marks
+LIKELY = 0.7  # from where leaves are shown to the network as positive marks
+UNLIKELY = 0.15  # up to where they are shown as negative ones
 LEAST = 0.05  # that some leaf has where anything is proposed
 LARGEST = 0.5  # part of an image; what is larger is not looked at as a region
 
