@@ -80,6 +80,7 @@ export class Explorer {
   #changed() {
     this.picture.overlay.forget();
     this.controls.refresh();
+    this.strip.show(this.session.state.marks);
     this.redraw();
     this.say();
   }

@@ -36,6 +36,16 @@ export class Strip {
     }
   }
 
+  // Which images have marks, and which of these nothing but a proposal.
+  show(marks) {
+    if (this.box.hidden) return;
+    for (const entry of this.box.children) {
+      const made = marks.filter(mark => mark.image === +entry.dataset.image), seen = made.some(mark => !mark.proposed);
+      entry.classList.toggle("marked", made.length > 0);
+      entry.classList.toggle("proposed", made.length > 0 && !seen);
+    }
+  }
+
   select(index) {
     for (const entry of this.box.children) {
       const selected = +entry.dataset.image === index;
