@@ -33,9 +33,7 @@ def _clicked(seg, wanted: np.ndarray, start: np.ndarray | None) -> list[float]:
 def score_cohort(
     samples: list[Sample],  # of one set, with labels
     seed: int = 1,
-) -> list[
-    dict
-]:  # image, class, accepted, to_others, alone_1, …; where masks were accepted also proposed, proposed_1, …
+) -> list[dict]:  # image, class, accepted, to_others, alone_…; with accepted masks also proposed, proposed_…
     "What every image of a set costs, with proposals and without, for each class that is large enough."
     config, rows = Config().replace(segmentation_seed=seed).segmentation, []
     with fixed_threads():
