@@ -7,6 +7,7 @@ __all__ = ['fit', 'segment']
 
 # %% ../nbs/56_api.ipynb #53bf8d21
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from .config.sections import TrainingConfig
 from .config.settings import Config
 from .data.dataset import ImageDataset
 from .io.image import Image
+from .runs.cluster import using
+from .runs.large_images import apart, segment_large
 from .runs.loading import load_model
 from cuts.runs.one_image import (
     ONE_IMAGE,
@@ -30,6 +33,7 @@ from cuts.runs.one_image import (
     with_channels,
 )
 from .runs.steps import train_run
+from .segmentation.large import LargeSegmentation
 from .segmentation.picture import Segmentation
 from .stage1.model import Model
 from .stage1.parallel import first_process, only_alone
@@ -74,6 +78,20 @@ def _stage2_config(model: Model | None, config, settings: dict) -> Config:
         raise ValueError(f"{learned[0]}: the model is trained already, and nothing changes that. {remedy}")
     return make_config(model.config if config is None else config, **settings)
 
+# %% ../nbs/56_api.ipynb #43c65308
+def _segment_into(source, out, model: Model | None, config: Config, client) -> LargeSegmentation:
+    "Segment a large image into a folder; ValueError where a part of it failed, and a warning where one was not read."
+    if not isinstance(source, (str, os.PathLike)):
+        raise ValueError(f"out: {os.fspath(out)}, for the file of one large image, but the source is no path")
+    with using(client):
+        seg, report = segment_large(source, out, model, config)
+    problem = "; ".join(f"{piece}: {why}" for piece, why in list(report.failures.items())[:3])
+    if seg is None:
+        raise ValueError(f"{len(report.failures)} pieces failed, and are done when this is run again. {problem}")
+    if problem:
+        warnings.warn(f"not all of the image could be read. {problem}", stacklevel=3)
+    return seg
+
 # %% ../nbs/56_api.ipynb #20eb010e
 def segment(
     source,  # one image or many, see `fit`
@@ -82,11 +100,13 @@ def segment(
     *,
     together: bool = False,  # one tree over all images, so that a region is the same structure in each
     n_jobs: int = 1,  # processes
+    client=None,  # a `distributed.Client`: the images, or the pieces of a large one, go to its cluster
+    out=None,  # folder of an OME-Zarr: the image, a path, is gone through in pieces and never held in memory
     root=None,
     labels=None,
     channels=None,  # see `open_dataset`
     **settings,  # such as n_clusters=6
-) -> Segmentation | Iterator[Segmentation]:
+) -> Segmentation | LargeSegmentation | Iterator[Segmentation]:
     "Stage 2: segment one image, or many one after the other."
     if model is None:
         only_alone("segmenting without a model")
@@ -96,11 +116,16 @@ def segment(
     config = _stage2_config(model, config, settings)
     if model is not None and (is_asked or is_given):  # else it stays where it is
         place_model(model, config, is_asked)
-    dataset = open_configured(source, as_seen_by(config, model), root=root, labels=labels, channels=channels)
     check_method(config)  # before anything is trained
+    seen = as_seen_by(with_channels(config, channels), model)
+    if out is not None:
+        return _segment_into(source, out, model, seen, client)
+    dataset = open_configured(source, seen, root=root, labels=labels)
+    for name, path in apart(dataset)[1].items():
+        raise ValueError(f'{path}: too large to be held in memory. Pass out="{name}.zarr", a folder for its label map')
     if together:
         return segment_all(dataset, model, config)
     if _is_one(source, dataset):
         return segment_sample(dataset[0], model, config)
     dataset.check(progress=False)
-    return map_samples(segment_sample, dataset, model, config, n_jobs=n_jobs)
+    return map_samples(segment_sample, dataset, model, config, n_jobs=n_jobs, client=client)

@@ -77,13 +77,34 @@ if sys.argv[2] == "go on":
     cuts.fit(images, out=sys.argv[1] + ".undisturbed", progress=False, **settings)
 """
 
+KILLED = """
+import os, signal, sys, cuts
+from cuts.data.phantoms import phantoms
+from cuts.stage1.training import Trainer
+
+run_epoch, restarts = Trainer.run_epoch, int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+
+def die_after_three(self, batches):  # one of the processes, in the middle of the fourth epoch, once
+    if self.epoch == 3 and self.world.rank == 1 and restarts == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if self.world.rank == 0:
+        with open(sys.argv[1] + ".epochs", "a") as f:
+            print(restarts, self.epoch, file=f)
+    run_epoch(self, batches)
+
+Trainer.run_epoch = die_after_three
+settings = dict(epochs=6, batch_size=5, min_batches=2, n_anchors=8, crop=16, precision="float32", device="cpu")
+cuts.fit(phantoms("nested", 6, (40, 40)), out=sys.argv[1], progress=False, **settings)
+"""
+
 CUTS = "--no-python", Path(sys.executable).parent / "cuts"
 TINY = ["--epochs", "1", "--set", "crop=16", "--set", "batch_size=4", "--device", "cpu"]
 
 
-def start(processes: int, *command) -> subprocess.Popen:
+def start(processes: int, *command, restarts: int = 0) -> subprocess.Popen:
     "Start a command in some processes under torchrun (0: as it is)."
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    torchrun += ["--max-restarts", str(restarts)]
     return subprocess.Popen(
         [sys.executable, *(torchrun if processes else []), *map(str, command)],
         stdout=subprocess.PIPE,
@@ -104,10 +125,10 @@ def launch(processes: int, *command, fails: bool = False) -> str:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    "The same training in one process and in two."
+    "The same training in one process, in two and in four."
     folder = tmp_path_factory.mktemp("parallel")
     (folder / "script.py").write_text(SCRIPT)
-    for name, processes in (("one", 0), ("two", 2)):
+    for name, processes in (("one", 0), ("two", 2), ("four", 4)):
         launch(processes, folder / "script.py", folder / name)
     return folder
 
@@ -124,22 +145,25 @@ def history(folder):
     return np.genfromtxt(folder / "history.csv", delimiter=",", skip_header=1)
 
 
-def test_two_processes_give_the_loss_curve_of_one(runs):
-    one, two = history(runs / "one"), history(runs / "two")
-    assert one.shape == two.shape == (4, 8)
-    np.testing.assert_allclose(two, one, rtol=2e-3, atol=1e-6)
+@pytest.mark.parametrize("name", ["two", "four"])
+def test_processes_give_the_loss_curve_of_one(runs, name):
+    one, many = history(runs / "one"), history(runs / name)
+    assert one.shape == many.shape == (4, 8)
+    np.testing.assert_allclose(many, one, rtol=2e-3, atol=1e-6)
     assert not np.allclose(one[0, 2:], one[-1, 2:], rtol=0.05)  # and there is a curve to compare
 
 
-def test_gradients_are_those_of_the_whole_batch(runs):
-    # of five images, two in one process and three in the other
-    one, two = (np.load(runs / f"{name}.gradients.npz") for name in ("one", "two"))
+@pytest.mark.parametrize("name", ["two", "four"])
+def test_gradients_are_those_of_the_whole_batch(runs, name):
+    # of five images, two in one process and three in the other; or one in three of them and two in the last
+    one, two = (np.load(runs / f"{name}.gradients.npz") for name in ("one", name))
     assert set(one) == set(two)
     assert len(one) > 10
-    for name in one:
-        if name.startswith("encoder") and name.endswith("0.bias"):
+    for weight in one:
+        if weight.startswith("encoder") and weight.endswith("0.bias"):
             continue  # normalisation takes a convolution's bias away: its gradient is rounding alone
-        np.testing.assert_allclose(two[name], one[name], rtol=1e-3, atol=1e-4 * np.abs(one[name]).max(), err_msg=name)
+        most = np.abs(one[weight]).max()
+        np.testing.assert_allclose(two[weight], one[weight], rtol=1e-3, atol=1e-4 * most, err_msg=weight)
 
 
 def test_only_one_process_speaks(tmp_path):
@@ -181,6 +205,21 @@ def test_interrupted_together_and_resumed(tmp_path):
         assert threads_left(tmp_path / "resumed") == []
     resumed, undisturbed = (tmp_path / name / "history.csv" for name in ("resumed", "resumed.undisturbed"))
     assert resumed.read_bytes() == undisturbed.read_bytes()
+
+
+def test_a_killed_process_is_replaced(tmp_path):
+    "torchrun starts all anew, and they go on from the last whole epoch; the curve is that of an undisturbed training."
+    (tmp_path / "killed.py").write_text(KILLED)
+    process = start(2, tmp_path / "killed.py", tmp_path / "killed", restarts=1)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-3000:]
+    epochs = [tuple(map(int, line.split())) for line in (tmp_path / "killed.epochs").read_text().splitlines()]
+    assert epochs[:3] == [(0, 0), (0, 1), (0, 2)]
+    assert [epoch for epoch in epochs if epoch[0]] == [(1, 3), (1, 4), (1, 5)]
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED)
+    launch(2, tmp_path / "interrupted.py", tmp_path / "whole", "go on")
+    killed, undisturbed = (tmp_path / name / "history.csv" for name in ("killed", "whole.undisturbed"))
+    assert killed.read_bytes() == undisturbed.read_bytes()
 
 
 def test_what_is_not_shared_is_refused(tmp_path):

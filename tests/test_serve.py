@@ -3,10 +3,15 @@
 import http.client
 import signal
 
+import numpy as np
 import pytest
+import zarr
 from browser import HOST, SECONDS, ask, family, left_of, wait_for
+from explorer_page import ExplorerPage
 
 from cuts.data.fundus import fundus_phantom
+from cuts.data.slides import write_slide
+from cuts.runs.large_images import segment_large
 from cuts.runs.one_image import make_config
 from cuts.runs.steps import segment_run, train_run
 from cuts.show import serve as serving
@@ -193,3 +198,32 @@ def test_a_signal_while_it_trains(voila, run):
     served.process.send_signal(signal.SIGHUP)
     assert served.process.wait(SECONDS) == 128 + signal.SIGHUP
     assert traces(served) == []
+
+
+# Large images --------------------------------------------------------------------------------------------------------
+def test_a_large_image_shows_details(voila, page, tmp_path):
+    "An overview at once, details where one looks closely, and exports as large as the image."
+    write_slide(tmp_path / "slide.zarr", 2304)
+    seg, report = segment_large(tmp_path / "slide.zarr", tmp_path / "made.zarr", progress=False)
+    assert report.done == ["slide.zarr"]
+    assert seg.factor == 2
+    served = voila(tmp_path / "made.zarr")
+    wait_for_explorer(served.show(page))
+    seen = ExplorerPage(page, seg.overview.spatial)
+    piece = "x.picture.detail.of(x.session, x.picture.viewport, devicePixelRatio)"
+    assert seen.of(piece) is None  # the overview is as sharp as the screen
+    seen.of("x.zoom(8)")
+    page.wait_for_function(f"x => {piece}?.step === 1", arg=seen.handle)
+    rows, columns, h, w = (seen.of(f"{piece}.{name}") for name in ("rows", "columns", "h", "w"))
+    shown = np.array(seen.of(f"Array.from({piece}.map)")).reshape(h, w)
+    np.testing.assert_array_equal(shown + 1, seg.read("leaves", slice(*rows), slice(*columns)))
+    colours = np.array(
+        seen.of(f"Array.from({piece}.photograph.getContext('2d').getImageData(0, 0, {w}, {h}).data)")
+    ).reshape(h, w, 4)
+    stored = seg.source.read(slice(*rows), slice(*columns))
+    np.testing.assert_allclose(colours[..., :3], np.moveaxis(stored, 0, -1), atol=1)
+    seen.of("x.zoom(1e-6)")
+    seen.click(600, 500)
+    assert seen.hit.any()
+    seen.of("x.host.export(x, 'mask', 'png')")
+    np.testing.assert_array_equal(zarr.open_array(tmp_path / "made.zarr/labels/mask/0")[:], seg.read(seen.hit))

@@ -87,6 +87,7 @@ _BROWSER = typer.Option("--browser/--no-browser", help="Show it in the browser, 
 @add_command("""
     cuts explore image.png                     without a run
     cuts explore images/ --run runs/mine
+    cuts explore out/slide.ome.zarr.zarr       a large image that was segmented
     cuts explore images/ --out explored --epochs 50 --no-browser""")
 def explore(
     source: Sources = None,

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Sources', 'Root', 'Labels', 'Channels', 'ChannelAxis', 'Window', 'Out', 'RunFolder', 'ModelRun', 'Preset',
-           'ConfigFile', 'Set', 'Epochs', 'Seed', 'Device', 'Method', 'Seeds', 'Methods', 'Together', 'NJobs', 'option',
-           'check_jobs']
+           'ConfigFile', 'Set', 'Epochs', 'Seed', 'Device', 'Method', 'Seeds', 'Methods', 'Together', 'NJobs',
+           'Scheduler', 'NWorkers', 'option', 'check_jobs']
 
 # %% ../../nbs/59a_options.ipynb #c92207c0
 from pathlib import Path
@@ -88,3 +88,8 @@ Seeds = Annotated[str | None, option(metavar="N,N,…", help=_SEEDS_HELP)]
 Methods = Annotated[str | None, option(metavar="NAME,NAME,…", help=_METHODS_HELP)]
 Together = Annotated[bool, typer.Option("--together", help=_TOGETHER_HELP)]
 NJobs = Annotated[int, typer.Option("--n-jobs", "-j", callback=check_jobs, help=_JOBS_HELP)]
+_SCHEDULER_HELP = "Address of a dask scheduler, such as tcp://10.0.0.1:8786: its workers do the work."
+_WORKERS_HELP = "Start as many workers on this machine, and a dask scheduler for them."
+
+Scheduler = Annotated[str | None, option("--scheduler", metavar="ADDRESS", help=_SCHEDULER_HELP)]
+NWorkers = Annotated[int | None, option("--n-workers", min=1, help=_WORKERS_HELP)]

@@ -190,7 +190,11 @@ def choose_window(
     return (window, "percentiles 0.5–99.5") if window[0] < window[1] else ((low, high), "smallest and largest")
 
 # %% ../../nbs/00_image.ipynb #b83c44d3
-def _scale(x, window, source):
+def scaled(
+    x: np.ndarray,  # source values, any shape
+    window: tuple[float, float],  # that become −1 and 1
+    source: str,  # what messages call it
+) -> np.ndarray:  # float32 in [-1, 1]
     "Clip to the window and scale to [-1, 1], without rounding of large integers."
     low, high = window if len(window) == 2 else (0, 0)
     if not (math.isfinite(low) and math.isfinite(high) and low < high and 0 < 2 / (high - low) < math.inf):
@@ -284,7 +288,7 @@ def image_from_pixels(
     limits, scaling = _declared_window(window, pixels)
     if limits is None:
         limits, scaling = choose_window(x)
-    data = np.zeros(x.shape, np.float32) if scaling == "constant" else _scale(x, limits, source)
+    data = np.zeros(x.shape, np.float32) if scaling == "constant" else scaled(x, limits, source)
     if _is_constant(data):
         where = " inside the window" if scaling == "declared" else ""
         warnings.warn(f"{source}: constant{where}, there is nothing to segment but one region.", stacklevel=4)

@@ -18,7 +18,7 @@ import numpy as np
 
 from .image import Image
 from .labels import smallest_type
-from .pixels import ImageError, MAX_PIXELS, MM_PER_UNIT, Pixels, check_size, reading
+from .pixels import ImageError, Level, MAX_PIXELS, MM_PER_UNIT, Pixels, agreeing, check_size, reading
 from .rasters import SPACING_KEY, noted_spacing, spacing_note
 
 # %% ../../nbs/00c_tiff.ipynb #5469da84
@@ -167,6 +167,41 @@ def read_tiff(path, *, max_pixels=MAX_PIXELS, channel_axis=None, as_labels=False
         alpha = axis is not None and axis != "none" and _has_alpha(series.keyframe)
         spacing = _tiff_spacing(tif, len(series.axes) - any(letter in "SC" for letter in series.axes))
     return Pixels(data, axis, alpha=alpha, spacing=spacing, unit="mm" if spacing else "px")
+
+# %% ../../nbs/00c_tiff.ipynb #5fc17e2f
+def tiff_levels(path, channel_axis=None) -> list[Level]:
+    "The resolutions of the first series of a TIFF, the finest first, of which pieces are read."
+    import tifffile
+
+    with reading(path, "a TIFF"):
+        _check_pages(path)
+        with _strict_tiff():
+            tif = tifffile.TiffFile(path, _multifile=False)  # stays open as long as its levels are in use
+        series = tif.series[0]
+        page = series.keyframe
+        if series.dtype is None or page.photometric == 3:
+            kind = "an unusual number of bits" if series.dtype is None else "a palette instead of colours"
+            raise ImageError(f"{path}: {kind}. Save it with 8, 16 or 32 bits for each channel.")
+        spacing = _tiff_spacing(tif, 2)
+        levels = [_tiff_level(level, channel_axis, path) for level in series.levels]
+        for level in levels:
+            factor = [whole / part for whole, part in zip(levels[0].spatial, level.spatial, strict=True)]
+            level.spacing = tuple(s * f for s, f in zip(spacing or (1.0, 1.0), factor, strict=True))
+            level.unit = "mm" if spacing else "px"
+        return agreeing(levels, path)
+
+
+def _tiff_level(series, channel_axis, path):
+    "A resolution of a series."
+    import zarr
+
+    axis, page = _tiff_axes(series.axes, series.shape, channel_axis, path), series.keyframe
+    channel = axis if isinstance(axis, int) else None
+    space = [i for i, n in enumerate(series.shape) if i != channel and (n > 1 or series.axes[i] in "YX")]
+    if len(space) != 2:
+        raise ImageError(f"{path}: pages {list(series.shape)} are not read in pieces. Save them one by one.")
+    n_channels = (1 if channel is None else series.shape[channel]) - _has_alpha(page)
+    return Level(zarr.open(series.aszarr(level=0), mode="r"), *space, channel, n_channels, page.photometric == 0)
 
 # %% ../../nbs/00c_tiff.ipynb #e0ed4b92
 def encode_tiff(

@@ -16,7 +16,7 @@ from pathlib import Path
 import filelock
 
 from ..config.settings import Config
-from ..files.atomic import FileError, explained_errors, is_abandoned, write_atomic
+from ..files.atomic import FileError, explained_errors, remove_abandoned, write_atomic
 from ..files.manifest import Manifest
 
 # %% ../../nbs/51_folder.ipynb #0b9170b1
@@ -46,10 +46,7 @@ def _take_over(folder: Path) -> None:
     "Say who holds the lock of a folder, and remove what killed processes left half-written."
     with suppress(OSError):
         (folder / ".lock").write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if name.startswith(".") and is_abandoned(path := Path(place, name)):
-                path.unlink(missing_ok=True)
+    remove_abandoned(folder)
 
 # %% ../../nbs/51_folder.ipynb #9e8b40a3
 class LockedFolder(Manifest):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .folder import Run
+from ..segmentation.large import LargeSegmentation, is_large_segmentation
 from ..segmentation.picture import Segmentation
 from ..stage1.model import Model
 from ..stage1.published import read_reference
@@ -34,13 +35,15 @@ def _only_model(folder: Path) -> Path:
 
 # %% ../../nbs/50f_loading.ipynb #394c2740
 def load(
-    path,  # a model (`.safetensors`, `.pty` of the published code), a segmentation (`.npz`), or a run folder
-) -> Model | Segmentation:
+    path,  # a model (`.safetensors`, `.pty` of the published code), a segmentation (`.npz`, a folder), or a run folder
+) -> Model | Segmentation | LargeSegmentation:
     "Load what was saved. FileNotFoundError where nothing is, or no model in a run folder; ValueError for another file."
     path = Path(path).expanduser()
     if not path.exists():
         expected = "a model (.safetensors), a segmentation (.npz), or the folder of a run"
         raise FileNotFoundError(f"{path}: no such file or folder. Expected {expected}")
+    if is_large_segmentation(path):
+        return LargeSegmentation(path)
     if path.is_dir():
         path = _only_model(path)
     if path.suffix == ".npz":

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Result', 'ONE_IMAGE', 'make_config', 'check_method', 'open_configured', 'with_channels', 'as_seen_by', 'place_model',
-           'Report', 'open_checked', 'segment_sample', 'segment_all', 'stored_vectors', 'segment_stored', 'map_samples']
+           'Report', 'read_through', 'open_checked', 'segment_sample', 'segment_all', 'stored_vectors',
+           'segment_stored', 'map_samples']
 
 # %% ../../nbs/50a_one_image.ipynb #25326d58
 import os
@@ -20,11 +21,12 @@ from ..data.items import Sample
 from ..data.opening import open_dataset
 from ..io.arrays import array_names, read_array
 from ..io.pixels import suffix
+from .cluster import spread
 from ..segmentation.content import Parts, known_of_pixels
 from ..segmentation.fitting import segment_image, segment_vectors
 from ..segmentation.picture import Segmentation
 from ..segmentation.together import segment_together
-from ..stage1.model import Model
+from ..stage1.model import Model, smoothed
 from ..stage1.prior import at_pixels
 from ..stage1.parallel import first_process
 from ..stage1.training import train
@@ -115,13 +117,18 @@ class Report:
         return Report(self.done + other.done, self.skipped + other.skipped, self.failures | other.failures)
 
 
+def read_through(dataset: ImageDataset, progress: bool) -> Report:
+    "Read a data set once; a report of what could not be read."
+    dataset.check(progress and first_process())
+    return Report(failures=dict(dataset.failures))
+
+
 def open_checked(
     source, config: Config, progress: bool, *, root=None, labels=None, channels=None
 ) -> tuple[ImageDataset, Report]:
     "A data set that has been read through once, and a report of what could not be read."
     dataset = open_configured(source, config, root=root, labels=labels, channels=channels)
-    dataset.check(progress and first_process())
-    return dataset, Report(failures=dict(dataset.failures))
+    return dataset, read_through(dataset, progress)
 
 # %% ../../nbs/50a_one_image.ipynb #992fd5d4
 ONE_IMAGE = dict(epochs=0, batch_size=8, min_batches=8)  # no training; if it is asked for, some hundred small steps
@@ -196,14 +203,11 @@ def stored_vectors(
 # %% ../../nbs/50a_one_image.ipynb #9e7ca39d
 def segment_stored(sample: Sample, path, config: Config) -> Segmentation:
     "Segment one sample by the vectors that its file holds."
-    from scipy.ndimage import gaussian_filter
-
     settings, image = config.segmentation, sample.image
     Z, n_drawn = stored_vectors(path, image.spatial)
     if settings.prior_weight or not settings.drawn_weight:
         Z, n_drawn = Z[..., : Z.shape[-1] - n_drawn], 0
-    if settings.smoothing:
-        Z = gaussian_filter(Z, settings.smoothing, mode="nearest", axes=(-3, -2))
+    Z = smoothed(Z, settings.smoothing)
     everywhere = tuple(slice(0, n) for n in image.spatial)
     with fixed_threads():
         colours, prior = known_of_pixels(image, settings)
@@ -215,11 +219,23 @@ def segment_stored(sample: Sample, path, config: Config) -> Segmentation:
         return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, parts, **facts)
 
 # %% ../../nbs/50a_one_image.ipynb #0c824755
-def map_samples(work: Callable[..., Result], dataset: ImageDataset, *arguments, n_jobs: int = 1) -> Iterator[Result]:
-    "Results of `work(sample, *arguments)` for every readable sample, in order, as they are made."
-    if n_jobs == 1 or len(dataset) < 2:
-        yield from (work(sample, *arguments) for sample in dataset)
-        return
-    from joblib import Parallel, delayed
+def _of_sample(name: str, dataset: ImageDataset, work: Callable[..., Result], arguments: tuple) -> Result:
+    "What `work` makes of a sample, which a worker reads itself."
+    return work(dataset[name], *arguments)
 
-    yield from Parallel(n_jobs=n_jobs, return_as="generator")(delayed(work)(sample, *arguments) for sample in dataset)
+
+def map_samples(
+    work: Callable[..., Result], dataset: ImageDataset, *arguments, n_jobs: int = 1, client=None
+) -> Iterator[Result]:
+    "Results of `work(sample, *arguments)` for every readable sample, in order, as they are made; see `spread`."
+    if client is not None:
+        for result in spread(_of_sample, list(dataset.names), dataset, work, arguments, client=client):
+            if isinstance(result, Exception):
+                raise result
+            yield result
+    elif n_jobs == 1 or len(dataset) < 2:
+        yield from (work(sample, *arguments) for sample in dataset)
+    else:
+        from joblib import Parallel, delayed
+
+        yield from Parallel(n_jobs=n_jobs, return_as="generator")(delayed(work)(s, *arguments) for s in dataset)

@@ -14,8 +14,12 @@ from pathlib import Path
 from ..config.settings import Config
 from ..data.dataset import ImageDataset
 from .loading import find_segmentations, load_model, models_in
-from .one_image import ONE_IMAGE, Report, as_seen_by, check_method, make_config, open_checked
+from ..files.names import output_name
+from .large_images import apart, segment_large_files
+from .one_image import ONE_IMAGE, Report, as_seen_by, check_method, make_config, open_configured, read_through
 from .steps import segment_dataset, train_dataset
+from ..segmentation.large import is_large_segmentation
+from ..stage1.model import Model
 from ..stage1.parallel import only_alone
 
 # %% ../../nbs/55_prepare.ipynb #0bcc73b4
@@ -52,9 +56,21 @@ def _segmentation_files(folder: Path, dataset: ImageDataset, report: Report) -> 
         raise ValueError(f"no image could be segmented: {reasons}")
     return [files[name] for name in dataset.names if name in files]
 
+# %% ../../nbs/55_prepare.ipynb #cdc358e4
+def _is_large(source) -> bool:
+    "Whether a source is the folder of a large segmentation."
+    return isinstance(source, (str, os.PathLike)) and is_large_segmentation(Path(source).expanduser())
+
+# %% ../../nbs/55_prepare.ipynb #45629014
+def _train_first(dataset: ImageDataset, out: Path, config: Config, progress: bool, tell) -> tuple[Model, Report]:
+    "A model of the images, trained into a folder where there is none yet."
+    if tell and not (out / "model.safetensors").exists():
+        tell(len(dataset))
+    return train_dataset(dataset, out, config, resume=True, replace=True, progress=progress)
+
 # %% ../../nbs/55_prepare.ipynb #60b11818
 def prepare(
-    source,  # see `cuts.data.opening.open_dataset`
+    source,  # see `cuts.data.opening.open_dataset`; or the folder of a large segmentation
     out,  # folder to work in; what is whole in it is not made again
     run=None,  # run folder of the model; None: the prior alone, or a training on these images, into `out`
     config: Config | None = None,  # None: the run's, else no training
@@ -69,22 +85,27 @@ def prepare(
 ):  # (files of segmentations in the order of the images, `Report`)
     "Segmentations of all images, one file each; the run stays as it is. `ValueError` where none could be made."
     only_alone("looking at images")
+    if _is_large(source):
+        return [Path(source).expanduser()], Report()
     out = Path(out).expanduser()
     model = None if run is None else load_model(run)
     if config is None and model is not None:
         config = model.config
     seen = as_seen_by(config or Config(), model)
-    dataset, report = open_checked(source, seen, progress, root=root, labels=labels, channels=channels)
+    dataset, large = apart(open_configured(source, seen, root=root, labels=labels, channels=channels))
+    report = read_through(dataset, progress) if len(dataset) or not large else Report()
     if config is None:
         config = make_config(**ONE_IMAGE)
     check_method(config)
     if model is not None:
         _borrow(run, out / "segmentations")
-    elif config.training.epochs:
-        if tell and not (out / "model.safetensors").exists():
-            tell(len(dataset))
-        model, trained = train_dataset(dataset, out, config, resume=True, replace=True, progress=progress)
+    elif config.training.epochs and len(dataset):
+        model, trained = _train_first(dataset, out, config, progress, tell)
         report += trained
     folder = out / "segmentations"
+    report += segment_large_files(large, folder, model, as_seen_by(config, model), progress=progress)
+    whole = [folder / output_name(name, ".zarr") for name in large if name not in report.failures]
+    if whole and not len(dataset):
+        return whole, report
     report += segment_dataset(dataset, folder, config, model, together=together, n_jobs=n_jobs, progress=progress)
-    return _segmentation_files(folder, dataset, report), report
+    return _segmentation_files(folder, dataset, report) + whole, report

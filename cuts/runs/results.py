@@ -9,14 +9,18 @@ __all__ = ['log', 'Outcome', 'Results', 'model_fingerprint', 'find_missing', 'co
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..data.dataset import ImageDataset
 from ..data.items import Sample
+from ..files.atomic import write_atomic
 from ..files.digests import digest
 from ..files.names import output_name
+from .cluster import current_client, spread
 from .folder import Run
 from .one_image import Report, map_samples
 from ..segmentation.picture import Segmentation
+from ..segmentation.storing import to_bytes
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +44,20 @@ class Results:
 
     def write(self, sample: Sample, segment: Callable[[Sample], Segmentation]) -> Outcome:
         "Make the result of a sample and write it; whatever goes wrong with one image must not stop the others."
-        key = f"segment/{sample.name}"
+        return self.keep(sample.name, lambda: to_bytes(segment(sample)))
+
+    def keep(self, name: str, made: Callable[[], bytes]) -> Outcome:
+        "Write the result of an image."
+        key = f"segment/{name}"
         try:
             self.folder.forget(key)
-            path = self.folder.file(output_name(sample.name, ".npz"))
-            segment(sample).save(path)
-            self.folder.record(key, self.missing[sample.name], [path], name=sample.name, **self.facts)
+            path = self.folder.file(output_name(name, ".npz"))
+            write_atomic(path, made())
+            self.folder.record(key, self.missing[name], [path], name=name, **self.facts)
         except Exception as e:
-            log.warning("%s: %s", sample.name, e, exc_info=log.isEnabledFor(logging.DEBUG))
-            return sample.name, str(e) or type(e).__name__
-        return sample.name, None
+            log.warning("%s: %s", name, e, exc_info=log.isEnabledFor(logging.DEBUG))
+            return name, str(e) or type(e).__name__
+        return name, None
 
 # %% ../../nbs/50g_results.ipynb #05baa41d
 def model_fingerprint(model) -> str:  # model: a `Model` or a `SupervisedModel`
@@ -120,6 +128,25 @@ def _one_by_one(work: Callable[[Sample], Outcome], dataset: ImageDataset) -> Ite
             reason = str(e).splitlines()[0]
             yield sample.name, f"the process that worked on it died ({reason}). Look at it with n_jobs=1"
 
+# %% ../../nbs/50g_results.ipynb #314ed419
+def _segmented(name: str, dataset: ImageDataset, segment: Callable[[Sample], Segmentation]) -> bytes:
+    "The file of a segmentation, made by a worker."
+    return to_bytes(segment(dataset[name]))
+
+
+def _raise_or_return(made: bytes | Exception) -> bytes:
+    if isinstance(made, Exception):
+        raise made
+    return made
+
+
+def _on_cluster(
+    results: Results, dataset: ImageDataset, segment: Callable[[Sample], Segmentation]
+) -> Iterator[Outcome]:
+    "Results that the workers of a cluster make, written here."
+    for name, made in zip(dataset.names, spread(_segmented, dataset.names, dataset, segment), strict=True):
+        yield results.keep(name, partial(_raise_or_return, made))
+
 # %% ../../nbs/50g_results.ipynb #71a4dc73
 def complete_each(
     results: Results,
@@ -135,4 +162,9 @@ def complete_each(
     def work(sample):
         return results.write(sample, segment)
 
-    return complete(results, dataset, lambda part: guarded_results(work, part, n_jobs), title, progress)
+    def make(part):
+        if current_client() is not None:
+            return _on_cluster(results, part, segment)
+        return guarded_results(work, part, n_jobs)
+
+    return complete(results, dataset, make, title, progress)

@@ -15,6 +15,7 @@ from typing import Any
 from ..evaluate.scoring import best_level, score
 from ..evaluate.tables import render, summarise, table, write_table
 from ..files.atomic import write_atomic
+from .cluster import spread
 from .drawings import draw_comparison
 from .folder import Run
 from .loading import SegmentationFile, find_segmentations, require_segmentations
@@ -78,16 +79,15 @@ def _name_runs(frame):
 # %% ../../nbs/50c_scores.ipynb #8df098e8
 def _score_files(files: list[SegmentationFile], n_jobs: int, progress: bool) -> tuple[list[dict], Report]:
     "Rows of many segmentation files; done are those that gave any."
-    from joblib import Parallel, delayed
     from tqdm.auto import tqdm
 
     rows, report = [], Report()
-    scored = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_score_file)(file) for file in files)
+    scored = spread(_score_file, files, n_jobs=n_jobs)
     bar = tqdm(scored, "scores", len(files), unit="image", disable=None if progress else True)
     for file, scores in zip(files, bar, strict=True):
-        if isinstance(scores, str):
+        if isinstance(scores, (str, Exception)):
             log.warning("%s: %s", file.path, scores)
-            report.failures[file.name] = scores
+            report.failures[file.name] = str(scores)
         else:
             rows += scores
             (report.done if scores else report.skipped).append(file.name)

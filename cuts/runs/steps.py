@@ -23,6 +23,7 @@ from ..files.atomic import write_atomic
 from ..files.digests import digest, file_digest
 from ..files.names import output_name
 from .folder import Run
+from .large_images import apart, segment_large_files
 from .loading import load_model
 from .results import Outcome, Results, complete, complete_each, model_fingerprint
 from cuts.runs.one_image import (
@@ -32,7 +33,9 @@ from cuts.runs.one_image import (
     check_method,
     make_config,
     open_checked,
+    open_configured,
     place_model,
+    read_through,
     segment_all,
     segment_sample,
     segment_stored,
@@ -260,11 +263,20 @@ def segment_run(
     if config is None:
         config = model.config if model else Config() if stored else make_config(**ONE_IMAGE)
     check_method(config)  # before anything is read
-    dataset, report = open_checked(
-        source, as_seen_by(config, model), progress, root=root, labels=labels, channels=channels
-    )
+    seen = as_seen_by(config, model)
+    dataset, large = apart(open_configured(source, seen, root=root, labels=labels, channels=channels))
+    if large and (stored or together):
+        name = next(iter(large))
+        raise ValueError(
+            f"{name}: too large to be held in memory, and so segmented alone: not stored=True or together=True"
+        )
     if stored:
+        report = read_through(dataset, progress)
         return report + segment_stored_dataset(dataset, out, config, n_jobs=n_jobs, progress=progress)
+    report = segment_large_files(large, out, model, seen, progress=progress)
+    if large and not len(dataset):
+        return report
+    report += read_through(dataset, progress)
     return report + segment_dataset(dataset, out, config, model, together=together, n_jobs=n_jobs, progress=progress)
 
 # %% ../../nbs/50_steps.ipynb #96171b66

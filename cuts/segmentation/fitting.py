@@ -20,9 +20,9 @@ from ..io.image import Image
 from ..io.reading import check_labels_match
 from .content import Parts, Tiles, image_tiles
 from .picture import Segmentation
-from ..stage1.model import Model
+from ..stage1.model import TILE, Model
 from ..stage2.condensation import DiffusionCondensation
-from ..device import fixed_threads
+from ..device import fixed_threads, in_threads
 from ..stage2.landmarks import nearest
 from ..stage2.peers import PEERS, peer_tree
 from ..stage2.scale_sets import cut_weights, neighbours, scale_set, unevenness
@@ -295,6 +295,17 @@ class Segmenter:
             return self.leaf_of_landmark[self.condensation.nearest_landmarks(X)]
         return self.leaf[nearest(torch.from_numpy(X), torch.from_numpy(self.points), chunk=1024)[0].numpy()]
 
+    def leaves_of(
+        self,
+        Z: np.ndarray,  # [*tile, n] float32, what the pixels of a tile say
+        where: tuple[slice, ...],  # the tile
+        spatial: tuple[int, ...],  # shape of the image
+        spacing: Sequence[float] | None = None,  # size of a pixel along every axis
+    ) -> np.ndarray:  # [*tile] int64
+        "The leaf of each pixel of a tile."
+        X = self.view(Z.reshape(-1, Z.shape[-1]), places(pixels(where, spatial), spatial, spacing))
+        return self.leaves(X).reshape(Z.shape[:-1])
+
     def segment(
         self,
         tiles: Tiles,
@@ -328,15 +339,22 @@ class Segmenter:
         "The maps of any image, tile by tile."
         leaf, kmeans = self._empty_maps(spatial)
         condensed = self.config.spectral_input == "condensed"  # what k-means is given
-        for where, Z in tiles():
+
+        def told(item):
+            where, Z = item
             flat, shape = Z.reshape(-1, Z.shape[-1]), Z.shape[:-1]
-            if leaf is not None or condensed:
-                X = self.view(flat, places(pixels(where, spatial), spatial, spacing))
+            X = self.view(flat, places(pixels(where, spatial), spatial, spacing))
+            its_leaf = None if leaf is None else self.leaves(X).reshape(shape)
+            if kmeans is None:
+                return where, its_leaf, None
+            its_kmeans = self.spectral.predict(X if condensed else self.view.parts.split(flat)[0])
+            return where, its_leaf, its_kmeans.reshape(shape) + 1
+
+        for where, its_leaf, its_kmeans in in_threads(told, tiles()):
             if leaf is not None:
-                leaf[where] = self.leaves(X).reshape(shape)
+                leaf[where] = its_leaf
             if kmeans is not None:
-                labels = self.spectral.predict(X if condensed else self.view.parts.split(flat)[0])
-                kmeans[where] = labels.reshape(shape) + 1
+                kmeans[where] = its_kmeans
         return leaf, kmeans
 
 # %% ../../nbs/23a_fitting.ipynb #08405e0d
@@ -363,7 +381,7 @@ def segment_image(
     config: SegmentationConfig | None = None,  # None: the model's own, or the defaults
     name: str = "",  # of the image
     truth: np.ndarray | None = None,  # [*spatial] integers, only kept for scores and pictures
-    tile: int = 256,  # side of a tile
+    tile: int = TILE,  # side of a tile
     keep: int = 2**29,  # bytes of vectors that may be kept between the passes; more are computed twice
 ) -> Segmentation:
     "Segment an image; a volume has one tree over all its planes."

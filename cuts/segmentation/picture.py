@@ -323,11 +323,11 @@ class Segmentation(Pointed):
 
         return trajectory_figure(**pictures(self, n_levels), reconstruction=reconstruction, **options)
 
-    def explore(self, **options):
+    def explore(self, whole=None, **options):  # whole: the `LargeSegmentation` of which this is the overview
         "The image with its levels as an element to click on; options go to `cuts.show.explorer.Explorer`."
         from cuts.show.explorer import Explorer
 
-        return Explorer(self, **options)
+        return Explorer(self if whole is None else whole, **options)
 
     def to_napari(self, **maps) -> list[tuple]:  # (data, keywords, "image" or "labels"), see `napari_layers`
         "The image and label maps by their titles; without any, the persistent structures and the salient levels."

@@ -17,7 +17,7 @@ from ..io.reading import check_labels_match
 from .content import image_tiles
 from .fitting import Segmenter, places, sample_vectors
 from .picture import Segmentation
-from ..stage1.model import Model
+from ..stage1.model import TILE, Model
 from ..stage2.peers import PEERS
 
 # %% ../../nbs/23e_together.ipynb #8f07ae0e
@@ -66,7 +66,7 @@ def segment_together(
     config: SegmentationConfig | None = None,  # None: the model's own, or the defaults
     names: Sequence[str] | None = None,  # of the images
     truths: Sequence[np.ndarray | None] | None = None,  # [*spatial] each, only kept for scores and pictures
-    tile: int = 256,  # side of a tile
+    tile: int = TILE,  # side of a tile
     keep: int = 2**29,  # bytes of vectors, of all images, that may be kept between the passes
 ) -> Iterator[Segmentation]:
     "Segment images with one tree over all of them, so that a number means the same structure everywhere."

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from functools import cached_property
 
 from ..files.digests import digest
+from ..segmentation.large import LargeSegmentation, is_large_segmentation
 from ..segmentation.picture import Segmentation
 from ..segmentation.storing import stored_name
 
@@ -19,24 +20,30 @@ def is_segmentation(x) -> bool:
     "Whether something is a segmentation, and not the path of one."
     return hasattr(x, "landmark_map") and hasattr(x, "tree")
 
+
+def _opened(x):
+    "A segmentation, or its path; the folder of a large one is opened."
+    is_path = isinstance(x, (str, os.PathLike))
+    return LargeSegmentation(x) if is_path and is_large_segmentation(x) else x
+
 # %% ../../nbs/41d_gallery.ipynb #95d87425
 class Gallery:
     "Segmentations by number, those that are files read when they are asked for."
 
     def __init__(
         self,
-        segmentations,  # a `Segmentation`, the path of one that was saved, or a sequence of these
+        segmentations,  # a `Segmentation`, a large one, the path of one that was saved, or a sequence of these
         keep: int = 8,  # how many of those that were read stay in memory
     ):
-        is_one = isinstance(segmentations, (str, os.PathLike)) or is_segmentation(segmentations)
-        self.sources = [segmentations] if is_one else list(segmentations)
+        is_one = isinstance(segmentations, (str, os.PathLike, LargeSegmentation)) or is_segmentation(segmentations)
+        self.sources = [_opened(x) for x in ([segmentations] if is_one else segmentations)]
         self.keep = max(keep, 1)
         self.read: OrderedDict[int, Segmentation] = OrderedDict()
         self.trees: dict[int, str] = {}  # digests of the trees that were compared
         if not self.sources:
             raise ValueError("segmentations: none given, expected at least one")
         for source in self.sources:
-            if not is_segmentation(source) and not isinstance(source, (str, os.PathLike)):
+            if not is_segmentation(source) and not isinstance(source, (str, os.PathLike, LargeSegmentation)):
                 expected = "expected Segmentation or the path of a file that one was saved to"
                 raise TypeError(f"segmentations: {type(source).__name__} among them, {expected}")
 
@@ -44,14 +51,20 @@ class Gallery:
         return len(self.sources)
 
     def __getitem__(self, i: int) -> Segmentation:
-        if is_segmentation(source := self.sources[i]):
-            return source
+        source = self.sources[i]
+        if is_segmentation(source) or isinstance(source, LargeSegmentation):
+            return source.overview if isinstance(source, LargeSegmentation) else source
         if i not in self.read:
             self.read[i] = Segmentation.load(source)
         self.read.move_to_end(i)
         while len(self.read) > self.keep:
             self.read.popitem(last=False)
         return self.read[i]
+
+    def large(self, i: int) -> LargeSegmentation | None:
+        "The whole of which only an overview is looked at, where it is one of a large image."
+        source = self.sources[i]
+        return source if isinstance(source, LargeSegmentation) else None
 
     def share_tree(self, i: int, j: int) -> bool:
         "Whether two images were segmented with one tree; each is looked at once."
@@ -63,4 +76,5 @@ class Gallery:
     @cached_property
     def names(self) -> list[str]:
         "Their names; of a file it is read without the rest."
-        return [x.name or "image" if is_segmentation(x) else stored_name(x) for x in self.sources]
+        overviews = [x.overview if isinstance(x, LargeSegmentation) else x for x in self.sources]
+        return [x.name or "image" if is_segmentation(x) else stored_name(x) for x in overviews]

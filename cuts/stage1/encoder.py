@@ -29,7 +29,7 @@ def make_encoder(
     widths = [n_channels] + [num_kernels * 2**i for i in range(n_layers)]
     pad: dict[str, Any] = dict(padding=kernel_size // 2, padding_mode="replicate") if padding == "layers" else {}
     layers = [
-        nn.Sequential(nn.Conv2d(n_in, n_out, kernel_size, **pad), BatchNorm(n_out), nn.LeakyReLU())
+        nn.Sequential(nn.Conv2d(n_in, n_out, kernel_size, **pad), BatchNorm(n_out), nn.LeakyReLU(inplace=True))
         for n_in, n_out in pairwise(widths)
     ]
     return nn.Sequential(*layers)

@@ -142,7 +142,15 @@ def one_world(
     device_here = _device_among_several(device)
     if not dist.is_initialized():
         on_cuda = device_here.type == "cuda"
-        dist.init_process_group("nccl" if on_cuda else "gloo", device_id=device_here if on_cuda else None)
+        store, rank, size = next(dist.rendezvous("env://"))
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # after a restart the store still has old addresses
+        dist.init_process_group(
+            "nccl" if on_cuda else "gloo",
+            store=dist.PrefixStore(f"attempt {attempt}", store),
+            rank=rank,
+            world_size=size,
+            device_id=device_here if on_cuda else None,
+        )
         atexit.register(_leave)  # once for the whole program: a second group could not be made
     return World(dist.get_rank(), dist.get_world_size(), device_here)
 

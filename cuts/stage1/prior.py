@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'SIDE', 'PriorNetwork', 'save_prior', 'load_prior', 'prior_digest', 'three_channels', 'stretched',
-           'flat_zones', 'evened', 'shown_size', 'prior_vectors', 'at_pixels']
+           'flat_zones', 'evened', 'shown_size', 'prior_vectors', 'at_pixels', 'at_points']
 
 # %% ../../nbs/15_prior.ipynb #b25113e8
 import json
@@ -183,9 +183,9 @@ def prior_vectors(
     return Z
 
 # %% ../../nbs/15_prior.ipynb #0e9b7bab
-def _between(n: int, pixels: int, span: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    "For the pixels of a span, the grid points before and after each, and how near it is to the second."
-    position = np.clip((np.arange(span.start, span.stop) + 0.5) * n / pixels - 0.5, 0, n - 1)
+def _between(n: int, pixels: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    "For some of a line's pixels, the grid points before and after each, and how near it is to the second."
+    position = np.clip((at + 0.5) * n / pixels - 0.5, 0, n - 1)
     first = np.minimum(position.astype(np.int64), max(n - 2, 0))
     return first, np.minimum(first + 1, n - 1), (position - first).astype(np.float32)
 
@@ -201,10 +201,25 @@ def at_pixels(
     if Z.shape[-3:-1] == tuple(spatial[-2:]):
         return Z[..., rows, columns, :]
     (top, bottom, down), (left, right, along) = (
-        _between(n, pixels, span) for n, pixels, span in zip(Z.shape[-3:-1], spatial[-2:], (rows, columns), strict=True)
+        _between(n, pixels, np.arange(span.start, span.stop))
+        for n, pixels, span in zip(Z.shape[-3:-1], spatial[-2:], (rows, columns), strict=True)
     )
     down, along = down[:, None, None], along[:, None]
     upper = Z[..., top, :, :]
     lines = upper + down * (Z[..., bottom, :, :] - upper)
     near = lines[..., left, :]
     return near + along * (lines[..., right, :] - near)
+
+
+def at_points(
+    Z: np.ndarray,  # [h, w, D], see `prior_vectors`
+    points: np.ndarray,  # [n, 2] integers, (row, column) of pixels
+    spatial: tuple[int, ...],  # shape of the image
+) -> np.ndarray:  # [n, D] float32
+    "The prior's vectors of some pixels, as `at_pixels` has them."
+    (top, bottom, down), (left, right, along) = (
+        _between(n, pixels, at) for n, pixels, at in zip(Z.shape[:2], spatial, points.T, strict=True)
+    )
+    down, along = down[:, None], along[:, None]
+    near, far = (Z[top, side] + down * (Z[bottom, side] - Z[top, side]) for side in (left, right))
+    return near + along * (far - near)

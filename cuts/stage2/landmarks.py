@@ -9,6 +9,26 @@ __all__ = ['nearest', 'distinct', 'group_sums', 'landmarks']
 import torch
 
 # %% ../../nbs/20a_landmarks.ipynb #aecb36b4
+_ROW = 32  # points that are a row of a picture whose convolution is a product
+
+
+def _scores(
+    x: torch.Tensor,  # points [n, d]
+    C: torch.Tensor,  # centres [M, d]
+    half: torch.Tensor,  # [M]
+) -> torch.Tensor:  # [n, M]
+    "$\\frac12|c|^2 - x\\cdot c$ for all points and centres."
+    is_small = C.numel() < 2**14 or x.dtype != torch.float32 or x.device.type != "cpu"
+    if is_small or not torch.backends.mkldnn.is_available():
+        return torch.addmm(half, x, C.T, alpha=-1)
+    n, d = x.shape
+    x = torch.nn.functional.pad(x, (0, 0, 0, -n % _ROW))
+    picture = x.view(1, -1, _ROW, d).permute(0, 3, 1, 2)
+    once = ((0, 0), (1, 1), (1, 1), 1)  # no padding, every pixel, one group
+    made = torch.mkldnn_convolution(picture, -C[:, :, None, None], half, *once)
+    return made.permute(0, 2, 3, 1).reshape(-1, len(C))[:n]
+
+
 def _nearest(
     x: torch.Tensor,  # points [n, d]
     C: torch.Tensor,  # centres [M, d]
@@ -16,7 +36,8 @@ def _nearest(
     half: torch.Tensor,  # half the squared size of C − mean [M]
 ) -> tuple[torch.Tensor, torch.Tensor]:  # index [n], squared distance [n]
     "The centre with the smallest $\\frac12|c|^2 - x\\cdot c$, and its distance taken directly."
-    j = torch.addmm(half, x - mean, (C - mean).T, alpha=-1).argmin(1)
+    scores = _scores(x - mean, C - mean, half)
+    j = torch.from_numpy(scores.numpy().argmin(1)) if scores.device.type == "cpu" else scores.argmin(1)
     return j, (x - C[j]).square_().sum(1)
 
 # %% ../../nbs/20a_landmarks.ipynb #67227837
@@ -27,7 +48,7 @@ def nearest(
     exact: bool = True,  # ask again in float64 where float32 may be wrong
 ) -> tuple[torch.Tensor, torch.Tensor]:  # index [N] int64 of the nearest centre, squared distance [N]
     "Nearest centre of every point, a chunk at a time; memory does not grow with N × M."
-    chunk = chunk or max(64, 2**20 // len(centres))
+    chunk = chunk or max(64, 2**20 // len(centres) // _ROW * _ROW)
     index, distance = torch.empty(len(X), dtype=torch.int64, device=X.device), torch.empty_like(X[:, 0])
     mean = centres.mean(0)
     half = (centres - mean).square().sum(1) / 2

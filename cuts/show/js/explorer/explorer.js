@@ -2,7 +2,8 @@
 //
 // A host (host-page.js, host-widget.js) hands over the data. It has `names` of the images, `formats` of files, `pages`
 // (whether it can write a page), `state()` and `store(state)`, and these, which may return promises: `image(index)`,
-// `plane(index, z)`, `phate(index)` (null where there is none), and `export(explorer, what, format)`, the words to say.
+// `plane(index, z)`, `detail(index, rows, columns, step)` (of large images, if it can), `phate(index)` (null where there
+// is none), and `export(explorer, what, format)`, the words to say.
 import { Barcode } from "./barcode.js";
 import { Controls } from "./controls.js";
 import { Embedding } from "./embedding.js";
@@ -33,7 +34,7 @@ export class Explorer {
     this.root = attach(element);
     const { session, root } = this, find = selector => root.querySelector(selector);
     this.controls = new Controls(this, root);
-    this.picture = new Picture(session, find(".picture"));
+    this.picture = new Picture(session, find(".picture"), host, () => this.redraw());
     this.embedding = new Embedding(session, find(".embedding"));
     this.barcode = new Barcode(session, find(".barcode"));
     this.strip = new Strip(session, find(".strip"));

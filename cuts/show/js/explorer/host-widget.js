@@ -90,6 +90,11 @@ export class WidgetHost {
     return this.#kernel.ask("plane", { image, plane });
   }
 
+  // A part of a large image in detail: rows and columns of the whole, of which `step` make one of its pixels.
+  detail(image, rows, columns, step) {
+    return this.#kernel.ask("detail", { image, rows, columns, step });
+  }
+
   network() {
     return this.#kernel.ask("network");
   }

@@ -6,7 +6,8 @@
 //   marks.js         what marks select; tree.js: its levels; pieces.js: what is connected; reader.js: what marks mean,
 //                    from how leaves are related to them (graph.js), by a network (network.js)
 //   explorer.js      the parts of the page around a session: style.css, template.html, theme.js (light or dark)
-//   picture.js       the image, of which a part is in sight (viewport.js), and what is laid over it (overlay.js)
+//   picture.js       the image, of which a part is in sight (viewport.js), of a large one in detail (detail.js), and
+//                    what is laid over it (overlay.js)
 //   embedding.js, barcode.js, strip.js   the landmarks, the structures, the images; drawing.js is what all draw with
 //   controls.js      buttons (what they do: actions.js) and sliders; pointer.js and keyboard.js: all other input
 //   status.js        what is selected, in words (numbers.js)

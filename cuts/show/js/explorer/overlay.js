@@ -6,30 +6,36 @@ const CLEAR = 200;      // opacity of probabilities at least, of 255
 const plusOne = numbers => Int32Array.from(numbers, x => x + 1);
 
 export class Overlay {
-  #made = null;
-  #key = "";
+  #made = new Map();      // one for the image, and one for a piece of it that shows details
 
   // Something else is to be shown.
   forget() {
-    this.#made = null;
+    this.#made.clear();
   }
 
-  // Canvas and paths for some cells of the image (see `Viewport.cells`); made once, until something changes.
-  of(session, cells) {
-    const key = Object.values(cells).join();
-    if (this.#made && this.#key === key) return this.#made;
-    const { state, image, selection } = session, grid = sampled(session, cells), { h, w } = cells;
+  // Canvas and paths for some cells of the image (see `Viewport.cells`), or for the pixels of a piece that shows
+  // details (see `Detail`); made once, until something changes.
+  of(session, cells, piece = null) {
+    const key = Object.values(cells).join() + (piece?.key ?? ""), made = this.#made.get(!piece);
+    if (made?.key === key) return made;
+    const grid = piece ? sampledPiece(session, cells, piece) : sampled(session, cells);
+    return this.#make(session, grid, key, !piece);
+  }
+
+  #make({ state, image, selection }, grid, key, which) {
+    const { h, w } = grid;
     const opacity = Math.round(255 * state.opacity), dimmed = selection.any ? opacity >> 1 : opacity;
     const likely = state.show === "probability", outlined = state.outlines && !likely && state.show !== "nothing";
-    this.#key = key;
-    this.#made = {
+    const made = {
+      key,
       fill: likely
         ? painted({ ...grid, selected: [] }, HEAT, Math.max(opacity, CLEAR), 0)
         : painted(grid, image.palette, dimmed, Math.max(opacity >> 1, 40)),
       regions: outlined ? outlines(grid.numbers, h, w) : null,
       selected: selection.any ? outlines(grid.selected, h, w) : null,
     };
-    return this.#made;
+    this.#made.set(which, made);
+    return made;
   }
 }
 
@@ -44,6 +50,22 @@ function sampled(session, { x, y, w, h, fx, fy }) {
       const i = row + Math.min(x + c * fx, W - 1);
       numbers[n] = byPixel ? byPixel[i] : byLeaf[map[i]];
       selected[n] = mask ? mask[i] : leaves[map[i]];
+    }
+  }
+  return { numbers, selected, h, w };
+}
+
+// The same for the pixels of a piece. What is known of pixels and not of leaves is that of the overview.
+function sampledPiece(session, { x, y, w, h, fx, fy }, { map }) {
+  const { image, plane, selection: { leaves, mask } } = session, [H, W] = image.spatial;
+  const byLeaf = numbersOfLeaves(session), byPixel = { kmeans: plane.kmeans, truth: plane.truth }[session.state.show];
+  const numbers = new Int32Array(h * w), selected = new Uint8Array(h * w);
+  for (let r = 0, n = 0; r < h; r++) {
+    const row = Math.min(Math.floor(y + r * fy), H - 1) * W;
+    for (let c = 0; c < w; c++, n++) {
+      const i = row + Math.min(Math.floor(x + c * fx), W - 1);
+      numbers[n] = byPixel ? byPixel[i] : byLeaf[map[n]];
+      selected[n] = mask ? mask[i] && leaves[map[n]] : leaves[map[n]];
     }
   }
   return { numbers, selected, h, w };

@@ -1,4 +1,5 @@
 // The image with its regions, the selection, and the marks.
+import { Detail } from "./detail.js";
 import { shapeOf } from "./draft.js";
 import { SELECTION, rgb, stroke } from "./drawing.js";
 import { Overlay } from "./overlay.js";
@@ -11,22 +12,25 @@ export class Picture {
   cursor = null;          // the pixel that the keyboard is at
   draft = null;           // what is being drawn: { path, sign, tool }
 
-  constructor(session, canvas) {
+  // `redraw` is called when details have arrived.
+  constructor(session, canvas, host, redraw) {
     this.session = session;
     this.canvas = canvas;
     this.viewport = new Viewport(canvas);
     this.overlay = new Overlay();
+    this.detail = new Detail(host, redraw);
   }
 
   draw() {
     const { state, image, plane } = this.session, { viewport: view } = this;
-    view.fit(image.spatial, image.spacing.slice(-2));
+    view.fit(image.spatial, image.spacing.slice(-2), image.detail?.factor);
     const dpr = devicePixelRatio || 1, context = this.#cleared(dpr);
     context.setTransform(view.sx * dpr, 0, 0, view.sy * dpr, view.x * dpr, view.y * dpr);
     context.imageSmoothingEnabled = view.sx * dpr < 1;
     context.drawImage(plane.photograph, 0, 0);
-    const cells = view.cells(image.spatial, dpr);
+    const cells = view.cells(image.spatial, dpr), piece = this.detail.of(this.session, view, dpr);
     if (cells) this.#drawOverlay(context, cells, dpr);
+    if (piece) this.#drawPiece(context, piece, dpr);
     context.setTransform(dpr, 0, 0, dpr, 0, 0);
     for (const mark of state.marks)
       if (mark.path && mark.image === state.image && mark.plane === state.plane) this.#drawMark(context, mark);
@@ -43,8 +47,17 @@ export class Picture {
     return context;
   }
 
-  #drawOverlay(context, cells, dpr) {
-    const { sx, sy, x, y } = this.viewport, layer = this.overlay.of(this.session, cells);
+  // A piece that shows details, over what the overview shows there.
+  #drawPiece(context, piece, dpr) {
+    const { viewport: view } = this, { x, y, size, h, w } = piece;
+    context.setTransform(view.sx * dpr, 0, 0, view.sy * dpr, view.x * dpr, view.y * dpr);
+    context.imageSmoothingEnabled = view.sx * size * dpr < 1;
+    context.drawImage(piece.photograph, x, y, w * size, h * size);
+    this.#drawOverlay(context, { x, y, w, h, fx: size, fy: size }, dpr, piece);
+  }
+
+  #drawOverlay(context, cells, dpr, piece = null) {
+    const { sx, sy, x, y } = this.viewport, layer = this.overlay.of(this.session, cells, piece);
     const width = sx * cells.fx, height = sy * cells.fy, line = 1 / Math.sqrt(width * height);
     context.setTransform(width * dpr, 0, 0, height * dpr, (x + cells.x * sx) * dpr, (y + cells.y * sy) * dpr);
     context.drawImage(layer.fill, 0, 0);

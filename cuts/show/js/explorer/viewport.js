@@ -2,12 +2,13 @@
 // corner lies at (x, y) of the canvas.
 import { clamp } from "./numbers.js";
 
-const NEAREST = 40;  // the largest zoom
+const NEAREST = 40;  // the largest zoom, of an overview as many times more as it has fewer pixels
 
 export class Viewport {
   #whole = {};            // as `this`, where all of the image is in the canvas
   #stale = true;
   zoom = 1;
+  nearest = NEAREST;
 
   constructor(canvas) {
     this.canvas = canvas;
@@ -19,7 +20,8 @@ export class Viewport {
   }
 
   // Gives the canvas its height, and shows all of the image where it was reset or the width has changed.
-  fit([H, W], [sy, sx]) {
+  fit([H, W], [sy, sx], factor = 1) {
+    this.nearest = NEAREST * factor;
     const width = this.canvas.clientWidth || 300, ratio = sy / sx;
     const height = Math.min(Math.max(H * ratio * width / W, 60), Math.max(0.75 * innerHeight, 240));
     this.canvas.style.height = `${height}px`;
@@ -39,7 +41,7 @@ export class Viewport {
 
   // Nearer or farther, with one place of the canvas at rest: its middle where none is given.
   zoomBy(factor, x = this.#whole.width / 2, y = this.#whole.height / 2) {
-    const zoom = clamp(this.zoom * factor, 1, NEAREST), f = zoom / this.zoom;
+    const zoom = clamp(this.zoom * factor, 1, this.nearest), f = zoom / this.zoom;
     const turned = { sx: this.sx * f, sy: this.sy * f, x: x - (x - this.x) * f, y: y - (y - this.y) * f };
     Object.assign(this, zoom === 1 ? this.#whole : turned, { zoom });
   }
