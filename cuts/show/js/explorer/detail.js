@@ -12,7 +12,7 @@ export class Detail {
   #redraw;
   #pieces = new Map();
   #timer = null;
-  #asked = "";
+  #asked = "";            // what was asked for last
 
   constructor(host, redraw) {
     this.#host = host;
@@ -32,8 +32,8 @@ export class Detail {
 
   #ask(key, index, { rows, columns, step }, { detail: { factor } }) {
     clearTimeout(this.#timer);
+    this.#asked = key;
     this.#timer = setTimeout(async () => {
-      this.#asked = key;
       try {
         const { photograph: values, map, shape: [h, w] } = await this.#host.detail(index, rows, columns, step);
         const place = { x: columns[0] / factor, y: rows[0] / factor, size: step / factor };
@@ -41,9 +41,8 @@ export class Detail {
         this.#keep(key, { key, image: index, rows, columns, step, ...place, ...shown });
         this.#redraw();
       } catch {
-        // the overview stays in sight; what could not be read is asked for again when something moves
+        // the overview stays in sight; what could not be read is asked for again when something else has been
       }
-      this.#asked = "";
     }, REST);
   }
 
