@@ -27,7 +27,10 @@ from .survey import piece_image
 from ..stage2.tree import CondensationTree
 
 # %% ../../nbs/26b_large.ipynb #d8784333
-FORMAT, ABOUT, OVERVIEW_FILE, LEAVES = "cuts large segmentation 1", "cuts.json", "overview.npz", "leaves"
+FORMAT = "cuts large segmentation 1"
+ABOUT = "cuts.json"
+OVERVIEW_FILE = "overview.npz"
+LEAVES = "leaves"
 
 
 def is_large_segmentation(path) -> bool:
@@ -48,6 +51,7 @@ def read_about(root) -> dict:
 
 
 def write_about(root, about: dict) -> None:
+    "Write the description into the folder of a large segmentation."
     write_atomic(Path(root, ABOUT), json.dumps(about, indent=1) + "\n")
 
 # %% ../../nbs/26b_large.ipynb #b4301933
