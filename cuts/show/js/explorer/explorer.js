@@ -2,8 +2,8 @@
 //
 // A host (host-page.js, host-widget.js) hands over the data. It has `names` of the images, `formats` of files, `pages`
 // (whether it can write a page), `state()` and `store(state)`, and these, which may return promises: `image(index)`,
-// `plane(index, z)`, `detail(index, rows, columns, step)` (of large images, if it can), `phate(index)` (null where there
-// is none), and `export(explorer, what, format)`, the words to say.
+// `plane(index, z)`, `phate(index)` (null where there is none), `detail(index, rows, columns, step)` of large images
+// (if it can), and `export(explorer, what, format)`, the words to say.
 import { Barcode } from "./barcode.js";
 import { Controls } from "./controls.js";
 import { Embedding } from "./embedding.js";
