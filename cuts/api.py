@@ -18,7 +18,7 @@ from .config.settings import Config
 from .data.dataset import ImageDataset
 from .io.image import Image
 from .runs.cluster import using
-from .runs.large_images import apart, segment_large
+from .runs.in_pieces import segment_large
 from .runs.loading import load_model
 from cuts.runs.one_image import (
     ONE_IMAGE,
@@ -119,10 +119,10 @@ def segment(
     check_method(config)  # before anything is trained
     seen = as_seen_by(with_channels(config, channels), model)
     if out is not None:
+        if together or labels is not None or root is not None or n_jobs != 1:
+            raise ValueError("out: for one large image, expected no together, labels, root or n_jobs beside it")
         return _segment_into(source, out, model, seen, client)
     dataset = open_configured(source, seen, root=root, labels=labels)
-    for name, path in apart(dataset)[1].items():
-        raise ValueError(f'{path}: too large to be held in memory. Pass out="{name}.zarr", a folder for its label map')
     if together:
         return segment_all(dataset, model, config)
     if _is_one(source, dataset):

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import TypeVar
 
@@ -120,12 +120,15 @@ def keep_freed_memory() -> None:
         mallopt(mmap_threshold, 2**25)
 
 # %% ../nbs/09_device.ipynb #b2febad1
+_flags = threading.RLock()  # of cuDNN, which belong to the process as a whole
+
+
 @contextmanager
 def full_precision():  # a decorator too
     "A context in which float32 convolutions are of float32 on a GPU, too; how else they are computed stays as it is."
     cudnn = torch.backends.cudnn
     kept = {name: getattr(cudnn, name) for name in ("benchmark", "benchmark_limit", "deterministic")}
-    with cudnn.flags(enabled=True, allow_tf32=False, **kept):
+    with _flags, cudnn.flags(enabled=True, allow_tf32=False, **kept):
         yield
 
 # %% ../nbs/09_device.ipynb #56e5c68c
@@ -147,7 +150,9 @@ def mixed_precision(
 ) -> AbstractContextManager:
     "The context in which a network is computed: bfloat16 where the processor has it (`auto`) or where it is asked for."
     wanted = precision == "bfloat16" or precision == "auto" and _has_fast_bfloat16(device)
-    return torch.autocast(device.type, torch.bfloat16) if wanted else full_precision()
+    if wanted:
+        return torch.autocast(device.type, torch.bfloat16)
+    return full_precision() if device.type == "cuda" else nullcontext()
 
 # %% ../nbs/09_device.ipynb #3928016d
 @contextmanager

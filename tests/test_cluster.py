@@ -23,7 +23,7 @@ from distributed import Client
 from cuts.config.settings import Config
 from cuts.io.pyramids import LabelPyramid
 from cuts.runs.cluster import ClusterError, check_workers, spread, using
-from cuts.runs.large_images import segment_large
+from cuts.runs.in_pieces import segment_large
 from cuts.runs.steps import segment_run
 
 HERE = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
@@ -230,7 +230,7 @@ def test_killed_and_resumed(eye, tmp_path):
     out, code = (
         tmp_path / "out.zarr",
         (
-            "import sys; from cuts.runs.large_images import segment_large; from cuts.config.settings import Config; "
+            "import sys; from cuts.runs.in_pieces import segment_large; from cuts.config.settings import Config; "
             "segment_large(sys.argv[1], sys.argv[2], None, Config(), chunk=128, progress=False)"
         ),
     )

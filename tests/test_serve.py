@@ -11,7 +11,7 @@ from explorer_page import ExplorerPage
 
 from cuts.data.fundus import fundus_phantom
 from cuts.data.slides import write_slide
-from cuts.runs.large_images import segment_large
+from cuts.runs.in_pieces import segment_large
 from cuts.runs.one_image import make_config
 from cuts.runs.steps import segment_run, train_run
 from cuts.show import serve as serving

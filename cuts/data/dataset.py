@@ -27,6 +27,13 @@ from ..io.reading import check_labels_match
 _log = logging.getLogger(__name__)
 
 # %% ../../nbs/01_dataset.ipynb #b8f25a00
+def _absolute(x):
+    "A path, or the paths of a series, from the root on; anything else as it is."
+    if isinstance(x, tuple) and x and all(isinstance(path, (str, os.PathLike)) for path in x):
+        return tuple(map(os.path.abspath, x))
+    return os.path.abspath(x) if isinstance(x, (str, os.PathLike)) else x
+
+
 class NamedItems(Dataset):
     "Items by name and by position; nothing is read. Raises ValueError when two names are equal."
 
@@ -59,10 +66,20 @@ class NamedItems(Dataset):
         "The file that an image is read from, of a series its folder; None for what comes from no file."
         return self._items[name].file
 
+    def is_labelled(self, name: str) -> bool:
+        "Whether an image comes with labels."
+        return self._items[name].labels is not None
+
     @property
     def has_labels(self) -> bool:
         "Whether any image comes with labels."
-        return any(self._items[n].labels is not None for n in self.names)
+        return any(map(self.is_labelled, self.names))
+
+    def located(self) -> Self:
+        "The same set, whose files are known by absolute paths: what a process in another folder needs."
+        part = self.subset(self.names)
+        part._items = {name: Item(*map(_absolute, item)) for name, item in self._items.items()}
+        return part
 
     def subset(
         self,

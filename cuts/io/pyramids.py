@@ -141,13 +141,14 @@ def write_overview(
     zarr, root = zarr_package(), Path(root)
     levels, names = _multiscales("overview", spacing, unit, 1, factor, channels=True), ("c", "y", "x")
     about = {"version": "0.5", "multiscales": levels}
+    zarr.create_array(root / "0", data=overview, chunks=overview.shape, dimension_names=names, overwrite=True)
     for folder, attributes in ((root, about), (root / "labels", {"version": "0.5", "labels": labels})):
         if not (folder / "zarr.json").exists():
             zarr.create_group(folder, attributes={"ome": attributes}, zarr_format=3)
-    zarr.create_array(root / "0", data=overview, chunks=overview.shape, dimension_names=names, overwrite=True)
 
 
 def remove_partial(root: str | os.PathLike) -> None:
     "Remove what a process that was killed has left half-written in an OME-Zarr."
     for path in Path(root).rglob("*.partial"):
-        path.unlink(missing_ok=True)
+        if path.is_file():
+            path.unlink()

@@ -193,10 +193,13 @@ def tiff_levels(path, channel_axis=None) -> list[Level]:
 
 def _tiff_level(series, channel_axis, path):
     "A resolution of a series."
-    import zarr
+    try:
+        import zarr
+    except ImportError as e:
+        raise ImportError('A TIFF in pieces needs zarr: pip install -e ".[slides]"') from e
 
     axis, page = _tiff_axes(series.axes, series.shape, channel_axis, path), series.keyframe
-    channel = axis if isinstance(axis, int) else None
+    channel = axis % len(series.shape) if isinstance(axis, int) else None
     space = [i for i, n in enumerate(series.shape) if i != channel and (n > 1 or series.axes[i] in "YX")]
     if len(space) != 2:
         raise ImageError(f"{path}: pages {list(series.shape)} are not read in pieces. Save them one by one.")

@@ -137,13 +137,18 @@ def _check_numbers(root, array, codecs):
 _CHUNKS = 2**20  # more chunks than this are not read
 
 
-def _check_chunks(root, array, max_pixels):
-    "Refuse chunks that are more or larger than an image can need."
+def _check_chunk_size(root, array, max_pixels):
+    "Refuse chunks that are larger than an image can need."
     largest = array.shards or array.chunks
     if math.prod(largest) > max(MAX_CHANNELS * max_pixels, 2**24):
         raise ImageError(
             f"{root}: chunks {list(largest)}, more than the cap of {max_pixels:,} pixels. Save it with smaller ones."
         )
+
+
+def _check_chunks(root, array, max_pixels):
+    "Refuse chunks that are more or larger than an image can need."
+    _check_chunk_size(root, array, max_pixels)
     count = math.prod(-(-n // chunk) for n, chunk in zip(array.shape, array.chunks, strict=True))
     if count > _CHUNKS:
         raise ImageError(f"{root}: {count:,} chunks, more than {_CHUNKS:,}. Save it with larger ones.")
@@ -362,38 +367,33 @@ def _as_level(root, pyramid, description, array, axes):
             "Save a level of it that fits into memory, or its planes one by one."
         )
     scale, units = _scale_of(root, pyramid, description, len(axes)), [axes[i].mm for i in space]
-    spacing = tuple(float(scale[i] * (unit or 1)) for i, unit in zip(space, units, strict=True))
-    n_channels = array.shape[channel[0]] if channel else 1
-    known = None not in units
+    known, n_channels = None not in units, array.shape[channel[0]] if channel else 1
+    spacing = tuple(float(scale[i] * (unit if known else 1)) for i, unit in zip(space, units, strict=True))
     return Level(array, *space, channel[0] if channel else None, n_channels, False, spacing, "mm" if known else "px")
 
 
-def _checked(root, array):
-    "An array whose numbers and files are as they should be."
-    codecs = _codecs_of(array)
-    _check_numbers(root, array, codecs)
-    _check_chunks(root, array, 2**26)
-    _check_files(root, array, codecs)
+def _checked(root, array, with_files):
+    "An array whose numbers and chunks are as they should be, and its files."
+    _check_numbers(root, array, codecs := _codecs_of(array))
+    _check_chunk_size(root, array, 2**26)
+    if with_files:
+        _check_files(root, array, codecs)
     return array
 
 
 def zarr_levels(
     path,  # a folder that is an OME-Zarr, or a zarr array
     channel_axis: int | None = None,  # of an array without a pyramid
+    with_files: bool = True,  # check the files of chunks, too; False: only ask for sizes
 ) -> list[Level]:  # the finest first
     "The resolutions of an image of which pieces are read. Raises `ImageError` or `ImageTypeError` naming the folder."
     root = os.fspath(Path(path))
     with reading(root, "a zarr"):
-        if not is_zarr(root):
-            raise ImageError(f"{root}: no zarr. Give the folder that has its metadata, {', '.join(_METADATA)}.")
         node = _open(root)
         if isinstance(node, zarr_package().Array):
-            return [array_level(_checked(root, node), channel_axis, root)]
+            return [array_level(_checked(root, node, with_files), channel_axis, root)]
         pyramid = _pyramid(root, node.attrs.asdict())
         found = [(level, _open_array(root, _inner_path(root, level["path"]))) for level in pyramid["datasets"]]
         found.sort(key=lambda level: -math.prod(level[1].shape))
         axes = _axes_of(root, pyramid, len(found[0][1].shape))
-        levels = []
-        for description, array in found:
-            levels.append(_as_level(root, pyramid, description, _checked(root, array), axes))
-        return agreeing(levels, root)
+        return agreeing([_as_level(root, pyramid, d, _checked(root, a, with_files), axes) for d, a in found], root)

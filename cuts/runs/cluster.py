@@ -80,9 +80,8 @@ def check_workers(
         )
     for name in ("torch", "numpy"):
         if others := {w: facts[name] for w, facts in theirs.items() if facts[name] != ours[name]}:
-            log.warning(
-                "%s: %s %s, here %s: last digits may differ", _named(others), name, *others.values(), ours[name]
-            )
+            versions = ", ".join(sorted(set(others.values())))
+            log.warning("%s: %s %s, here %s: last digits may differ", _named(others), name, versions, ours[name])
     if blind := {w: missing for w, missing in _ask(client, _sees, list(paths)).items() if missing}:
         missing = next(iter(blind.values()))[0]
         raise ClusterError(
@@ -172,7 +171,14 @@ class _Handed:
 
     def __init__(self, client, work, shared):
         self.client, self.work, self.shared = client, work, shared
-        self.holder = client.scatter(shared, broadcast=True, hash=False)
+        self.send()
+
+    def send(self) -> None:
+        "Send what is shared to every worker."
+        try:
+            self.holder = self.client.scatter(self.shared, broadcast=True, hash=False)
+        except TimeoutError as e:
+            raise ClusterError(f"{self.client.scheduler.address}: no worker is left ({e})") from e
 
     def submit(self, item):
         return item, self.client.submit(_perform, self.work, item, self.holder, pure=False)
@@ -193,7 +199,7 @@ class _Handed:
                         f"the scheduler at {self.client.scheduler.address} is lost. What was finished stays: "
                         "run the same again, on another cluster or on none"
                     ) from e
-                self.holder = self.client.scatter(self.shared, broadcast=True, hash=False)
+                self.send()
                 future = self.submit(item)[1]
         return ClusterError("what it needs was lost with the workers that had it, three times")
 

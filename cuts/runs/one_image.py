@@ -229,7 +229,8 @@ def map_samples(
 ) -> Iterator[Result]:
     "Results of `work(sample, *arguments)` for every readable sample, in order, as they are made; see `spread`."
     if client is not None:
-        for result in spread(_of_sample, list(dataset.names), dataset, work, arguments, client=client):
+        located = dataset.located()
+        for result in spread(_of_sample, located.names, located, work, arguments, client=client):
             if isinstance(result, Exception):
                 raise result
             yield result

@@ -15,10 +15,10 @@ from ..config.settings import Config
 from ..data.dataset import ImageDataset
 from .loading import find_segmentations, load_model, models_in
 from ..files.names import output_name
-from .large_images import apart, segment_large_files
+from .in_pieces import apart, segment_large_files
 from .one_image import ONE_IMAGE, Report, as_seen_by, check_method, make_config, open_configured, read_through
 from .steps import segment_dataset, train_dataset
-from ..segmentation.large import is_large_segmentation
+from ..segmentation.large import OVERVIEW_FILE, is_large_segmentation
 from ..stage1.model import Model
 from ..stage1.parallel import only_alone
 
@@ -61,6 +61,11 @@ def _is_large(source) -> bool:
     "Whether a source is the folder of a large segmentation."
     return isinstance(source, (str, os.PathLike)) and is_large_segmentation(Path(source).expanduser())
 
+
+def _is_whole(folder: Path) -> bool:
+    "Whether a large segmentation is finished."
+    return (folder / OVERVIEW_FILE).exists()
+
 # %% ../../nbs/55_prepare.ipynb #45629014
 def _train_first(dataset: ImageDataset, out: Path, config: Config, progress: bool, tell) -> tuple[Model, Report]:
     "A model of the images, trained into a folder where there is none yet."
@@ -89,13 +94,12 @@ def prepare(
         return [Path(source).expanduser()], Report()
     out = Path(out).expanduser()
     model = None if run is None else load_model(run)
-    if config is None and model is not None:
-        config = model.config
+    config = config if config is not None or model is None else model.config
     seen = as_seen_by(config or Config(), model)
-    dataset, large = apart(open_configured(source, seen, root=root, labels=labels, channels=channels))
+    dataset = open_configured(source, seen, root=root, labels=labels, channels=channels)
+    dataset, large = (dataset, {}) if together else apart(dataset, channel_axis=seen.data.channel_axis)
     report = read_through(dataset, progress) if len(dataset) or not large else Report()
-    if config is None:
-        config = make_config(**ONE_IMAGE)
+    config = make_config(**ONE_IMAGE) if config is None else config
     check_method(config)
     if model is not None:
         _borrow(run, out / "segmentations")
@@ -104,7 +108,7 @@ def prepare(
         report += trained
     folder = out / "segmentations"
     report += segment_large_files(large, folder, model, as_seen_by(config, model), progress=progress)
-    whole = [folder / output_name(name, ".zarr") for name in large if name not in report.failures]
+    whole = [path for name in large if _is_whole(path := folder / output_name(name, ".zarr"))]
     if whole and not len(dataset):
         return whole, report
     report += segment_dataset(dataset, folder, config, model, together=together, n_jobs=n_jobs, progress=progress)

@@ -16,7 +16,7 @@ from ..data.items import Sample
 from ..files.atomic import write_atomic
 from ..files.digests import digest
 from ..files.names import output_name
-from .cluster import current_client, spread
+from .cluster import check_workers, current_client, spread
 from .folder import Run
 from .one_image import Report, map_samples
 from ..segmentation.picture import Segmentation
@@ -144,6 +144,8 @@ def _on_cluster(
     results: Results, dataset: ImageDataset, segment: Callable[[Sample], Segmentation]
 ) -> Iterator[Outcome]:
     "Results that the workers of a cluster make, written here."
+    dataset = dataset.located()
+    check_workers(current_client(), [str(path) for path in map(dataset.file, dataset.names[:1]) if path])
     for name, made in zip(dataset.names, spread(_segmented, dataset.names, dataset, segment), strict=True):
         yield results.keep(name, partial(_raise_or_return, made))
 

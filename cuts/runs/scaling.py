@@ -46,7 +46,7 @@ def best_node_dice(labels: np.ndarray, truth: np.ndarray, n: int, parent: np.nda
 
 def segment_slide(path: str, out: str, model: str, size: int) -> dict:
     "Segment a slide that is there with a model that is there: a row of the table."
-    from cuts.runs.large_images import segment_large
+    from cuts.runs.in_pieces import segment_large
     from cuts.runs.stopwatch import peak_rss_mb
 
     loaded = Model.load(model)

@@ -23,7 +23,7 @@ from ..files.atomic import write_atomic
 from ..files.digests import digest, file_digest
 from ..files.names import output_name
 from .folder import Run
-from .large_images import apart, segment_large_files
+from .in_pieces import apart, segment_large_files
 from .loading import load_model
 from .results import Outcome, Results, complete, complete_each, model_fingerprint
 from cuts.runs.one_image import (
@@ -264,15 +264,11 @@ def segment_run(
         config = model.config if model else Config() if stored else make_config(**ONE_IMAGE)
     check_method(config)  # before anything is read
     seen = as_seen_by(config, model)
-    dataset, large = apart(open_configured(source, seen, root=root, labels=labels, channels=channels))
-    if large and (stored or together):
-        name = next(iter(large))
-        raise ValueError(
-            f"{name}: too large to be held in memory, and so segmented alone: not stored=True or together=True"
-        )
+    dataset = open_configured(source, seen, root=root, labels=labels, channels=channels)
     if stored:
         report = read_through(dataset, progress)
         return report + segment_stored_dataset(dataset, out, config, n_jobs=n_jobs, progress=progress)
+    dataset, large = (dataset, {}) if together else apart(dataset, channel_axis=seen.data.channel_axis)
     report = segment_large_files(large, out, model, seen, progress=progress)
     if large and not len(dataset):
         return report

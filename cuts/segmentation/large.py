@@ -10,6 +10,7 @@ __all__ = ['FORMAT', 'ABOUT', 'OVERVIEW_FILE', 'LEAVES', 'is_large_segmentation'
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files.atomic import write_atomic
-from ..io.chunked import ChunkedImage
+from ..io.chunked import ChunkedImage, piece_name
 from ..io.pyramids import LabelPyramid
 from .picture import Segmentation
 from .pieces import Fitted
@@ -130,7 +131,10 @@ class LargeSegmentation:
         "A hint in pixels of the overview; masks are of its shape already."
         if hint is None or np.shape(hint) == self.overview.spatial or np.asarray(hint).dtype == bool:
             return hint
-        points = np.asarray(hint) // self.factor
+        points = np.asarray(hint)
+        if points.shape == (4,):  # a box, whose second corner is the first pixel beyond it
+            return tuple((points[:2] // self.factor).tolist() + (-(-points[2:] // self.factor)).tolist())
+        points = points // self.factor
         return tuple(points.tolist()) if points.ndim == 1 else points
 
     def numbers(
@@ -149,6 +153,8 @@ class LargeSegmentation:
             if of_leaf.shape != (len(self.tree),) or of_leaf.dtype.kind not in "biu":
                 expected = f'"{LEAVES}", "persistent", a number of regions, or one whole number for each leaf'
                 raise ValueError(f"what: {what!r:.60}, expected {expected}")
+        if of_leaf.min() < 0 or of_leaf.max() > 65535:
+            raise ValueError(f"what: numbers from {of_leaf.min()} to {of_leaf.max()}, expected 0 to 65535")
         return np.concatenate([[0], of_leaf]).astype(np.uint16)
 
     def read(
@@ -172,6 +178,10 @@ class LargeSegmentation:
         if step != 2**level or overview is None:
             raise ValueError(f"step: {step}, expected a power of two, of a segmentation that has kept its image")
         level = min(level, len(self.leaf_map.levels) - 1)
+        if not all(
+            0 <= a < b <= n and b - a <= 2**13 * step for (a, b), n in zip((rows, columns), self.spatial, strict=True)
+        ):
+            raise ValueError(f"rows {rows}, columns {columns}: no window of {self.spatial}, or too large for this step")
         down, along = (slice(a >> level, -(-b >> level)) for a, b in (rows, columns))
         leaf = np.maximum(self.leaf_map.read(down, along, level), 1) - 1
         return _photograph(self.source, rows, columns, leaf.shape, overview), leaf
@@ -181,8 +191,7 @@ class LargeSegmentation:
         rows, columns = (slice(*s.indices(n)[:2]) for s, n in zip((rows, columns), self.spatial, strict=True))
         leaf, kept = np.maximum(self.leaf_map.read(rows, columns), 1) - 1, self.overview
         image = None if kept.image is None else self._piece(rows, columns, kept.image)
-        name = f"{kept.name}, rows {rows.start} to {rows.stop}, columns {columns.start} to {columns.stop}"
-        return replace(kept, landmark_map=leaf, image=image, name=name)
+        return replace(kept, landmark_map=leaf, image=image, name=f"{kept.name}, {piece_name(rows, columns)}")
 
     def _piece(self, rows, columns, overview):
         piece = piece_image(self.source.read(rows, columns), self.source, overview.window, overview.n_channels)
@@ -195,14 +204,16 @@ class LargeSegmentation:
         within: np.ndarray | None = None,  # bool, a mask of the overview outside which there is nothing; None: no limit
     ) -> Path:  # its folder
         "Add a label map to the OME-Zarr, as large as the image, with its reductions."
-        folder = self.root / "labels" / name
-        if folder.exists() or not re.fullmatch(r"\w[\w .-]*", name):
+        folder, group = self.root / "labels" / name, self.root / "labels" / "zarr.json"
+        about = json.loads(group.read_text(encoding="utf-8"))
+        listed = about["attributes"]["ome"]["labels"]
+        if name in listed or not re.fullmatch(r"\w[\w -]*", name):
             raise ValueError(f"name: {name!r}, there is such a label map already, or it is no name. Choose another")
+        if folder.exists():  # begun, and never finished
+            shutil.rmtree(folder)
         for _ in write_map(self.root, name, self.leaf_map, self.numbers(what), self.about, within):
             pass
-        group = self.root / "labels" / "zarr.json"
-        about = json.loads(group.read_text(encoding="utf-8"))
-        about["attributes"]["ome"]["labels"].append(name)
+        listed.append(name)
         write_atomic(group, json.dumps(about, indent=2))
         return folder
 
@@ -219,11 +230,16 @@ class LargeSegmentation:
         return self.overview.explore(whole=self, **options)
 
 # %% ../../nbs/26b_large.ipynb #93401157
+_MOST = 2**26  # pixels that are read for a view
+
+
 def _photograph(source: ChunkedImage, rows, columns, shape, overview) -> np.ndarray:
     "A window of the image with as many pixels as are wanted."
     fits = [k for k, level in enumerate(source.levels) if _window(source, k, rows)[1] >= shape[0]]
     level = max(fits, default=0)
     down, along = (_window(source, level, ends, axis)[0] for axis, ends in enumerate((rows, columns)))
+    if (down.stop - down.start) * (along.stop - along.start) > _MOST:
+        raise ValueError(f"{source.path}: too much would have to be read for this view. Give the image a pyramid")
     x = source.read(down, along, level)
     picks = [((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(shape, x.shape[1:], strict=True)]
     x = x[:, picks[0][:, None], picks[1]]

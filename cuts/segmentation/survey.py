@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..io.chunked import ChunkedImage
+from ..io.chunked import ChunkedImage, piece_name
 from ..io.image import Image, choose_window, scaled
 from ..io.pixels import ImageError, check_finite
 
@@ -57,6 +57,15 @@ class Survey:
     points: np.ndarray  # [n, 2] int64, (row, column) of a sample of the pixels
     patches: np.ndarray  # [n, C, s, s] as stored, around them; beyond its border the picture is continued
     unread: dict[str, str] = field(default_factory=dict)  # a piece that could not be read → why
+
+    def is_unread(self, where: tuple[slice, slice]) -> bool:
+        "Whether something could not be read in a square that shares pixels with a piece."
+        touching = (
+            b
+            for b in _blocks(self.spatial)
+            if all(s.start < w.stop and w.start < s.stop for s, w in zip(b, where, strict=True))
+        )
+        return any(piece_name(*block) in self.unread for block in touching)
 
     def shown(self, x: np.ndarray, source: ChunkedImage) -> Image:  # x: [C,*spatial] as stored
         "A piece of the picture, scaled and converted as the overview."
@@ -129,6 +138,7 @@ class _Look:
         self.is_whole = np.zeros(len(points), bool)  # whose patch was read
         self.step = max(1, int(np.ceil(np.sqrt(np.prod(source.spatial, dtype=float) / _VALUES))))
         self.values: list[np.ndarray] = []
+        self.ends: list[float] = []  # smallest and largest values
         self.unread: dict[str, str] = {}
 
     def add(self, where: tuple[slice, slice]) -> None:
@@ -136,9 +146,7 @@ class _Look:
         outer = grown(where, self.reach, self.source.spatial)
         x, known, reason = self.source.read_known(*outer)
         if reason is not None:
-            self.unread[f"rows {where[0].start} to {where[0].stop}, columns {where[1].start} to {where[1].stop}"] = (
-                reason
-            )
+            self.unread[piece_name(*where)] = reason
         check_finite(x, self.source.path)
         inner = tuple(slice(s.start - o.start, s.stop - o.start) for s, o in zip(where, outer, strict=True))
         in_overview = tuple(slice(s.start // self.factor, -(-s.stop // self.factor)) for s in where)
@@ -148,7 +156,7 @@ class _Look:
         )
         self.values.append(x[:, *grid][:, known[grid]])
         if known.any():
-            self.values.append(np.stack([x[:, known].min(1), x[:, known].max(1)], 1))
+            self.ends += [x[:, known].min(), x[:, known].max()]
         here = ((self.points >= [s.start for s in where]) & (self.points < [s.stop for s in where])).all(1)
         if self.reach and here.any():
             self.patches[here] = _cut_patches(x, outer, self.points[here], self.reach)
@@ -156,6 +164,17 @@ class _Look:
             self.is_whole[here] = whole.all((1, 2, 3))
         elif here.any():
             self.is_whole[here] = known[tuple((self.points[here] - [o.start for o in outer]).T)]
+
+    def window(self) -> tuple[tuple[float, float], str]:
+        "What becomes black and white, by the rules of `choose_window`, and which rule it was."
+        ends = np.array([min(self.ends), max(self.ends)]).astype(self.source.dtype)
+        limits, rule = choose_window(ends)
+        if rule.endswith("interval") or rule in ("constant", "dtype range"):
+            return limits, rule
+        low, high = np.percentile(np.concatenate([x.ravel() for x in self.values]), (0.5, 99.5))
+        if low < high:
+            return (float(low), float(high)), "percentiles 0.5–99.5"
+        return (float(ends[0]), float(ends[1])), "smallest and largest"
 
 # %% ../../nbs/26_survey.ipynb #81135a0a
 def survey(
@@ -175,11 +194,10 @@ def survey(
     look = _Look(source, points, reach, side)
     for where in tqdm(blocks, "look at it", disable=None if progress else True):
         look.add(where)
-    seen = np.concatenate(look.values, 1)
-    if not seen.size:
+    if not look.ends:
         reason = next(iter(look.unread.values()))
         raise ImageError(f"{source.path}: nothing of it can be read. The first reason: {reason}")
-    limits, scaling = (window, "declared") if window is not None else choose_window(seen)
+    limits, scaling = (window, "declared") if window is not None else look.window()
     means = np.where(np.isnan(look.means), np.nanmean(look.means, (1, 2), keepdims=True), look.means)
     level = source.levels[0]
     spacing = tuple(s * look.factor for s in level.spacing)
