@@ -63,9 +63,11 @@ def save_large(folder, model, tree):
 
 def save_volume(folder, model):
     "A page of a volume, by a model of its own."
-    planes = np.stack([fundus_phantom((40, 44), i)[0].mean(-1) for i in range(5)]).astype(np.float32)
+    planes = np.stack([fundus_phantom((40, 44), i)[0].mean(-1) for i in range(9)]).astype(np.float32)
     of_planes = train(open_dataset([planes]), model.config.replace(epochs=1), progress=False)
-    segment_image(as_image(planes, spacing=(3, 1, 1)), of_planes, name="volume").save(folder / "volume.html")
+    seg = segment_image(as_image(planes, spacing=(3, 1, 1)), of_planes, name="volume")
+    seg.save(folder / "volume.html")
+    seg.save(folder / "volume.npz")
 
 
 @pytest.fixture
@@ -355,15 +357,16 @@ def test_masks_of_all_leave_out_what_is_empty(page, segmented, tmp_path):
 def test_a_volume_has_slices(page, segmented):
     page.goto((segmented / "volume.html").as_uri())
     seen = ExplorerPage(page, (40, 44))
-    assert seen.text("at") == "3 of 5"
+    assert seen.text("at") == "5 of 9"
     before = seen.picture()
     page.locator("#plane").focus()
     page.keyboard.press("ArrowUp")
-    page.wait_for_function("x => x.session.state.plane == 3", arg=seen.handle)
-    assert seen.text("at") == "4 of 5"
+    page.wait_for_function("x => x.session.state.plane == 5", arg=seen.handle)
+    assert seen.text("at") == "6 of 9"
     assert seen.picture() != before
     seen.click(20, 20)
     assert "mm³" in seen.text("status")
+    assert np.array_equal(seen.hit, Explorer(segmented / "volume.npz").segmentation.leaves((5, 20, 20)))
 
 
 def test_a_move_answers_at_once(page, segmented):

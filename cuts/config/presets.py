@@ -11,7 +11,9 @@ from typing import Any
 from .checks import ConfigError, nearest
 
 # %% ../../nbs/02c_presets.ipynb #3226c80d
-_LEARNED_ALONE: dict[str, Any] = dict(prior_weight=0.0, drawn_weight=1.0, consensus=False, persistence="lifetime")
+_LEARNED_ALONE: dict[str, Any] = dict(
+    dimensions=2, prior_weight=0.0, drawn_weight=1.0, consensus=False, persistence="lifetime"
+)
 PRESETS: dict[str, dict[str, Any]] = {  # name → setting → value
     "default": {},
     "paper": dict(
@@ -21,6 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {  # name → setting → value
         kernel_size=5,
         padding="layers",
         precision="float32",
+        dimensions=2,
         normalize="unit",
         prior_weight=0.0,
         drawn_weight=0.0,

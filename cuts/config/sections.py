@@ -128,6 +128,9 @@ class SegmentationConfig(Section):
         description="condensation, spectral k-means, both; "
         "or condensation by another package, CATCH or Multiscale PHATE",
     )
+    dimensions: int = Field(
+        default=3, ge=2, le=3, description="3: a volume is looked at from three sides; 2: plane by plane"
+    )
     form: Literal["vectors", "potential"] = Field(
         default="vectors", description="what is condensed: the vectors, or their diffusion potential"
     )
@@ -163,7 +166,10 @@ class SegmentationConfig(Section):
     )
     smoothing: NotNegative = Field(default=1.0, description="σ in pixels of a Gaussian over the vectors before stage 2")
     n_landmarks: int = Field(
-        default=500, ge=2, le=65535, description="points that stand for the pixels in condensation"
+        default=500,
+        ge=2,
+        le=65535,
+        description="points that stand for the pixels in condensation; twice as many for a volume",
     )
     n_clusters: int = Field(default=10, ge=1, le=65535, description="k of spectral k-means")
     spectral_input: Literal["condensed", "vectors"] = Field(

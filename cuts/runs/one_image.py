@@ -22,7 +22,7 @@ from ..data.opening import open_dataset
 from ..io.arrays import array_names, read_array
 from ..io.pixels import suffix
 from .cluster import spread
-from ..segmentation.content import Parts, known_of_pixels
+from ..segmentation.content import Parts, known_of_pixels, seen_as_volume
 from ..segmentation.fitting import segment_image, segment_vectors
 from ..segmentation.picture import Segmentation
 from ..segmentation.together import segment_together
@@ -216,7 +216,8 @@ def segment_stored(sample: Sample, path, config: Config) -> Segmentation:
     whole = [(everywhere, Z)]
     facts = dict(image=image, name=sample.name, truth=sample.labels)
     with fixed_threads():
-        return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, parts, **facts)
+        is_volume = seen_as_volume(image, settings)
+        return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, parts, is_volume, **facts)
 
 # %% ../../nbs/50a_one_image.ipynb #0c824755
 def _of_sample(name: str, dataset: ImageDataset, work: Callable[..., Result], arguments: tuple) -> Result:

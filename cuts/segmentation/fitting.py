@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..config.sections import SegmentationConfig
 from ..io.image import Image
 from ..io.reading import check_labels_match
-from .content import Parts, Tiles, image_tiles
+from .content import Parts, Tiles, image_tiles, seen_as_volume
 from .picture import Segmentation
 from ..stage1.model import TILE, Model
 from ..stage2.condensation import DiffusionCondensation
@@ -231,8 +231,9 @@ class Segmenter:
         self,
         config: SegmentationConfig | None = None,  # None: the defaults
         parts: Parts = Parts(),  # of what a pixel's numbers consist
+        is_volume: bool = False,  # see `cuts.segmentation.content.seen_as_volume`
     ):
-        self.config = config or SegmentationConfig()
+        self.config, self.is_volume = config or SegmentationConfig(), is_volume
         self.view = View(self.config, parts)
 
     def fit(
@@ -257,7 +258,8 @@ class Segmenter:
 
     def _fit_tree(self, X, places_of_images):
         c = self.config
-        options = dict(n_landmarks=c.n_landmarks, random_state=c.segmentation_seed, device="cpu")
+        n_landmarks = min(c.n_landmarks * (2 if self.is_volume else 1), 65535)
+        options = dict(n_landmarks=n_landmarks, random_state=c.segmentation_seed, device="cpu")
         self.condensation = DiffusionCondensation(
             aspects=self.view.aspects(X), certain=self.view.certain(X), **options
         ).fit(X)
@@ -268,7 +270,7 @@ class Segmenter:
             pairs = [start + neighbours(r) for start, r in zip(starts[:-1], places_of_images, strict=True)]
             weight = cut_weights(self.tree, self.leaf, judged, np.concatenate(pairs, 1))
             cost = unevenness(self.tree, self.leaf, judged)
-            self.tree, self.leaf_of_landmark = scale_set(self.tree, cost, weight)
+            self.tree, self.leaf_of_landmark = scale_set(self.tree, cost, weight, 3 if self.is_volume else 2)
             self.leaf = self.leaf_of_landmark[self.leaf]
         self.coordinates = principal_coordinates(
             self.condensation.landmarks_[np.argsort(self.leaf_of_landmark)], self.tree.mass
@@ -279,8 +281,9 @@ class Segmenter:
     @property
     def persistence(self) -> str:
         "The rule of the persistent structures; the trees of peers keep their own times."
-        is_peer, rule = self.config.method in PEERS, self.config.persistence
-        return "lifetime" if is_peer and rule == "worth" else rule
+        if self.config.persistence != "worth":
+            return self.config.persistence
+        return "lifetime" if self.config.method in PEERS else "worth in volumes" if self.is_volume else "worth"
 
     def _fit_peer(self, X):
         self.points = X
@@ -364,6 +367,7 @@ def segment_vectors(
     config: SegmentationConfig | None = None,  # None: the defaults
     spacing: Sequence[float] | None = None,  # size of a pixel along every axis
     parts: Parts = Parts(),  # of what a pixel's numbers consist; the weight of what is not there does not count
+    is_volume: bool = False,  # see `cuts.segmentation.content.seen_as_volume`
     **facts,  # image, name, truth of the `Segmentation`
 ) -> Segmentation:
     "Stage 2 of one image: condensation and, if asked for, spectral k-means of its vectors."
@@ -371,7 +375,7 @@ def segment_vectors(
     most = 2**14 if config.method in PEERS else 2**16  # peers hold N × N
     with fixed_threads():
         Z, index = sample_vectors(tiles, spatial, most, config.segmentation_seed)
-    fitted = Segmenter(config, parts).fit([(Z, places(index, spatial, spacing))])
+    fitted = Segmenter(config, parts, is_volume).fit([(Z, places(index, spatial, spacing))])
     return fitted.segment(tiles, spatial, spacing, len(index) == int(np.prod(spatial)), **facts)
 
 # %% ../../nbs/23a_fitting.ipynb #b5a0297d
@@ -384,10 +388,11 @@ def segment_image(
     tile: int = TILE,  # side of a tile
     keep: int = 2**29,  # bytes of vectors that may be kept between the passes; more are computed twice
 ) -> Segmentation:
-    "Segment an image; a volume has one tree over all its planes."
+    "Segment an image; a volume has one tree."
     if truth is not None:
         check_labels_match(truth, image, f"truth of {name or image.source}")
     config = config or (SegmentationConfig() if model is None else model.config.segmentation)
     tiles, parts = image_tiles(image, model, config, tile, keep)
     facts = dict(image=image, name=name, truth=truth)
-    return segment_vectors(tiles, image.spatial, config, image.spacing, parts, **facts)
+    is_volume = seen_as_volume(image, config)
+    return segment_vectors(tiles, image.spatial, config, image.spacing, parts, is_volume, **facts)

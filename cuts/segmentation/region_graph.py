@@ -89,6 +89,11 @@ class RegionGraph:
         return sum_up(self.tree.nodes.parent, self.area)
 
     @cached_property
+    def node_share(self) -> np.ndarray:  # [2n − 1]
+        "The part of the image that every node is, counted by its width (@eq-width)."
+        return (self.node_area / self.node_area[-1]) ** (2 / self.landmark_map.ndim)
+
+    @cached_property
     def node_rim(self) -> np.ndarray:  # [2n − 1]
         "The part of the image's border that every node has."
         total = sum_up(self.tree.nodes.parent, self.rim)
@@ -160,7 +165,7 @@ def region_graph(
 
 # %% ../../nbs/23g_region_graph.ipynb #4b00bed8
 def _doublings(share: np.ndarray, least: float) -> np.ndarray:
-    "The size of parts of the image, as doublings of its five-hundredth part."
+    "The size of parts of a picture, as doublings of its five-hundredth part."
     return np.log2(500 * share + least)
 
 
@@ -181,11 +186,11 @@ def meeting(
 
 def leaf_numbers(graph: RegionGraph) -> np.ndarray:  # [n, 4]
     "What is told of every leaf."
-    share, axes = graph.node_area / graph.node_area[-1], graph.landmark_map.ndim
-    up = np.maximum(graph.tree.nodes.parent[: len(graph.tree)], 0)
+    n, axes, share = len(graph.tree), graph.landmark_map.ndim, graph.node_share
+    up = np.maximum(graph.tree.nodes.parent[:n], 0)
     return np.stack(
         [
-            _doublings(graph.area / graph.area.sum(), 0.01),
+            _doublings(share[:n], 0.01),
             graph.rim / np.maximum(graph.area, 1) ** (1 - 1 / axes),
             _doublings(share[up], 0.1) / 3,
             graph.times[0][up],
@@ -202,7 +207,7 @@ def border_numbers(graph: RegionGraph) -> np.ndarray:  # [m, 5]
         [
             np.linalg.norm(graph.vector[first] - graph.vector[second], axis=1),
             graph.step,
-            np.log2(graph.length),
+            np.log2(graph.length) / (graph.landmark_map.ndim - 1),
             2 * graph.times[0][meet],
             np.linalg.norm(graph.colour[first] - graph.colour[second], axis=1),
         ],
@@ -256,11 +261,11 @@ def relation(
         raise ValueError(f"place: {place}, expected finite numbers of pixels")
     n, path = len(graph.tree), _path(graph.tree.nodes.parent, leaf)
     node, joined, (born, ended) = path.node, path.joined, graph.times
-    area, share = graph.node_area[node], graph.node_area[node] / graph.node_area[-1]
+    area, share, axes = graph.node_area[node], graph.node_share[node], graph.landmark_map.ndim
     place, extent = np.asarray(place) * graph.pixel, np.array(graph.landmark_map.shape) * graph.pixel
     to_rim = min((place + graph.pixel).min(), (extent - place).min())
-    distance = np.linalg.norm(graph.centre - place, axis=1)
-    room, life = _room(graph, path, distance, to_rim), (ended - born)[node]
+    distance, life = np.linalg.norm(graph.centre - place, axis=1), (ended - born)[node]
+    room = _room(graph, path, distance, to_rim)
     candidate = np.where(share < 0.7, life, 0)  # what is nearly the whole image is no structure
     by_vector, by_colour = (np.minimum(dijkstra(links, indices=leaf), 50) for links in graph.links)
     of_path = [
@@ -273,7 +278,7 @@ def relation(
         room,
         _before(room, room[0]),
         graph.node_rim[node],
-        np.log2(np.maximum(area, 1) / np.maximum(_before(area, area[0]), 1)) / 2,
+        np.log2(np.maximum(area, 1) / np.maximum(_before(area, area[0]), 1)) / axes,
         np.diff(born[node], prepend=0),
     ]
     of_leaf = [

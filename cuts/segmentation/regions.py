@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..io.image import Image
-from ..stage2.scale_sets import worth_regions
+from ..stage2.scale_sets import PRICE_IN_VOLUMES, worth_regions
 from ..stage2.structures import lasting_regions, persistent_regions, structures
 from ..stage2.tree import CondensationTree, owner
 
@@ -26,8 +26,18 @@ def _by_worth(tree, levels):
     return worth_regions(tree)
 
 
+def _by_worth_in_volumes(tree, levels):
+    "The regions of a volume that are worth their price, whatever levels are salient."
+    return worth_regions(tree, PRICE_IN_VOLUMES)
+
+
 # region [n] of each leaf from (tree, levels)
-PERSISTENCE = {"worth": _by_worth, "lifetime": _by_lifetime, "published": persistent_regions}
+PERSISTENCE = {
+    "worth": _by_worth,
+    "worth in volumes": _by_worth_in_volumes,
+    "lifetime": _by_lifetime,
+    "published": persistent_regions,
+}
 
 # %% ../../nbs/23c_regions.ipynb #ca47ad25
 def _sums(
@@ -127,7 +137,7 @@ def _persistent_rows(tree: CondensationTree, levels: list[int], persistence: str
     "A row for each persistent structure; its life is that of the structure of its number most like it, or of its node."
     label = PERSISTENCE[persistence](tree, levels)
     numbers = np.unique(label[label >= 0])
-    if persistence == "worth":  # they are a level
+    if persistence.startswith("worth"):  # they are a level
         return _level_rows(tree, len(numbers))
     every = structures(tree)
     share = np.bincount(label + 1, tree.mass, len(tree) + 1)[1:] / tree.mass.sum()

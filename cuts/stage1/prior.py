@@ -191,24 +191,19 @@ def _between(n: int, pixels: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def at_pixels(
-    Z: np.ndarray,  # [*planes, h, w, D], see `prior_vectors`
+    Z: np.ndarray,  # [*grid, D], no finer than the image along any axis, see `prior_vectors`
     where: tuple[slice, ...],  # a tile of the image, with both ends
     spatial: tuple[int, ...],  # shape of the image
 ) -> np.ndarray:  # [*tile, D] float32
     "The prior's vectors of a tile's pixels, interpolated linearly."
-    *planes, rows, columns = where
-    Z = Z[tuple(planes)]
-    if Z.shape[-3:-1] == tuple(spatial[-2:]):
-        return Z[..., rows, columns, :]
-    (top, bottom, down), (left, right, along) = (
-        _between(n, pixels, np.arange(span.start, span.stop))
-        for n, pixels, span in zip(Z.shape[-3:-1], spatial[-2:], (rows, columns), strict=True)
-    )
-    down, along = down[:, None, None], along[:, None]
-    upper = Z[..., top, :, :]
-    lines = upper + down * (Z[..., bottom, :, :] - upper)
-    near = lines[..., left, :]
-    return near + along * (lines[..., right, :] - near)
+    sizes = Z.shape[:-1]
+    Z = Z[tuple(w if n == m else slice(None) for w, n, m in zip(where, Z.shape, spatial, strict=False))]
+    for axis, (span, n, pixels) in enumerate(zip(where, sizes, spatial, strict=True)):
+        if n != pixels:
+            first, second, share = _between(n, pixels, np.arange(span.start, span.stop))
+            near = Z.take(first, axis)
+            Z = near + share.reshape(-1, *[1] * (Z.ndim - 1 - axis)) * (Z.take(second, axis) - near)
+    return Z
 
 
 def at_points(

@@ -77,7 +77,7 @@ export class RegionGraph {
   #ofPath(path, distance, toRim) {
     const { node } = path, { nodeArea, m } = this, pick = values => node.map(v => values[v]);
     const born = pick(this.born), ended = pick(this.ended), area = pick(nodeArea), whole = nodeArea[m - 1];
-    const share = area.map(x => x / whole), life = born.map((x, k) => ended[k] - x);
+    const share = area.map(x => (x / whole) ** (2 / this.axes)), life = born.map((x, k) => ended[k] - x);
     const candidate = life.map((x, k) => share[k] < LARGEST ? x : 0), room = this.#room(path, distance, toRim);
     const inner = running(candidate), outer = running([...candidate].reverse()).reverse();
     const before = (values, first) => values.map((_, k) => k ? values[k - 1] : first);
@@ -91,7 +91,7 @@ export class RegionGraph {
       room,
       before(room, room[0]),
       pick(this.nodeRim),
-      before(area, area[0]).map((x, k) => Math.log2(Math.max(area[k], 1) / Math.max(x, 1)) / 2),
+      before(area, area[0]).map((x, k) => Math.log2(Math.max(area[k], 1) / Math.max(x, 1)) / this.axes),
       born.map((x, k) => x - (k ? born[k - 1] : 0)),
     ];
   }
