@@ -16,7 +16,7 @@ from scipy.ndimage import distance_transform_edt, label
 from ..config.settings import Config
 from ..data.opening import open_dataset
 from ..data.samples import mni_volume
-from ..data.volumes import STRUCTURES, bodies_volume, head_volume
+from ..data.volume_phantoms import STRUCTURES, bodies_volume, head_volume
 from ..evaluate.masks import dice
 from ..io.image import Image
 from ..io.reading import as_image
