@@ -11,6 +11,7 @@
 # make lint         ruff: style and layout of notebooks, tests and scripts
 # make types        mypy: types of the modules
 # make constraints  pin the whole environment anew
+# make wheel        build what is released into dist/, check it, and try it in an empty environment
 # make prior        train the prior anew, on drawn pictures: an hour and a half on two cores
 # make hints        train the network of hints anew, with a simulated person: half an hour on two cores
 #
@@ -24,7 +25,7 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help demo test lab docs bench clean install lint types prepare export execute constraints prior hints
+.PHONY: help demo test lab docs bench clean install lint types prepare export execute constraints prior hints wheel
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -93,6 +94,9 @@ constraints: | $(BIN)/python
 	   echo "# $$($(VENV)-pins/bin/python -c 'import platform as p; print("Python", p.python_version() + ",", p.system(), p.machine())')."; \
 	   $(VENV)-pins/bin/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > constraints.tmp
 	mv constraints.tmp constraints.txt && rm -rf $(VENV)-pins
+
+wheel: $(STAMP)
+	$(BIN)/python scripts/wheel.py --try
 
 clean:
 	rm -rf _docs _proc demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis nbs/.ipynb_checkpoints

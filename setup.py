@@ -17,7 +17,7 @@ readme = here / "README.md"
 status = {"1": "1 - Planning", "2": "2 - Pre-Alpha", "3": "3 - Alpha", "4": "4 - Beta", "5": "5 - Production/Stable"}
 
 setup(
-    name=cfg["lib_name"],
+    name=cfg["dist_name"],
     version=cfg["version"],
     description=cfg["description"],
     keywords=cfg["keywords"],

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("distributed", reason='needs dask.distributed: pip install -e ".[cluster]"')
+pytest.importorskip("distributed", reason='needs dask.distributed: pip install "cuts-segmentation[cluster]"')
 pytest.importorskip("zarr", reason="needs zarr")
 
 import skimage.data

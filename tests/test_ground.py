@@ -94,7 +94,7 @@ def test_requirements_parse_and_are_pinned():
 def test_installed_metadata_has_the_extras():
     from importlib.metadata import metadata
 
-    assert set(metadata("cuts").get_all("Provides-Extra")) >= EXTRAS
+    assert set(metadata("cuts-segmentation").get_all("Provides-Extra")) >= EXTRAS
 
 
 def test_versions_agree():

@@ -279,7 +279,7 @@ def test_missing_libraries_are_named(tmp_path, monkeypatch):
     for name in ("SimpleITK", "nibabel"):
         with monkeypatch.context() as m:
             m.setitem(sys.modules, name, None)
-            with pytest.raises(ImportError, match=rf'need {name}: pip install -e "\.\[medical\]"'):
+            with pytest.raises(ImportError, match=rf'need {name}: pip install "cuts-segmentation\[medical\]"'):
                 read_itk(path)
     monkeypatch.setitem(sys.modules, "SimpleITK", None)
     with pytest.raises(ImportError, match="need SimpleITK"):

@@ -204,6 +204,6 @@ def test_without_nibabel_the_extra_is_named(tmp_path, monkeypatch):
     path = save(tmp_path / "a.nii.gz", GREY)
     monkeypatch.setitem(sys.modules, "nibabel", None)
     for call in (lambda: read_image(path), lambda: write_labels(tmp_path / "b.nii.gz", GREY)):
-        with pytest.raises(ImportError, match=r'pip install -e "\.\[medical\]"'):
+        with pytest.raises(ImportError, match=r'pip install "cuts-segmentation\[medical\]"'):
             call()
     assert not (tmp_path / "b.nii.gz").exists()

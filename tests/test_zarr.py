@@ -242,7 +242,7 @@ def test_a_forked_process_can_read_what_its_parent_has_read(tmp_path):
 def test_missing_libraries_are_named(tmp_path, monkeypatch):
     folder = by_hand(tmp_path / "a.zarr", np.ones((5, 6), np.uint8))
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(ImportError, match=r'needs zarr: pip install -e "\.\[medical\]"'):
+    with pytest.raises(ImportError, match=r'needs zarr: pip install "cuts-segmentation\[medical\]"'):
         read_zarr(folder)
 
 

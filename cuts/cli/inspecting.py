@@ -32,7 +32,7 @@ def extras() -> dict[str, tuple[list[str], list[str]]]:  # extra → packages th
     from importlib.metadata import PackageNotFoundError, requires
 
     try:
-        lines = requires("cuts") or []
+        lines = requires("cuts-segmentation") or []
     except PackageNotFoundError:
         return {}
     found: dict[str, tuple[list[str], list[str]]] = {}
@@ -92,7 +92,7 @@ def _device_lines(machine: dict, devices: dict) -> list[str]:
 def _extra_lines(extras: dict) -> list[str]:
     lines = ["Extras"]
     for name, (here, missing) in extras.items():
-        lacks = f"lacks {', '.join(missing)}: pip install -e '.[{name}]'"
+        lacks = f"lacks {', '.join(missing)}: pip install 'cuts-segmentation[{name}]'"
         lines.append(f"  {name:10} {lacks if missing else ', '.join(here)}")
     return lines if extras else [*lines, "  unknown: the package is not installed"]
 

@@ -6,6 +6,7 @@
 __all__ = ['workers', 'demo', 'run', 'train', 'embed', 'segment', 'evaluate']
 
 # %% ../../nbs/59d_running.ipynb #c35e11df
+import os
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -256,6 +257,16 @@ def _tell_segmentations(report, out: Path) -> None:
         tell(f"  {'*.zarr':28} {plural(n_large, 'large segmentation')}, {_LARGE}")
 
 # %% ../../nbs/59d_running.ipynb #29da5788
+def _beside(out, source):
+    "A source; `ValueError` if it is the folder into which results go."
+    if (
+        isinstance(source, (str, os.PathLike))
+        and Path(source).expanduser().resolve() == Path(out).expanduser().resolve()
+    ):
+        raise ValueError(f"--out: {out}, the folder of the images. What is written there would be read as images")
+    return source
+
+
 @add_command("""
     cuts segment image.png --out out                        without a model
     cuts segment images/ --run runs/mine --out out -j 4
@@ -298,7 +309,7 @@ def segment(
     work: dict[str, Any] = dict(root=root, labels=labels, channels=channels, n_jobs=n_jobs, progress=progress)
     work |= dict(run=run, stored=stored, together=together, config=settings)
     with workers(scheduler, n_workers):
-        report = segment_run(image_source(source, settings), out, **work)
+        report = segment_run(_beside(out, image_source(source, settings)), out, **work)
     _tell_segmentations(report, out)
     finish_report(report)
     return report

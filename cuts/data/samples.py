@@ -69,7 +69,7 @@ def mni_volume(
     try:
         from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
     except ImportError as e:
-        raise ImportError('The brain template comes with nilearn: pip install -e ".[examples]".') from e
+        raise ImportError('The brain template comes with nilearn: pip install "cuts-segmentation[examples]".') from e
     loaders = (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template)
     t1, grey, white = (np.asarray(load(resolution=1).dataobj, np.float32) for load in loaders)
     extents = [np.flatnonzero((t1 > 0).any(axes))[[0, -1]] for axes in ((1, 2), (0, 2))]

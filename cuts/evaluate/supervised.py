@@ -40,7 +40,9 @@ def make_network(
     try:
         from monai.networks.nets import DynUNet, UNet
     except ImportError as e:
-        raise ImportError(f'{NETWORKS[name]} comes with MONAI ({e}): pip install -e ".[supervised]"') from None
+        raise ImportError(
+            f'{NETWORKS[name]} comes with MONAI ({e}): pip install "cuts-segmentation[supervised]"'
+        ) from None
     widths = [features * 2**level for level in range(5)]
     if name == "unet":
         unet = UNet(2, n_channels, features, channels=widths, strides=[2] * 4, num_res_units=2)

@@ -42,7 +42,7 @@ def _deepmind_distances(pred: np.ndarray, true: np.ndarray, spacing) -> tuple[np
         from surface_distance import compute_surface_distances
     except ImportError:
         raise ImportError(
-            "convention=\"deepmind\" needs the package surface-distance. pip install -e '.[metrics]'"
+            "convention=\"deepmind\" needs the package surface-distance. pip install 'cuts-segmentation[metrics]'"
         ) from None
     if true.ndim not in (2, 3):
         raise ValueError(f'true has {true.ndim} axes, convention "deepmind" knows images and volumes alone.')

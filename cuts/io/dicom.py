@@ -49,7 +49,7 @@ def require_pydicom():
         import pydicom
         import pydicom.pixels
     except ImportError as e:
-        raise ImportError('DICOM files need pydicom: pip install -e ".[medical]"') from e
+        raise ImportError('DICOM files need pydicom: pip install "cuts-segmentation[medical]"') from e
     return pydicom
 
 # %% ../../nbs/06_dicom.ipynb #41eaaaac
@@ -295,7 +295,7 @@ def _check_boxes(ds, path):
 
     if "PixelData" not in ds or ds.file_meta.TransferSyntaxUID not in JPEG2000TransferSyntaxes:
         return
-    for frame in generate_frames(ds.PixelData, number_of_frames=n_described(ds)):
+    for frame in generate_frames(ds.PixelData, number_of_frames=int(ds.get("NumberOfFrames") or 1)):
         place = 12 if frame.startswith(b"\0\0\0\x0cjP  ") else len(frame)  # a bare codestream has no boxes
         while place < len(frame) and frame[place + 4 : place + 8] != b"jp2c":
             length = int.from_bytes(frame[place : place + 4], "big")

@@ -59,7 +59,8 @@ def require_highdicom():
         import highdicom
     except ImportError as e:
         raise ImportError(
-            'DICOM images with a place in space, and segmentations, need highdicom: pip install -e ".[medical]"'
+            "DICOM images with a place in space, and segmentations, need highdicom: "
+            'pip install "cuts-segmentation[medical]"'
         ) from e
     return highdicom
 

@@ -286,7 +286,7 @@ def _descriptions(hd, numbers, names, colors, uid):
 def _version():
     "Of this program."
     try:
-        return metadata.version("cuts")
+        return metadata.version("cuts-segmentation")
     except metadata.PackageNotFoundError:
         return "unknown"
 

@@ -36,7 +36,7 @@ def _sitk():
     try:
         import SimpleITK
     except ImportError as e:
-        raise ImportError('NRRD and MetaImage need SimpleITK: pip install -e ".[medical]"') from e
+        raise ImportError('NRRD and MetaImage need SimpleITK: pip install "cuts-segmentation[medical]"') from e
     return SimpleITK
 
 # %% ../../nbs/07_itk.ipynb #a0f4c6d7
@@ -154,7 +154,7 @@ def _oriented(data, affine, axes):
     try:
         return reorient(data, affine, axes)
     except ImportError as e:
-        raise ImportError('Volumes need nibabel: pip install -e ".[medical]"') from e
+        raise ImportError('Volumes need nibabel: pip install "cuts-segmentation[medical]"') from e
 
 
 def _place(data, n, affine, known):

@@ -33,7 +33,7 @@ def _nibabel():
     try:
         import nibabel
     except ImportError as e:
-        raise ImportError('NIfTI files need nibabel: pip install -e ".[medical]"') from e
+        raise ImportError('NIfTI files need nibabel: pip install "cuts-segmentation[medical]"') from e
     return nibabel
 
 

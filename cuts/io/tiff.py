@@ -196,7 +196,7 @@ def _tiff_level(series, channel_axis, path):
     try:
         import zarr
     except ImportError as e:
-        raise ImportError('A TIFF in pieces needs zarr: pip install -e ".[slides]"') from e
+        raise ImportError('A TIFF in pieces needs zarr: pip install "cuts-segmentation[slides]"') from e
 
     axis, page = _tiff_axes(series.axes, series.shape, channel_axis, path), series.keyframe
     channel = axis % len(series.shape) if isinstance(axis, int) else None

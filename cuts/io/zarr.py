@@ -39,7 +39,7 @@ def zarr_package():
     try:
         import zarr
     except ImportError as e:
-        raise ImportError('OME-Zarr needs zarr: pip install -e ".[medical]"') from e
+        raise ImportError('OME-Zarr needs zarr: pip install "cuts-segmentation[medical]"') from e
     return zarr
 
 # %% ../../nbs/07a_zarr.ipynb #ff218ccd

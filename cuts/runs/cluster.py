@@ -7,6 +7,7 @@ __all__ = ['log', 'ClusterError', 'check_workers', 'current_client', 'using', 'c
 
 # %% ../../nbs/57_cluster.ipynb #9ceecb59
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -118,7 +119,7 @@ def _distributed():
     try:
         import distributed
     except ImportError as e:
-        raise ImportError('A cluster needs dask.distributed: pip install -e ".[cluster]"') from e
+        raise ImportError('A cluster needs dask.distributed: pip install "cuts-segmentation[cluster]"') from e
     return distributed
 
 
@@ -133,6 +134,7 @@ def connected(
         with using(None):
             yield None
         return
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")  # of this process and its workers, unless one says so
     distributed = _distributed()
     if scheduler is None:
         here = dict(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1")

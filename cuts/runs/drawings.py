@@ -242,7 +242,7 @@ def _import_phate():
     try:
         import phate
     except ImportError:
-        raise ImportError("PHATE needs the package phate. pip install -e '.[phate]'") from None
+        raise ImportError("PHATE needs the package phate. pip install 'cuts-segmentation[phate]'") from None
     return phate
 
 

@@ -105,7 +105,7 @@ def _possible(networks: tuple[str, ...], dataset: ImageDataset) -> tuple[str, ..
     if n_known < 3:
         problem = f"they need three images with a truth, there are {n_known}"
     elif not find_spec("monai"):
-        problem = "MONAI is not installed, pip install -e '.[supervised]'"
+        problem = "MONAI is not installed, pip install 'cuts-segmentation[supervised]'"
     else:
         return networks
     log.warning("no supervised networks: %s", problem)

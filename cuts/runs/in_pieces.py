@@ -120,7 +120,7 @@ def _prepare(root: Path, about: dict) -> bool:  # whether all has been done alre
                 (root / _SURVEY).unlink(missing_ok=True)
             return is_done
         _check_ours(root)
-        log.info("%s: made from another image or other settings; begun anew", root)
+        log.warning("%s: what is there was made from another image or with other settings, and is replaced", root)
         gone = root.with_name(f".{root.name}.gone")  # a folder that is half removed has another name
         shutil.rmtree(gone, ignore_errors=True)
         root.rename(gone)

@@ -202,7 +202,7 @@ def stored_vectors(
 
 # %% ../../nbs/50a_one_image.ipynb #9e7ca39d
 def segment_stored(sample: Sample, path, config: Config) -> Segmentation:
-    "Segment one sample by the vectors that its file holds."
+    "Segment one sample by the vectors that its file holds; of a volume they are those of its planes."
     settings, image = config.segmentation, sample.image
     Z, n_drawn = stored_vectors(path, image.spatial)
     if settings.prior_weight or not settings.drawn_weight:

@@ -21,7 +21,7 @@ from ..device import fixed_threads, in_threads
 from ..io.image import Image
 from ..stage1.model import TILE, Model, tiles_of
 from ..stage1.prior import at_pixels, at_points, load_prior, prior_vectors, shown_size
-from ..stage1.volumes import blocks_of, grid_of, is_solid, reduced, volume_prior, volume_vectors
+from ..stage1.volumes import blocks_of, is_solid, reduced, volume_prior, volume_vectors
 
 # %% ../../nbs/23f_content.ipynb #a7b6e45d
 Tiles = Callable[[], Iterable[tuple[tuple[slice, ...], np.ndarray]]]
@@ -88,9 +88,11 @@ def _without_grain(x: np.ndarray, weight: float) -> np.ndarray:  # [*spatial, C]
 def volume_colours(
     image: Image,  # a volume
     weight: float = 0.05,  # how much grain is given up
+    most: int = 2**25,  # voxels, to which larger volumes are reduced
 ) -> np.ndarray:  # [*grid, C] float32, about 0 to 1
     "The colours of a volume without their grain, which goes along all three axes."
-    x = reduced(image.data, grid_of(image.spatial, image.spacing)[0])
+    shrink = min(1.0, (most / np.prod(image.spatial)) ** (1 / 3))
+    x = reduced(image.data, tuple(max(1, int(shrink * n)) for n in image.spatial))
     return _without_grain(np.moveaxis(x, 0, -1) / 2 + 0.5, weight).astype(np.float32)
 
 # %% ../../nbs/23f_content.ipynb #03ac03ac
@@ -179,7 +181,7 @@ def image_tiles(
 
     def tiles():
         known = content()  # before others want it at the same time
-        pieces = (blocks_of if known.is_volume else tiles_of)(image.spatial, tile // (2 if known.is_volume else 1))
+        pieces = blocks_of(image.spatial, max(1, tile // 4)) if known.is_volume else tiles_of(image.spatial, tile)
         return in_threads(lambda where: (where, known.at(where, image, where)), pieces)
 
     n = parts.n_drawn + (load_prior().dim if model is None else model.dim + parts.n_prior)

@@ -39,7 +39,7 @@ def sample_vectors(
     "The vectors of a uniform sample of an image's pixels, in their order; all if there are no more than `n`."
     total = int(np.prod(spatial))
     index = np.arange(total) if total <= n else np.sort(np.random.default_rng(seed).choice(total, n, replace=False))
-    rank, sample = np.full(total, -1), None
+    rank, sample = np.full(total, -1, np.int32), None
     rank[index] = np.arange(len(index))
     rank = rank.reshape(spatial)
     for where, Z in tiles():

@@ -30,7 +30,8 @@ def check_installed(
     missing = [name for name in names or ("voila", "ipykernel", "ipywidgets", "anywidget") if find_spec(name) is None]
     if missing:
         raise ImportError(
-            f'the explorer in a browser needs {", ".join(missing)}, not installed here: pip install -e ".[explore]"'
+            f"the explorer in a browser needs {', '.join(missing)}, not installed here: "
+            'pip install "cuts-segmentation[explore]"'
         )
 
 # %% ../../nbs/43_serve.ipynb #d6e5b7f1

@@ -164,7 +164,7 @@ def make_widget(explorer):
         import anywidget
         import traitlets
     except ImportError:
-        remedy = 'Install it with: pip install -e ".[explore]". Segmentation.save("x.html") needs nothing'
+        remedy = 'Install it with: pip install "cuts-segmentation[explore]". Segmentation.save("x.html") needs nothing'
         raise ImportError(f"explore: anywidget is missing. {remedy}") from None
     image_facts(explorer.segmentation)  # says so at once if there is no tree
     values = dict(

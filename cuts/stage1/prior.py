@@ -201,8 +201,9 @@ def at_pixels(
     for axis, (span, n, pixels) in enumerate(zip(where, sizes, spatial, strict=True)):
         if n != pixels:
             first, second, share = _between(n, pixels, np.arange(span.start, span.stop))
-            near = Z.take(first, axis)
-            Z = near + share.reshape(-1, *[1] * (Z.ndim - 1 - axis)) * (Z.take(second, axis) - near)
+            Z = Z[(*[slice(None)] * axis, slice(first.min(), second.max() + 1))]
+            near, far = (Z.take(side - first.min(), axis) for side in (first, second))
+            Z = near + share.reshape(-1, *[1] * (Z.ndim - 1 - axis)) * (far - near)
     return Z
 
 

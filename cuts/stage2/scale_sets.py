@@ -38,11 +38,11 @@ def unevenness(
 def neighbours(
     r: np.ndarray,  # places [N, axes], in any units
 ) -> np.ndarray:  # [2, pairs] int64
-    "Each point and the two for each axis that lie nearest to it, of pictures counted in pixels; every pair once."
+    "Each point and the two for each axis that lie nearest to it, counted in pixels; every pair once."
     if len(r) < 2:
         return np.zeros((2, 0), np.int64)
-    place = r if r.shape[1] > 2 else np.stack([np.unique(x, return_inverse=True)[1] for x in r.T], 1)
-    near = cKDTree(place).query(place, min(2 * r.shape[1] + 1, len(r)))[1]
+    pixel = np.stack([np.unique(x, return_inverse=True)[1] for x in r.T], 1)
+    near = cKDTree(pixel).query(pixel, min(2 * r.shape[1] + 1, len(r)))[1]
     pairs = np.stack([np.repeat(np.arange(len(r)), near.shape[1]), near.ravel()])
     return np.unique(np.sort(pairs[:, pairs[0] != pairs[1]], 0), axis=1)
 
