@@ -113,7 +113,7 @@ def segment_in_a_way(
 
 def measure_volumes(
     out,  # the table, a .csv file
-    epochs: int = 60,  # of a model that is trained on each volume
+    epochs: int = 0,  # of a model that is trained on each volume; 0: the prior alone
     **which,  # see `known_volumes`
 ):  # pandas.DataFrame, a row for each volume and way, with and without a model
     "Scores of volumes that are looked at in each of the `WAYS`."
@@ -123,9 +123,9 @@ def measure_volumes(
 
     rows = []
     for about, image, labels, structures in known_volumes(**which):
-        settings = Config().replace(epochs=epochs, batch_size=8, min_batches=8, device="cpu", num_workers=0)
-        model = train(open_dataset([image]), settings, progress=False)
-        for learned in (None, model):
+        settings = Config().replace(epochs=max(epochs, 1), batch_size=8, min_batches=8, device="cpu", num_workers=0)
+        models = [None, train(open_dataset([image]), settings, progress=False)] if epochs else [None]
+        for learned in models:
             for way in WAYS:
                 seg = segment_in_a_way(image, learned, settings.segmentation.replace(method="condensation"), way)
                 facts = dict(about, model=learned is not None, way=way)
