@@ -145,6 +145,15 @@ def test_output_cannot_be_made(empty_folder, two_images):
     assert Path("file").read_text() == "taken"
 
 
+def test_results_do_not_go_among_the_images(two_images):
+    "They would be read as images by the next run."
+    before = sorted(two_images.iterdir())
+    status, text = cuts("segment", two_images, "--out", two_images.parent / "." / two_images.name)
+    assert status == 1
+    assert "the folder of the images" in text
+    assert sorted(two_images.iterdir()) == before
+
+
 def test_remedies_are_told_as_options(empty_folder, two_images):
     picture(Path("mixed/colour.png"))
     write_picture("mixed/grey.png", np.random.default_rng(0).random((32, 32)))

@@ -216,8 +216,8 @@ def segment_stored(sample: Sample, path, config: Config) -> Segmentation:
     whole = [(everywhere, Z)]
     facts = dict(image=image, name=sample.name, truth=sample.labels)
     with fixed_threads():
-        is_volume = seen_as_volume(image, settings)
-        return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, parts, is_volume, **facts)
+        as_volume = seen_as_volume(image, settings)
+        return segment_vectors(lambda: whole, image.spatial, settings, image.spacing, parts, as_volume, **facts)
 
 # %% ../../nbs/50a_one_image.ipynb #0c824755
 def _of_sample(name: str, dataset: ImageDataset, work: Callable[..., Result], arguments: tuple) -> Result:

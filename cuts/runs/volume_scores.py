@@ -123,7 +123,7 @@ def measure_volumes(
 
     rows = []
     for about, image, labels, structures in known_volumes(**which):
-        settings = Config().replace(epochs=max(epochs, 1), batch_size=8, min_batches=8, device="cpu", num_workers=0)
+        settings = Config().replace(epochs=epochs, batch_size=8, min_batches=8, device="cpu", num_workers=0)
         models = [None, train(open_dataset([image]), settings, progress=False)] if epochs else [None]
         for learned in models:
             for way in WAYS:

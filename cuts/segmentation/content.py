@@ -111,9 +111,9 @@ def known_of_pixels(
     "What is known without a model: the image's own colours, and the prior's vectors; nothing where that is left out."
     if not config.prior_weight:
         return [], []
-    is_volume = seen_as_volume(image, config)
-    colours = [volume_colours(image) if is_volume else even_colours(image)] if config.drawn_weight else []
-    return colours, [volume_prior(image) if is_volume else prior_vectors(image)]
+    as_volume = seen_as_volume(image, config)
+    colours = [volume_colours(image) if as_volume else even_colours(image)] if config.drawn_weight else []
+    return colours, [volume_prior(image) if as_volume else prior_vectors(image)]
 
 # %% ../../nbs/23f_content.ipynb #5862cc87
 class Content:
@@ -132,7 +132,7 @@ class Content:
             model,
             config.smoothing,
         )
-        self.is_volume = seen_as_volume(shown, config)
+        self.as_volume = seen_as_volume(shown, config)
         colours, prior = known_of_pixels(shown, config)
         self.grids = [*prior, *colours] if model is None else [*colours, *prior]
         self.is_drawn = self.parts.n_drawn > 0 and not colours
@@ -149,7 +149,7 @@ class Content:
 
     def _vectors(self, piece, inside):
         options = self.smoothing, self.is_drawn
-        if self.is_volume:
+        if self.as_volume:
             return volume_vectors(self.model, piece, inside, *options)
         return self.model.vectors(piece, inside, *options)
 
@@ -181,7 +181,7 @@ def image_tiles(
 
     def tiles():
         known = content()  # before others want it at the same time
-        pieces = blocks_of(image.spatial, max(1, tile // 4)) if known.is_volume else tiles_of(image.spatial, tile)
+        pieces = blocks_of(image.spatial, max(1, tile // 4)) if known.as_volume else tiles_of(image.spatial, tile)
         return in_threads(lambda where: (where, known.at(where, image, where)), pieces)
 
     n = parts.n_drawn + (load_prior().dim if model is None else model.dim + parts.n_prior)

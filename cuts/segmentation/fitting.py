@@ -231,9 +231,9 @@ class Segmenter:
         self,
         config: SegmentationConfig | None = None,  # None: the defaults
         parts: Parts = Parts(),  # of what a pixel's numbers consist
-        is_volume: bool = False,  # see `cuts.segmentation.content.seen_as_volume`
+        as_volume: bool = False,  # see `cuts.segmentation.content.seen_as_volume`
     ):
-        self.config, self.is_volume = config or SegmentationConfig(), is_volume
+        self.config, self.as_volume = config or SegmentationConfig(), as_volume
         self.view = View(self.config, parts)
 
     def fit(
@@ -258,7 +258,7 @@ class Segmenter:
 
     def _fit_tree(self, X, places_of_images):
         c = self.config
-        n_landmarks = min(c.n_landmarks * (2 if self.is_volume else 1), 65535)
+        n_landmarks = min(c.n_landmarks * (2 if self.as_volume else 1), 65535)
         options = dict(n_landmarks=n_landmarks, random_state=c.segmentation_seed, device="cpu")
         self.condensation = DiffusionCondensation(
             aspects=self.view.aspects(X), certain=self.view.certain(X), **options
@@ -270,7 +270,7 @@ class Segmenter:
             pairs = [start + neighbours(r) for start, r in zip(starts[:-1], places_of_images, strict=True)]
             weight = cut_weights(self.tree, self.leaf, judged, np.concatenate(pairs, 1))
             cost = unevenness(self.tree, self.leaf, judged)
-            self.tree, self.leaf_of_landmark = scale_set(self.tree, cost, weight, 3 if self.is_volume else 2)
+            self.tree, self.leaf_of_landmark = scale_set(self.tree, cost, weight, 3 if self.as_volume else 2)
             self.leaf = self.leaf_of_landmark[self.leaf]
         self.coordinates = principal_coordinates(
             self.condensation.landmarks_[np.argsort(self.leaf_of_landmark)], self.tree.mass
@@ -283,7 +283,7 @@ class Segmenter:
         "The rule of the persistent structures; the trees of peers keep their own times."
         if self.config.persistence != "worth":
             return self.config.persistence
-        return "lifetime" if self.config.method in PEERS else "worth in volumes" if self.is_volume else "worth"
+        return "lifetime" if self.config.method in PEERS else "worth in volumes" if self.as_volume else "worth"
 
     def _fit_peer(self, X):
         self.points = X
@@ -367,7 +367,7 @@ def segment_vectors(
     config: SegmentationConfig | None = None,  # None: the defaults
     spacing: Sequence[float] | None = None,  # size of a pixel along every axis
     parts: Parts = Parts(),  # of what a pixel's numbers consist; the weight of what is not there does not count
-    is_volume: bool = False,  # see `cuts.segmentation.content.seen_as_volume`
+    as_volume: bool = False,  # see `cuts.segmentation.content.seen_as_volume`
     **facts,  # image, name, truth of the `Segmentation`
 ) -> Segmentation:
     "Stage 2 of one image: condensation and, if asked for, spectral k-means of its vectors."
@@ -375,7 +375,7 @@ def segment_vectors(
     most = 2**14 if config.method in PEERS else 2**16  # peers hold N × N
     with fixed_threads():
         Z, index = sample_vectors(tiles, spatial, most, config.segmentation_seed)
-    fitted = Segmenter(config, parts, is_volume).fit([(Z, places(index, spatial, spacing))])
+    fitted = Segmenter(config, parts, as_volume).fit([(Z, places(index, spatial, spacing))])
     return fitted.segment(tiles, spatial, spacing, len(index) == int(np.prod(spatial)), **facts)
 
 # %% ../../nbs/23a_fitting.ipynb #b5a0297d
@@ -394,5 +394,5 @@ def segment_image(
     config = config or (SegmentationConfig() if model is None else model.config.segmentation)
     tiles, parts = image_tiles(image, model, config, tile, keep)
     facts = dict(image=image, name=name, truth=truth)
-    is_volume = seen_as_volume(image, config)
-    return segment_vectors(tiles, image.spatial, config, image.spacing, parts, is_volume, **facts)
+    as_volume = seen_as_volume(image, config)
+    return segment_vectors(tiles, image.spatial, config, image.spacing, parts, as_volume, **facts)

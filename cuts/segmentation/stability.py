@@ -25,7 +25,7 @@ def redraw(
     n: int = 5,  # how often
     spacing: Sequence[float] | None = None,  # size of a pixel along every axis
     parts: Parts = Parts(),  # of what a pixel's numbers consist
-    is_volume: bool = False,  # see `cuts.segmentation.content.seen_as_volume`
+    as_volume: bool = False,  # see `cuts.segmentation.content.seen_as_volume`
 ) -> list[Segmentation]:
     "The same vectors, segmented with other landmarks each time."
     config = config or SegmentationConfig(method="condensation")
@@ -35,7 +35,7 @@ def redraw(
         raise ValueError(f'method: {config.method!r} draws no landmarks anew, expected "condensation"')
     first = config.segmentation_seed
     configs = [config.replace(method="condensation", segmentation_seed=first + i) for i in range(n)]
-    return [segment_vectors(tiles, spatial, each, spacing, parts, is_volume) for each in configs]
+    return [segment_vectors(tiles, spatial, each, spacing, parts, as_volume) for each in configs]
 
 # %% ../../nbs/25_stability.ipynb #326af1a5
 def borders(

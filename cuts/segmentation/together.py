@@ -49,15 +49,15 @@ def _check_together(
 # %% ../../nbs/23e_together.ipynb #48d02435
 def _segment_together(images, model, config, names, truths, tile, keep) -> Iterator[Segmentation]:
     "Fit on a sample of all images, then go through them."
-    is_volume = all(seen_as_volume(image, config) for image in images)
-    config = config if is_volume else config.replace(dimensions=2)  # all are looked at in one way
+    as_volume = all(seen_as_volume(image, config) for image in images)
+    config = config if as_volume else config.replace(dimensions=2)  # all are looked at in one way
     content, samples = [image_tiles(image, model, config, tile, keep // len(images)) for image in images], []
     for image, (its_tiles, _) in zip(images, content, strict=True):
         with fixed_threads():
             n = max(2**16 // len(images), 256)
             Z, index = sample_vectors(its_tiles, image.spatial, n, config.segmentation_seed)
         samples.append((Z, places(index, image.spatial, image.spacing)))
-    fitted = Segmenter(config, content[0][1], is_volume).fit(samples)
+    fitted = Segmenter(config, content[0][1], as_volume).fit(samples)
     for image, (its_tiles, _), name, truth in zip(images, content, names, truths, strict=True):
         yield fitted.segment(its_tiles, image.spatial, image.spacing, image=image, name=name, truth=truth)
 

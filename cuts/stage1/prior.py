@@ -9,6 +9,7 @@ __all__ = ['FORMAT', 'SIDE', 'PriorNetwork', 'save_prior', 'load_prior', 'prior_
 # %% ../../nbs/15_prior.ipynb #b25113e8
 import json
 import os
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
@@ -191,19 +192,22 @@ def _between(n: int, pixels: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def at_pixels(
-    Z: np.ndarray,  # [*grid, D], no finer than the image along any axis, see `prior_vectors`
-    where: tuple[slice, ...],  # a tile of the image, with both ends
-    spatial: tuple[int, ...],  # shape of the image
-) -> np.ndarray:  # [*tile, D] float32
-    "The prior's vectors of a tile's pixels, interpolated linearly."
-    sizes = Z.shape[:-1]
-    Z = Z[tuple(w if n == m else slice(None) for w, n, m in zip(where, Z.shape, spatial, strict=False))]
-    for axis, (span, n, pixels) in enumerate(zip(where, sizes, spatial, strict=True)):
+    Z: np.ndarray,  # [*grid, …], no finer than the image along any axis, see `prior_vectors`
+    where: Sequence[slice],  # a tile of the image, with both ends
+    spatial: Sequence[int],  # shape of the image
+) -> np.ndarray:  # [*tile, …] float32
+    "Numbers of a grid, such as the prior's vectors, for a tile's pixels, interpolated linearly."
+    cut, between = [], {}
+    for axis, (span, n, pixels) in enumerate(zip(where, Z.shape, spatial, strict=False)):
         if n != pixels:
             first, second, share = _between(n, pixels, np.arange(span.start, span.stop))
-            Z = Z[(*[slice(None)] * axis, slice(first.min(), second.max() + 1))]
-            near, far = (Z.take(side - first.min(), axis) for side in (first, second))
-            Z = near + share.reshape(-1, *[1] * (Z.ndim - 1 - axis)) * (far - near)
+            span = slice(int(first.min()), int(second.max()) + 1)
+            between[axis] = first - span.start, second - span.start, share
+        cut.append(span)
+    Z = Z[tuple(cut)]
+    for axis, (first, second, share) in between.items():
+        near, far = Z.take(first, axis), Z.take(second, axis)
+        Z = near + share.reshape(-1, *[1] * (Z.ndim - 1 - axis)) * (far - near)
     return Z
 
 
