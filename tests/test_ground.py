@@ -102,8 +102,44 @@ def test_versions_agree():
     import yaml
 
     cited = yaml.safe_load((root / "CITATION.cff").read_text())["version"]
+    described = json.loads((root / "codemeta.json").read_text())
     assert settings()["version"] == cuts.__version__
     assert str(cited) == cuts.__version__
+    assert described["version"] == cuts.__version__
+    assert described["identifier"] == settings()["dist_name"]
+
+
+def recipe():
+    "The recipe of conda, rendered as its tools do."
+    import jinja2
+    import yaml
+
+    text = (root / "recipe/meta.yaml").read_text()
+    return yaml.safe_load(
+        jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render(PYTHON="python")
+    )
+
+
+def test_the_recipe_renders_and_asks_for_what_the_package_needs():
+    said = recipe()
+    assert said["package"] == {"name": settings()["dist_name"], "version": settings()["version"]}
+    assert said["build"]["entry_points"] == [settings()["console_scripts"].replace("=", " = ")]
+    as_conda = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+    wanted = {f"python >={settings()['min_python']}"}
+    for requirement in settings()["requirements"].split():
+        name, version = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
+        wanted.add(f"{as_conda.get(name, name)} {version}".strip())
+    assert set(said["requirements"]["run"]) == wanted
+
+
+def test_a_release_is_built_as_here_and_needs_no_secret():
+    import yaml
+
+    said = yaml.safe_load((root / ".github/workflows/release.yml").read_text())
+    assert said[True] == {"push": {"tags": ["v*"]}}  # YAML takes the word on for a truth value
+    assert "make wheel" in [step.get("run") for step in said["jobs"]["build"]["steps"]]
+    assert said["jobs"]["publish"]["permissions"] == {"id-token": "write"}
+    assert "secrets." not in (root / ".github/workflows/release.yml").read_text()
 
 
 def test_the_changelog_begins_with_this_version():
@@ -218,6 +254,8 @@ TOP = {
     "README.md",
     "LICENSE",
     "CITATION.cff",
+    "codemeta.json",
+    "recipe",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "MANIFEST.in",

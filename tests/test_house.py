@@ -25,6 +25,7 @@ ORDER = [
 ]
 DELEGATES = {  # the only imports that point upward: `Segmentation.show` and `.explore`, inside the methods
     ("segmentation.picture", "show.trajectory"),
+    ("segmentation.picture", "show.tree_colors"),
     ("segmentation.picture", "show.explorer"),
 }
 FOREIGN = {  # what the arrays at the bottom know nothing of

@@ -82,6 +82,24 @@ def test_killed_before_a_change_on_the_disk(picture, tmp_path, first):
         assert files(folder) == files(picture / "whole.zarr"), folder.name
 
 
+@pytest.mark.parametrize(("packer", "left"), [("blosc", 500), ("blosc", 0), ("zstd", 5), ("zlib", 500)])
+def test_one_damaged_chunk_costs_its_own_pixels(picture, tmp_path, packer, left):
+    "Of a chunk that was cut short the pixels are not known and the message names it; all others are looked at."
+    import zarr
+
+    image = np.load(picture / "image.npy")
+    how = dict(zarr_format=2, compressor={"id": packer})
+    store = zarr.create(store=str(tmp_path / "a.zarr"), shape=image.shape, chunks=(128, 128), dtype="u1", **how)
+    store[:] = image
+    (tmp_path / "a.zarr/1.0").write_bytes((tmp_path / "a.zarr/1.0").read_bytes()[:left])
+    config = Config().replace(n_landmarks=40, epochs=0)
+    seg, report = segment_large(tmp_path / "a.zarr", tmp_path / "out.zarr", None, config, chunk=128, progress=False)
+    unknown = np.zeros(image.shape, bool)
+    unknown[128:256, :128] = True
+    assert ((seg.read() == 0) == unknown).all()
+    assert "1.0: " in str(report.failures)
+
+
 def test_a_fault_that_goes_again_leaves_nothing_behind(picture, tmp_path, monkeypatch):
     "A piece that cannot be read while it is labelled is left for the next time, and not written as empty."
     from cuts.io import chunked

@@ -35,13 +35,12 @@ def has_pieces(
 def open_levels(
     path: str,
     channel_axis: int | None = None,  # of an array that does not tell
-    with_files: bool = True,  # check the files of chunks, too; False: only ask for sizes
 ) -> list[Level]:  # the finest first
     "The resolutions of a picture on disk; `ImageError` where it cannot be read in pieces."
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no such file.")
     if is_zarr(path):
-        return zarr_levels(path, channel_axis, with_files)
+        return zarr_levels(path, channel_axis)
     if suffix(path) == ".npy":
         return _npy_levels(path, channel_axis)
     if suffix(path) not in (".tif", ".tiff"):

@@ -8,12 +8,14 @@ __all__ = ['zarr_package', 'is_zarr', 'read_zarr', 'zarr_levels']
 # %% ../../nbs/07a_zarr.ipynb #58c0d6fa
 import bz2
 import gzip
+import itertools
 import lzma
 import math
 import os
 import re
 import warnings
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,7 +156,6 @@ def _check_chunks(root, array, max_pixels):
         raise ImageError(f"{root}: {count:,} chunks, more than {_CHUNKS:,}. Save it with larger ones.")
 
 # %% ../../nbs/07a_zarr.ipynb #47b80bcf
-_CHUNK_FILE = re.compile(r"(c\.)?\d+(\.\d+)*")  # c/0/1, c.0.1, 0/1 and 0.1
 _STREAMS = {"gzip": gzip.open, "bz2": bz2.open, "lzma": lzma.open}
 
 
@@ -162,7 +163,7 @@ def _check_chunk(path, packer, most):
     "Refuse an empty file, one that unpacks to more than `most` bytes, and one of blosc that is not whole."
     size = os.path.getsize(path)
     if size == 0:
-        raise EOFError(f"{os.path.basename(path)}, a chunk of no bytes")
+        raise EOFError("a chunk of no bytes")
     with open(path, "rb") as f:
         head = f.read(16)
     unpacked, packed = int.from_bytes(head[4:8], "little"), int.from_bytes(head[12:16], "little")
@@ -187,24 +188,69 @@ def _unpacks_to_more(path, packer, most):
         pass
     return False
 
+# %% ../../nbs/07a_zarr.ipynb #c3541b41
+def _refuse_link(root, name):
+    "Refuse a path within the folder that leads out of it, or to what is no file."
+    parts = name.split("/")
+    for k in range(1, len(parts) + 1):
+        path = os.path.join(root, *parts[:k])
+        if os.path.islink(path) or os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            name = "/".join(parts[:k])
+            raise ImageError(f"{root}: {name!r} is a link or a device, not a file. Copy what is meant into the folder.")
 
-def _check_files(root, array, codecs):
-    "Refuse links among the chunks of an array, and chunks that its codecs would not refuse."
-    packer = codecs[-1][0] if codecs else None
-    most = 16 * math.prod(array.chunks) + 1024  # no number has more than 16 bytes, and packing adds little
-    for folder, *_ in os.walk(os.path.join(root, array.path)):
-        for entry in _refuse_links(root, folder):
-            if entry.is_file() and _CHUNK_FILE.fullmatch(entry.name):
-                _check_chunk(entry.path, packer, most)
+
+class _Checked:
+    "An array of which every chunk is looked at before it is read; an error names the first that is damaged."
+
+    def __init__(self, root, array):
+        self.root, self.array, codecs = root, array, _codecs_of(array)
+        _check_numbers(root, array, codecs)
+        self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
+        self.packer = codecs[-1][0] if codecs else None
+        self.most = 16 * math.prod(array.chunks) + 1024  # no number has more than 16 bytes, and packing adds little
+
+    def __getitem__(self, index):  # whole numbers, and slices with both ends
+        for name, _ in self._parts(index):
+            _refuse_link(self.root, name)
+            if os.path.isfile(path := os.path.join(self.root, name)):  # where there is none, all is fill
+                with _naming(name):
+                    _check_chunk(path, self.packer, self.most)
+        try:
+            return np.asarray(self.array[index])
+        except Exception:
+            for name, part in self._parts(index):
+                with _naming(name):
+                    self.array[part]
+            raise
+
+    def _parts(self, index):
+        "The files of the chunks that an index needs, and what it takes of each."
+        spans = []
+        for i, n in zip(index, self.array.shards or self.chunks, strict=True):
+            start, stop = (i.start, i.stop) if isinstance(i, slice) else (i, i + 1)
+            chunks = range(start // n, -(-stop // n))
+            spans.append([(k, slice(max(start, k * n), min(stop, (k + 1) * n))) for k in chunks])
+        for part in itertools.product(*spans):
+            key = self.array.metadata.encode_chunk_key(tuple(k for k, _ in part))
+            yield f"{self.array.path}/{key}".lstrip("/"), tuple(where for _, where in part)
+
+
+@contextmanager
+def _naming(name):
+    "Say of which file an error is."
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as e:
+        raise EOFError(f"{name}: {e}") from e
 
 # %% ../../nbs/07a_zarr.ipynb #ce4ea81c
 def _values(root, array, max_pixels):
     "All values of an array."
-    codecs = _codecs_of(array)
-    _check_numbers(root, array, codecs)
+    checked = _Checked(root, array)
     _check_chunks(root, array, max_pixels)
-    _check_files(root, array, codecs)
-    values = np.asarray(array[...])
+    values = checked[tuple(slice(0, n) for n in array.shape)]
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 # %% ../../nbs/07a_zarr.ipynb #50046ccc
@@ -372,28 +418,24 @@ def _as_level(root, pyramid, description, array, axes):
     return Level(array, *space, channel[0] if channel else None, n_channels, False, spacing, "mm" if known else "px")
 
 
-def _checked(root, array, with_files):
-    "An array whose numbers and chunks are as they should be, and its files."
-    _check_numbers(root, array, codecs := _codecs_of(array))
+def _of_pieces(root, array):
+    "An array of which pieces are read."
     _check_chunk_size(root, array, 2**26)
-    if with_files:
-        _check_files(root, array, codecs)
-    return array
+    return _Checked(root, array)
 
 
 def zarr_levels(
     path,  # a folder that is an OME-Zarr, or a zarr array
     channel_axis: int | None = None,  # of an array without a pyramid
-    with_files: bool = True,  # check the files of chunks, too; False: only ask for sizes
 ) -> list[Level]:  # the finest first
     "The resolutions of an image of which pieces are read. Raises `ImageError` or `ImageTypeError` naming the folder."
     root = os.fspath(Path(path))
     with reading(root, "a zarr"):
         node = _open(root)
         if isinstance(node, zarr_package().Array):
-            return [array_level(_checked(root, node, with_files), channel_axis, root)]
+            return [array_level(_of_pieces(root, node), channel_axis, root)]
         pyramid = _pyramid(root, node.attrs.asdict())
         found = [(level, _open_array(root, _inner_path(root, level["path"]))) for level in pyramid["datasets"]]
         found.sort(key=lambda level: -math.prod(level[1].shape))
         axes = _axes_of(root, pyramid, len(found[0][1].shape))
-        return agreeing([_as_level(root, pyramid, d, _checked(root, a, with_files), axes) for d, a in found], root)
+        return agreeing([_as_level(root, pyramid, d, _of_pieces(root, a), axes) for d, a in found], root)

@@ -130,9 +130,7 @@ def _partitions_of_ours(
             best = best_level(seg.cuts(), seg.truth, method="", image="", is_binary=file.facts.get("is_binary"))
             shown["best level"] = seg.labels(best["level"])
         return shown
-    levels = seg.spread_levels(n_levels)
-    ends = {1: " (finest)", len(levels): " (coarsest)"} if len(levels) > 1 else {}
-    return shown | {f"level {i}{ends.get(i, '')}": seg.labels(k) for i, k in enumerate(levels, 1)}
+    return shown | {f"{k} regions": seg.labels(k) for k in seg.spread_levels(n_levels)}
 
 # %% ../../nbs/50d_drawings.ipynb #2de9b4b7
 def _place(file: SegmentationFile) -> tuple[int, int]:
@@ -153,7 +151,9 @@ def _one_of_each_method(files: list[SegmentationFile], comparison: bool) -> list
 # %% ../../nbs/50d_drawings.ipynb #9d5d5516
 def _row(files: list[SegmentationFile], comparison: bool, n_levels: int, report: Report) -> dict:
     "One image with its partitions, for `comparison_figure`; empty if no file could be read, which is reported."
-    row, results = {}, {}
+    from cuts.show.tree_colors import segmentation_colors
+
+    row, results, colors = {}, {}, None
     for file in files:
         try:
             seg = file.load()
@@ -166,12 +166,12 @@ def _row(files: list[SegmentationFile], comparison: bool, n_levels: int, report:
         if file.method:
             partitions = _partitions_of_other(seg, file)
         else:
-            partitions = _partitions_of_ours(seg, file, comparison, n_levels)
+            partitions, colors = _partitions_of_ours(seg, file, comparison, n_levels), segmentation_colors(seg)
         results |= {title: labels[middle] for title, labels in partitions.items()}
     if not row:
         return {}
-    finest = next((labels for title, labels in results.items() if title.startswith("level 1")), None)
-    return row | dict(results=results) | ({} if comparison else dict(like=finest))
+    finest = next((labels for title, labels in results.items() if title.endswith(" regions")), None)
+    return row | dict(results=results) | ({} if comparison else dict(like=finest, colors=colors))
 
 # %% ../../nbs/50d_drawings.ipynb #e18416e2
 def _warn_of_gaps(rows: list[dict]) -> None:
@@ -201,7 +201,7 @@ def figure_run(
     binary: bool = False,  # regions become a mask, by the oracle label
     separate: bool = False,  # masks by themselves, instead of outlines over the image; regions always are
     grayscale: bool = False,  # images without colour
-    n_levels: int = 3,  # salient levels shown of ours
+    n_levels: int = 3,  # levels shown of ours
 ) -> tuple:  # (figure, Report)
     "Rows of images, columns of partitions or methods."
     from cuts.show.comparison import comparison_figure

@@ -61,7 +61,7 @@ def is_large(
     if not has_pieces(path):
         return False
     try:
-        H, W = open_levels(str(path), channel_axis, with_files=False)[0].spatial
+        H, W = open_levels(str(path), channel_axis)[0].spatial
     except (ImageError, ImageTypeError, OSError, ImportError):
         return False  # whoever reads it as a whole says why
     return pixels < H * W

@@ -78,10 +78,9 @@ class Granularities:
         self,
         n: int,  # how many at most
     ) -> list[int]:  # numbers of regions, from fine to coarse
-        "Some of the salient levels, evenly spread over them, the finest and the coarsest among them."
-        if not self.levels:
-            return []
-        return [self.levels[i] for i in sorted({round(i) for i in np.linspace(0, len(self.levels) - 1, n)})]
+        "Levels from 32 regions to 4 in even steps, the same for every image; fewer where a tree has fewer leaves."
+        most = len(self.tree_and_map()[0])
+        return sorted({min(round(k), most) for k in np.geomspace(32, 4, n)}, reverse=True)
 
     def map(
         self,
@@ -320,8 +319,10 @@ class Segmentation(Pointed):
     ):  # Figure
         "Draw image, granularities, persistent structures and what else is known."
         from cuts.show.trajectory import trajectory_figure
+        from cuts.show.tree_colors import segmentation_colors
 
-        return trajectory_figure(**pictures(self, n_levels), reconstruction=reconstruction, **options)
+        shown = dict(colors=segmentation_colors(self)) | options
+        return trajectory_figure(**pictures(self, n_levels), reconstruction=reconstruction, **shown)
 
     def explore(self, whole=None, **options):  # whole: the `LargeSegmentation` of which this is the overview
         "The image with its levels as an element to click on; options go to `cuts.show.explorer.Explorer`."
@@ -330,7 +331,7 @@ class Segmentation(Pointed):
         return Explorer(self if whole is None else whole, **options)
 
     def to_napari(self, **maps) -> list[tuple]:  # (data, keywords, "image" or "labels"), see `napari_layers`
-        "The image and label maps by their titles; without any, the persistent structures and the salient levels."
+        "The image and label maps by their titles; without any, the persistent structures and some levels."
         if self.image is None:
             name = self.name or "this segmentation"
             raise ValueError(f"{name}: the image was not kept, so there is nothing to lay labels over")

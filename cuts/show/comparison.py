@@ -58,9 +58,9 @@ def _draw_mask(ax, mask, rgb, true, style):
         _corner(ax, f"{dice(mask, true != 0):.2f}", style.stroke)
 
 
-def _draw_regions(ax, labels, like, unpainted, stroke):
+def _draw_regions(ax, labels, like, colors, unpainted, stroke):
     "Regions with their number, in the colours of those that they are like."
-    picture = color_labels(labels if like is None else follow_colors(labels, like))
+    picture = color_labels(labels if like is None else follow_colors(labels, like), colors)
     if unpainted:
         picture[labels == 0] = 0  # where there is no structure
     show_picture(ax, picture)
@@ -77,7 +77,7 @@ def _draw_missing(ax, shape):
 def _draw_truth(ax, rgb, true, style):
     "The truth as the methods' results are drawn."
     if not style.binary:
-        show_picture(ax, color_labels(true))
+        show_picture(ax, color_labels(true, unpainted=True))
     elif style.separate:
         show_picture(ax, _black_white(true != 0))
     else:
@@ -89,7 +89,8 @@ def _draw_result(ax, title, row, rgb, true, style):
     "The result of one method for one image: a mask, or regions."
     labels = as_labels(row["results"][title], shape=rgb.shape[:2])
     if not style.binary:
-        _draw_regions(ax, labels, row.get("like", true), title.endswith("persistent"), style.stroke)
+        is_sparse = title.endswith("persistent")
+        _draw_regions(ax, labels, row.get("like", true), row.get("colors"), is_sparse, style.stroke)
     elif labels.dtype == bool or true is None:
         _draw_mask(ax, labels != 0, rgb, true, style)
     else:
@@ -167,7 +168,7 @@ def _draw_row(axes, shown, row, style):
 # %% ../../nbs/40d_comparison.ipynb #6bc2ed7e
 def comparison_figure(
     rows: list[dict],  # image [H,W] or [H,W,3] in [0,1]; results: title → mask (bool), region numbers [H,W], or None;
-    # and if known: true [H,W]; name; like, regions whose colours the others take, in the place of the truth
+    # and if known: true [H,W]; name; like, regions whose colours the others take, in their place; colors [n,3]
     binary: bool = True,  # regions become a mask by the oracle label; without a truth all but 0
     separate: bool = False,  # masks by themselves, instead of outlines over the image
     width: float = 7.0,  # of the figure in inches

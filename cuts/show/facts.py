@@ -18,6 +18,7 @@ from ..segmentation.picture import Segmentation
 from ..segmentation.regions import PERSISTENCE
 from ..segmentation.hint_network import HintReader, Stroke, grown, load_hint_network, thinned
 from ..segmentation.hints import beside_stroke
+from .tree_colors import segmentation_colors
 from ..stage2.structures import structures
 from ..stage2.tree import CondensationTree, owner
 
@@ -163,6 +164,7 @@ def image_facts(seg: Segmentation) -> dict:
         thumb=_small(_pixels(seg, seg.spatial[0] // 2)),
         truth=_truth_facts(seg, n_leaves),
         structures=_structure_facts(tree),
+        colours=np.rint(255 * segmentation_colors(seg)).astype(np.uint8).ravel(),  # by number, see `numbers` in a page
         hints=hint_facts(seg.reader),
     )
 

@@ -7,12 +7,13 @@ __all__ = ['follow_colors', 'counted', 'count_regions', 'trajectory_figure', 'tr
 
 # %% ../../nbs/40b_trajectory.ipynb #c7457655
 import numpy as np
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from ..files.atomic import write_atomic
 from .colors import as_labels, as_rgb, color_labels, label_colors, overlay
 from cuts.show.figures import (
+    MASK_COLOR,
     Panels,
     TEXT_SIZE,
     TRUE_COLOR,
@@ -74,6 +75,14 @@ def _truth_panel(image, true):
     return f"truth: {n_classes}", color_labels(true)
 
 
+def _outlined(image, labels, colors):
+    "The image with the borders between regions of different colours."
+    of_number = np.arange(labels.max() + 1)
+    if colors is not None:
+        of_number = np.unique(colors, axis=0, return_inverse=True)[1].ravel()[of_number % len(colors)] + 1
+    return overlay(image, of_number[labels], alpha=0, colors=[to_rgb(MASK_COLOR)])
+
+
 def _result_panels(image, finest, persistent, kmeans, true, colors):
     "What stands after the levels, as (title, picture)."
     shape, panels = image.shape[:2], []
@@ -81,6 +90,7 @@ def _result_panels(image, finest, persistent, kmeans, true, colors):
         persistent = as_labels(persistent, "persistent", shape)
         title = f"persistent: {count_regions(persistent, unpainted=True)}"
         panels.append((title, color_labels(persistent, colors, unpainted=True)))
+        panels.append(("their outlines", _outlined(image, persistent, colors)))
     if kmeans is not None:
         kmeans = as_labels(kmeans, "kmeans", shape)
         followed = kmeans if finest is None else follow_colors(kmeans, finest)

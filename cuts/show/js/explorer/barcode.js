@@ -18,10 +18,10 @@ export class Barcode {
     this.svg.innerHTML = `<rect class="now" y="0" height="100%"></rect>${bars.join("")}${ends}`;
   }
 
-  #bar({ structures, tree, palette }, i, row, height) {
+  #bar({ structures, tree, colours }, i, row, height) {
     const { node, born, ended, share } = structures, left = this.#timeline(ended[i]), right = this.#timeline(born[i]);
     const words = `structure of ${(100 * share[i]).toFixed(1)} % of the image`;
-    const colour = rgb(colourOf(palette, tree.leafOf(node[i]) + 1));
+    const colour = rgb(colourOf(colours, tree.leafOf(node[i]) + 1));
     const place = { x: left, width: Math.max(right - left, 0.8), y: 2 + row * height, height: thickness(height) };
     const where = Object.entries(place).map(([name, percent]) => `${name}="${percent}%"`).join(" ");
     const meaning = `tabindex="${row ? -1 : 0}" role="button" aria-label="${words}" data-node="${node[i]}"`;

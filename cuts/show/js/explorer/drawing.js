@@ -6,9 +6,9 @@ const MOST_LINES = 300_000;
 export const rgb = ([red, green, blue]) => `rgb(${red},${green},${blue})`;
 const rgba = (red, green, blue, alpha = 255) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
-// The colour of a region's number in a palette [256 × 3], which begins again after 256.
+// The colour of a region's number in a list [n × 3], which begins again after its end.
 export function colourOf(palette, number) {
-  const k = 3 * (number & 255);
+  const k = 3 * (number % (palette.length / 3));
   return [palette[k], palette[k + 1], palette[k + 2]];
 }
 
@@ -45,11 +45,21 @@ export function heat() {
 
 // Regions in their colours, and in another what is selected. `numbers` are 0 where nothing is drawn; opacities to 255.
 export function painted({ numbers, selected, h, w }, palette, opacity, selectionOpacity) {
-  const colours = Uint32Array.from({ length: 256 }, (_, i) => rgba(...colourOf(palette, i), opacity));
+  const length = palette.length / 3;
+  const colours = Uint32Array.from({ length }, (_, i) => rgba(...colourOf(palette, i), opacity));
   const chosen = rgba(...SELECTION, selectionOpacity);
   return paint(h, w, out => {
-    for (let i = 0; i < out.length; i++) out[i] = selected[i] ? chosen : numbers[i] ? colours[numbers[i] & 255] : 0;
+    for (let i = 0; i < out.length; i++) out[i] = selected[i] ? chosen : numbers[i] ? colours[numbers[i] % length] : 0;
   });
+}
+
+// Numbers of which two are the same where their colours are; the background of an image may be several regions.
+export function alike(numbers, palette) {
+  const length = palette.length / 3, of = Int32Array.from({ length }, (_, i) => {
+    const [red, green, blue] = colourOf(palette, i);
+    return (red << 16) | (green << 8) | blue;
+  });
+  return Int32Array.from(numbers, number => number ? of[number % length] : -1);
 }
 
 // The borders between the numbers of a grid as one path, in its cells; null where that would be too much to stroke.

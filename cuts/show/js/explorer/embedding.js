@@ -36,7 +36,7 @@ export class Embedding {
       if (selection.leaves[i] !== selected) return;
       circle(context, ...spot);
       context.globalAlpha = selection.any && !selected ? 0.35 : 0.9;
-      context.fillStyle = region[i] < 0 ? NOWHERE : rgb(colourOf(image.palette, region[i] + 1));
+      context.fillStyle = region[i] < 0 ? NOWHERE : rgb(colourOf(image.colours, region[i] + 1));
       context.fill();
       context.globalAlpha = 1;
       if (selected) stroke(context, [[rim, 2.5], [rgb(SELECTION), 1.2]]);

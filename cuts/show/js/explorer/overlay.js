@@ -1,7 +1,8 @@
 // What is laid over the part of the image that is in sight: regions in their colours, their outlines, the selection.
-import { heat, outlines, painted } from "./drawing.js";
+import { alike, heat, outlines, painted } from "./drawing.js";
 
 const HEAT = heat();
+const BY_PIXEL = { kmeans: 1, truth: 1 };                  // numbers that are not those of the tree
 const CLEAR = 200;      // opacity of probabilities at least, of 255
 const plusOne = numbers => Int32Array.from(numbers, x => x + 1);
 
@@ -25,13 +26,14 @@ export class Overlay {
   #make({ state, image, selection }, grid, key, which) {
     const { h, w } = grid;
     const opacity = Math.round(255 * state.opacity), dimmed = selection.any ? opacity >> 1 : opacity;
+    const colours = state.show in BY_PIXEL ? image.palette : image.colours;
     const likely = state.show === "probability", outlined = state.outlines && !likely && state.show !== "nothing";
     const made = {
       key,
       fill: likely
         ? painted({ ...grid, selected: [] }, HEAT, Math.max(opacity, CLEAR), 0)
-        : painted(grid, image.palette, dimmed, Math.max(opacity >> 1, 40)),
-      regions: outlined ? outlines(grid.numbers, h, w) : null,
+        : painted(grid, colours, dimmed, Math.max(opacity >> 1, 40)),
+      regions: outlined ? outlines(alike(grid.numbers, colours), h, w) : null,
       selected: selection.any ? outlines(grid.selected, h, w) : null,
     };
     this.#made.set(which, made);
