@@ -1,4 +1,4 @@
-"""Fixtures for what is seen in a browser: `page`, `jupyter_lab`, `voila`. conftest.py makes them known to every test.
+"""Fixtures for what is seen in a browser: `page`, `jupyter_lab`, `jupyter_notebook`, `voila`. conftest.py makes them known to every test.
 
 Chromium is looked for at /usr/bin/chromium; CUTS_CHROMIUM names another. Without it, or without playwright, the tests
 are skipped. Nothing waits a fixed time: everything waits for what it needs, for two minutes at most, because the
@@ -88,13 +88,18 @@ def page(browser, scheme, viewport):
         if not request.url.startswith(local):
             faults.append(f"asked another host: {request.url}")
 
+    def note_script_error(error):  # Notebook 7 now and then asks for settings before they are there
+        frames = [line for line in (error.stack or "").splitlines() if "http" in line or "blob:" in line]
+        if not frames or any("/static/notebook/notebook_core" not in frame for frame in frames):
+            faults.append(f"script: {error} {error.stack}")
+
     def note_console_error(message):
         if message.type == "error":
             faults.append(f"console: {message.text} ({message.location['url']})")
 
     page.on("request", note_other_host)
     page.on("websocket", note_other_host)
-    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on("pageerror", note_script_error)
     page.on("console", note_console_error)
     yield page
     context.close()
@@ -188,7 +193,7 @@ def end(process, signal_number=signal.SIGTERM):
     process.wait(SECONDS)
 
 
-# JupyterLab ----------------------------------------------------------------------------------------------------------
+# JupyterLab, and Notebook 7, which is made of the same parts -----------------------------------------------------------
 _RUN = """async () => {
   const shown = window.jupyterapp.shell.currentWidget;
   await shown.sessionContext.ready;
@@ -217,7 +222,7 @@ _CONNECTED = """() => {
 
 @dataclass
 class Notebook:
-    "A notebook that is open in JupyterLab."
+    "A notebook that is open in one of them."
 
     page: object
 
@@ -239,9 +244,10 @@ class Notebook:
 
 
 @dataclass
-class Lab:
-    "JupyterLab on a port of its own."
+class Jupyter:
+    "JupyterLab or Notebook on a port of its own."
 
+    address: str  # of a notebook, with places for the server's address, its own name and the token
     url: str
     token: str
     folder: Path
@@ -258,7 +264,8 @@ class Lab:
         spec = dict(name="python3", display_name="Python 3", language="python")
         notebook = dict(cells=code_cells, metadata=dict(kernelspec=spec), nbformat=4, nbformat_minor=5)
         (self.folder / name).write_text(json.dumps(notebook))
-        page.goto(f"{self.url}lab/workspaces/{name.split('.')[0]}/tree/{name}?reset&token={self.token}")
+        stem = name.removesuffix(".ipynb")
+        page.goto(self.address.format(url=self.url, stem=stem, name=name, token=self.token))
         page.wait_for_function(_OPEN, arg=name)
         page.wait_for_function(_CONNECTED)
         return Notebook(page)
@@ -285,8 +292,9 @@ def write_lab_settings(folder: Path, notebooks: Path, token: str):
             check_for_updates_class="jupyterlab.NeverCheckForUpdate",
             extension_manager="readonly",
         ),
+        JupyterNotebookApp=dict(expose_app_in_browser=True),
     )
-    (folder / "config/jupyter_lab_config.json").write_text(json.dumps(options))
+    (folder / "config/jupyter_config.json").write_text(json.dumps(options))
 
 
 def server_facts(folder: Path) -> dict:  # empty until the server has written them
@@ -297,17 +305,16 @@ def server_facts(folder: Path) -> dict:  # empty until the server has written th
     return {}
 
 
-@pytest.fixture(scope="module")
-def jupyter_lab(tmp_path_factory):
-    "JupyterLab in an empty folder, with settings of its own."
-    pytest.importorskip("jupyterlab", reason="jupyterlab is not installed")
+@contextlib.contextmanager
+def serving(package: str, address: str, folder: Path):
+    "JupyterLab or Notebook in an empty folder, with settings of its own."
+    pytest.importorskip(package, reason=f"{package} is not installed")
     pytest.importorskip("playwright", reason="playwright is not installed")
     chromium()
-    folder, token = tmp_path_factory.mktemp("lab"), os.urandom(12).hex()
-    env = own_jupyter(folder)
+    env, token = own_jupyter(folder), os.urandom(12).hex()
     (notebooks := folder / "notebooks").mkdir()
     write_lab_settings(folder, notebooks, token)
-    command = [sys.executable, "-m", "jupyterlab"]
+    command = [sys.executable, "-m", package]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, env=env, cwd=notebooks, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -317,9 +324,23 @@ def jupyter_lab(tmp_path_factory):
     try:
         facts = wait_for(lambda: server_facts(folder), log_end, process)
         wait_for(lambda: ask(f"{facts['url']}api/status?token={token}")[0] == 200, log_end, process)
-        yield Lab(facts["url"], token, notebooks)
+        yield Jupyter(address, facts["url"], token, notebooks)
     finally:
         end(process)
+
+
+@pytest.fixture(scope="module")
+def jupyter_lab(tmp_path_factory):
+    address = "{url}lab/workspaces/{stem}/tree/{name}?reset&token={token}"
+    with serving("jupyterlab", address, tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def jupyter_notebook(tmp_path_factory):
+    address = "{url}notebooks/{name}?token={token}"
+    with serving("notebook", address, tmp_path_factory.mktemp("notebook")) as notebook:
+        yield notebook
 
 
 # Voilà ---------------------------------------------------------------------------------------------------------------

@@ -561,6 +561,18 @@ def correct_in_jupyterlab(seen, notebook):
     notebook.wait("len(explorer.state['marks'])", 0)
 
 
+def test_in_notebook_7(jupyter_notebook, page, segmented):
+    source = f"from cuts.show.explorer import Explorer\nexplorer = Explorer({str(segmented / '0.npz')!r})\nexplorer"
+    notebook = jupyter_notebook.open(page, source).run()
+    seen = ExplorerPage(page)
+    seen.page.locator(".picture").scroll_into_view_if_needed()
+    seen.click(*AT)
+    notebook.wait("int(explorer.mask.sum())", seen.pixels)
+    notebook.value("setattr(explorer, 'state', explorer.state | dict(level=3, marks=[]))")  # from Python to the page
+    page.get_by_text("3 regions", exact=True).wait_for()
+    correct_in_jupyterlab(seen, notebook)
+
+
 def test_in_jupyterlab(jupyter_lab, page, segmented):
     files = [str(segmented / f"{i}.npz") for i in range(3)]
     source = f"from cuts.show.explorer import Explorer\nexplorer = Explorer({files!r}, folder='made')\nexplorer"

@@ -268,6 +268,7 @@ TOP = {
     ".editorconfig",
     ".gitignore",
     ".gitattributes",
+    ".binder",
     ".ci",
     ".github",
     "scripts",
