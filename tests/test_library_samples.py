@@ -56,7 +56,8 @@ def read_as_picture(path):
     from PIL import Image as Picture
 
     if path.suffix == ".tif":
-        return pytest.importorskip("tifffile").imread(path), None
+        held = pytest.importorskip("tifffile").imread(path)
+        return np.moveaxis(held, 1, -1) if held.ndim == 4 else held, None  # channels last
     with Picture.open(path) as picture:
         return np.asarray(picture.convert("RGB") if picture.mode in ("P", "RGBA") else picture), None
 
