@@ -149,6 +149,8 @@ def itk_images(folder, stack):
             path = folder / f"itk{packed}{ending}"
             sitk.WriteImage(sitk.GetImageFromArray(stack), str(path), packed)
             yield ending, path
+    sitk.WriteImage(sitk.GetImageFromArray(stack.astype("float32")), str(folder / "itk.mrc"))
+    yield ".mrc", folder / "itk.mrc"
 
 
 def own_files(folder, grey, rng):

@@ -20,6 +20,7 @@ from .arrays import read_npy
 from .guard import TRIAL_MEMORY, read_ahead
 from .image import Image, image_from_pixels, place
 from .labels import whole_numbers
+from .mrc import MRC_SUFFIXES, read_mrc
 from .neuro import read_afni, read_mgh, read_minc, read_par
 from .nifti import partner, read_nifti, read_pair
 from .pixels import ImageError, ImageTypeError, MAX_PIXELS, Pixels, check_size, check_type, plane_affine, suffix
@@ -84,6 +85,7 @@ READERS: dict[str, Callable[..., Pixels]] = {  # ending → reader; a new format
     ".par": read_par,
     ".head": read_afni,
     ".mnc": read_minc,
+    **dict.fromkeys(MRC_SUFFIXES, read_mrc),
     **dict.fromkeys(DICOM_SUFFIXES, read_dicom),
     **dict.fromkeys(ITK_SUFFIXES, read_itk),
     ".zarr": read_zarr,
