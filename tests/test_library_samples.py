@@ -8,7 +8,6 @@ import shutil
 import struct
 from functools import cache
 from importlib import util
-from pathlib import Path
 
 import library_samples as samples
 import numpy as np
@@ -325,4 +324,13 @@ def test_what_is_no_image_is_told_with_a_remedy(tmp_path, name):
     (tmp_path / name).write_bytes(b"something")
     _, refusal = outcome(tmp_path / name)
     check_refusal(refusal, tmp_path / name)
-    assert Path(name).name in refusal
+    assert name in refusal
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("a.gii.gz", "a surface"), ("a.nii.zst", "a packed file"), ("DICOMDIR", "a DICOMDIR"), ("a.gii", "a surface")],
+)
+def test_what_it_seems_to_be(tmp_path, name, what):
+    (tmp_path / name).write_bytes(b"something")
+    assert what in outcome(tmp_path / name)[1]

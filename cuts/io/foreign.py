@@ -41,6 +41,7 @@ _KINDS = (  # endings, what they are, what to do
     ),
     ("txt csv tsv json xml yaml md html log bval bvec", "text", "Give the image it belongs to"),
 )
+_PACKED = (".gz", ".bz2", ".xz", ".zst")  # which hold one file, whose own ending stands before
 FOREIGN: dict[str, tuple[str, str]] = {  # ending → what it is, and the remedy
     f".{ending}": (what, remedy) for endings, what, remedy in _KINDS for ending in endings.split()
 }
@@ -52,8 +53,13 @@ def unknown_ending(
 ) -> ImageError:  # to be raised
     "An error that says what a file seems to be, and what to do."
     ending = suffix(path)
-    if ending in FOREIGN:
-        what, remedy = FOREIGN[ending]
+    if Path(path).name.upper().startswith("DICOMDIR"):
+        return ImageError(
+            f"{path}: a DICOMDIR, the list of what is on a disc. Give the folder of a series, or its files."
+        )
+    inner = suffix(Path(path).stem) if ending in _PACKED else ""
+    if (kind := inner if inner in FOREIGN else ending) in FOREIGN:
+        what, remedy = FOREIGN[kind]
         return ImageError(f"{path}: unknown ending {ending!r}: {what}. Expected was an image or a volume. {remedy}.")
     found = f"unknown ending {ending!r}" if ending else f"no ending in {Path(path).name!r}, and no DICOM"
     return ImageError(f"{path}: {found}, expected one of {', '.join(known)}. Save it as one of them.")
