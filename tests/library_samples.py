@@ -368,6 +368,8 @@ def itk(kind, name, folder, planes=True, colours=False) -> Made:
     image.SetSpacing((0.5, 2, 3)[: image.GetDimension()])
     sitk.WriteImage(image, str(folder / name))
     paper = name.endswith(("png", "tif", "bmp", "jpg", "lsm"))  # in which dots per inch mean paper
+    if name.endswith("mnc"):  # its x and y run right and forward; ITK writes left and back all the same
+        stored = stored[:, ::-1, ::-1]
     if name.endswith("mrc"):
         return Made(folder / name, stored, (3e-7, 2e-7, 0.5e-7))  # in Ångström
     return Made(folder / name, stored, None if paper else (3, 2, 0.5)[-image.GetDimension() :])

@@ -148,6 +148,13 @@ def test_either_half_of_a_pair_may_be_named_and_a_folder_counts_it_once(pair, tm
     assert [is_image_file(tmp_path / f"scan.{end}") for end in ("hdr", "img")] == [True, False]
 
 
+def test_motion_parameters_of_fsl_are_no_image(tmp_path):
+    (tmp_path / "scan_mcf.par").write_text("0 0 0 0 0 0")
+    assert not is_image_file(tmp_path / "scan_mcf.par")
+    (tmp_path / "scan_mcf.rec").write_bytes(b"")
+    assert is_image_file(tmp_path / "scan_mcf.par")
+
+
 def test_upper_case_halves_find_each_other(pair, tmp_path):
     for end in ("hdr", "img"):
         (tmp_path / f"scan.{end}").rename(tmp_path / f"scan.{end.upper()}")

@@ -24,6 +24,7 @@ _KINDS = (  # endings, what they are, what to do
     ("gz bz2 xz zst 7z rar zip tar tgz", "a packed file", "Unpack it first"),
     ("czi lif nd2 oib oif oir vsi lei dv ims zvi mrxs isyntax", "a microscope's own format", _CONVERT),
     ("h5 hdf5 hdf nc mat", "a container of many arrays", "Save the one you mean as .npy (numpy.save)"),
+    ("map ccp4", "a map, maybe of electron density", "If it is MRC, give it the ending .mrc"),
     ("gipl vtk vti pic", "a format that is not read here", _RESAVE),
     ("v", "ECAT, or code in Verilog", "If it is a PET scan, convert it to .nii.gz: nibabel reads it"),
     (

@@ -14,7 +14,7 @@ import numpy as np
 from .pixels import BoundedFile, ImageError, ImageTypeError, MAX_PIXELS, MM_PER_UNIT, Pixels, check_size, reading
 
 # %% ../../nbs/00j_mrc.ipynb #9c7b9d6e
-MRC_SUFFIXES = (".mrc", ".mrcs", ".map", ".ccp4")
+MRC_SUFFIXES = (".mrc", ".mrcs")
 _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _IMOD = 1146047817  # its stamp
 
@@ -51,7 +51,7 @@ def _mrc_spacing(head, order):
 
 # %% ../../nbs/00j_mrc.ipynb #8eedca2b
 def read_mrc(
-    path,  # .mrc, .map
+    path,  # .mrc
     *,
     max_pixels: int = MAX_PIXELS,  # refuse larger ones; told from the header
     **_,

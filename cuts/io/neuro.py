@@ -44,6 +44,11 @@ def read_mgh(path, *, max_pixels=MAX_PIXELS, channel_axis=None, **_) -> Pixels:
         if version != 1:
             raise ImageError(f"{path}: no header of MGH (version {version}, expected 1). Convert it to .nii.gz.")
         _check_shape(shape, max_pixels, path)
+        if sorted(shape[:3])[:2] == [1, 1] and max(shape[:3]) > 1:
+            raise ImageError(
+                f"{path}: {max(shape[:3])} values in a row, as on a surface, expected a volume. "
+                "Give the volume they were made from."
+            )
         f.seek(0)
         image = nibabel.MGHImage.from_stream(f)
         return volume_pixels(image, image.dataobj.get_unscaled(), channel_axis, path)

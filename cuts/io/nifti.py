@@ -160,6 +160,14 @@ def partner(path, *endings) -> str:
         f"{path}: one of two files that belong together; {stem}{endings[0]} is not there. Copy both into one folder."
     )
 
+
+def has_partner(path, *endings) -> bool:
+    "Whether there is one."
+    try:
+        return bool(partner(path, *endings))
+    except (ImageError, OSError):
+        return False
+
 # %% ../../nbs/00d_nifti.ipynb #1d58a148
 def _pair_class(kind, path):
     "What nibabel reads a pair with."

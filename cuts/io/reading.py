@@ -22,7 +22,7 @@ from .image import Image, image_from_pixels, place
 from .labels import whole_numbers
 from .mrc import MRC_SUFFIXES, read_mrc
 from .neuro import read_afni, read_mgh, read_minc, read_par
-from .nifti import partner, read_nifti, read_pair
+from .nifti import has_partner, partner, read_nifti, read_pair
 from .pixels import ImageError, ImageTypeError, MAX_PIXELS, Pixels, check_size, check_type, plane_affine, suffix
 from .rasters import LOSSY_SUFFIXES, PICTURE_SUFFIXES, read_picture
 from .tiff import TIFF_SUFFIXES, read_tiff
@@ -102,7 +102,11 @@ def is_image_file(
     path,  # a path or a name
 ) -> bool:
     "Whether the name ends like an image's, in any case, or the file says that it is DICOM; hidden files are none."
-    return not Path(path).name.startswith(".") and (suffix(path) in READERS or is_dicom(path))
+    if Path(path).name.startswith("."):
+        return False
+    if suffix(path) == ".par":  # FSL writes other things with this ending
+        return has_partner(path, ".rec")
+    return suffix(path) in READERS or is_dicom(path)
 
 # %% ../../nbs/00e_reading.ipynb #143efb16
 def _read(path, *, max_pixels, **options):
