@@ -1,4 +1,4 @@
-"""Fixtures for what is seen in a browser: `page`, `jupyter_lab`, `jupyter_notebook`, `voila`. conftest.py makes them known to every test.
+"""Fixtures for what is seen in a browser: `page`, `jupyter_lab`, `jupyter_notebook`, `voila`; conftest.py names them.
 
 Chromium is looked for at /usr/bin/chromium; CUTS_CHROMIUM names another. Without it, or without playwright, the tests
 are skipped. Nothing waits a fixed time: everything waits for what it needs, for two minutes at most, because the
@@ -193,7 +193,7 @@ def end(process, signal_number=signal.SIGTERM):
     process.wait(SECONDS)
 
 
-# JupyterLab, and Notebook 7, which is made of the same parts -----------------------------------------------------------
+# JupyterLab, and Notebook 7, which is made of the same parts ---------------------------------------------------------
 _RUN = """async () => {
   const shown = window.jupyterapp.shell.currentWidget;
   await shown.sessionContext.ready;

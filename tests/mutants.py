@@ -79,7 +79,7 @@ def mutant(data: bytes, rng: random.Random) -> bytes:
 
 def unpacked(path, data, rng):
     "What lies inside a compressed container, with a function that packs it again; the file itself where there is none."
-    if path.name.endswith(".gz"):
+    if path.name.endswith((".gz", ".mgz")):
         return gzip.decompress(data), gzip.compress
     if path.suffix != ".npz":
         return data, bytes

@@ -21,6 +21,7 @@ def seeds(folder):
         *tiffs(folder, grey, colour, deep, stack),
         *arrays(folder, colour, deep),
         *niftis(folder, stack),
+        *volumes(folder, stack),
         *dicoms(folder),
         *itk_images(folder, stack),
         *own_files(folder, grey, rng),
@@ -42,8 +43,16 @@ def pictures(folder, grey, colour, deep):
         for ending in (".png", ".bmp") if name == "palette" else (".png", ".bmp", ".jpg"):
             picture.save(folder / f"{name}{ending}")
             yield ending, folder / f"{name}{ending}"
-    Picture.fromarray(deep).save(folder / "deep.png")
-    yield ".png", folder / "deep.png"
+    for ending in (".gif", ".webp", ".jp2", ".ppm", ".tga"):
+        Picture.fromarray(colour).save(folder / f"colour{ending}")
+        yield ending, folder / f"colour{ending}"
+    for ending in (".png", ".pgm", ".jp2"):
+        Picture.fromarray(deep).save(folder / f"deep{ending}")
+        yield ending, folder / f"deep{ending}"
+    frames = [Picture.fromarray(grey), Picture.fromarray(255 - grey)]
+    for ending in (".gif", ".webp"):
+        frames[0].save(folder / f"frames{ending}", save_all=True, append_images=frames[1:])
+        yield ending, folder / f"frames{ending}"
 
 
 def tiffs(folder, grey, colour, deep, stack):
@@ -87,6 +96,36 @@ def niftis(folder, stack):
     yield ".nii.gz", folder / "a.nii.gz"
 
 
+def volumes(folder, stack):
+    "Volumes that nibabel reads, besides NIfTI. Numbers that lie beside a header are given to its mutants, too."
+    import numpy as np
+
+    try:
+        import nibabel
+    except ImportError:
+        return
+    for cls, name in ((nibabel.Nifti1Pair, "pair"), (nibabel.Spm99AnalyzeImage, "analyze")):
+        cls(stack, np.diag([1.0, 2, 3, 1])).to_filename(folder / f"{name}.img")
+        shutil.copy(folder / f"{name}.img", folder / f"mutant{name}.img")
+        yield ".hdr", folder / f"{name}.hdr"
+    for ending in (".mgh", ".mgz"):
+        nibabel.MGHImage(stack, np.diag([1.0, 2, 3, 1])).to_filename(folder / f"a{ending}")
+        yield ending, folder / f"a{ending}"
+    samples = Path(nibabel.__file__).parent / "tests" / "data"
+    for name, numbers in (
+        ("phantom_EPI_asc_CLEAR_2_1.PAR", "phantom_EPI_asc_CLEAR_2_1.REC"),
+        ("scaled+tlrc.HEAD", "scaled+tlrc.BRIK"),
+        ("example4d+orig.HEAD", "example4d+orig.BRIK.gz"),
+        ("tiny.mnc", "tiny.mnc"),
+        ("minc1_4d.mnc", "minc1_4d.mnc"),
+    ):
+        if (samples / name).exists() and (samples / numbers).exists():
+            for prefix in ("", "mutant"):
+                shutil.copy(samples / name, folder / f"{prefix}{name}")
+                shutil.copy(samples / numbers, folder / f"{prefix}{numbers}")
+            yield f".{name.split('.')[-1].lower()}", folder / name
+
+
 def dicoms(folder):
     "The small ones among the files with which pydicom tests itself."
     try:
@@ -110,6 +149,8 @@ def itk_images(folder, stack):
             path = folder / f"itk{packed}{ending}"
             sitk.WriteImage(sitk.GetImageFromArray(stack), str(path), packed)
             yield ending, path
+    sitk.WriteImage(sitk.GetImageFromArray(stack.astype("float32")), str(folder / "itk.mrc"))
+    yield ".mrc", folder / "itk.mrc"
 
 
 def own_files(folder, grey, rng):

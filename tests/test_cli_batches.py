@@ -106,7 +106,7 @@ def test_a_broken_file_is_explained_once(empty_folder):
     for flags in ([], ["-q"]):
         status, text = cuts("run", "in", "--out", "out", *TINY, *flags)
         assert status == 1
-        assert text.count("neither PNG, JPEG nor BMP") == 1
+        assert text.count("neither PNG, JPEG, BMP") == 1
         assert "1 failed, the others are done" in text
         assert "broken.png" in text.splitlines()[-1]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..files.digests import digest
 from .pixels import ImageError, Level, array_level, check_type, reading, suffix
-from .tiff import tiff_levels
+from .tiff import TIFF_SUFFIXES, tiff_levels
 from .zarr import is_zarr, zarr_levels
 
 # %% ../../nbs/07c_chunked.ipynb #f3ecc482
@@ -29,7 +29,7 @@ def has_pieces(
     path,  # a path; it need not exist
 ) -> bool:
     "Whether an image may be read in pieces, by its name or by what lies in its folder."
-    return is_zarr(path) or suffix(path) in (".tif", ".tiff", ".npy")
+    return is_zarr(path) or suffix(path) in (*TIFF_SUFFIXES, ".npy")
 
 
 def open_levels(
@@ -43,7 +43,7 @@ def open_levels(
         return zarr_levels(path, channel_axis)
     if suffix(path) == ".npy":
         return _npy_levels(path, channel_axis)
-    if suffix(path) not in (".tif", ".tiff"):
+    if suffix(path) not in TIFF_SUFFIXES:
         raise ImageError(f"{path}: cannot be read in pieces. Convert it to OME-Zarr, or to a TIFF of tiles.")
     levels = tiff_levels(path, channel_axis)
     if np.prod(levels[0].chunk, dtype=float) > _MOST:

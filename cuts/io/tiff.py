@@ -6,8 +6,11 @@
 __all__ = ['tiff_levels']
 
 # %% ../../nbs/00c_tiff.ipynb #7514bfa3
+import html
 import io
 import logging
+import math
+import re
 import struct
 import threading
 import warnings
@@ -21,12 +24,40 @@ from .labels import smallest_type
 from .pixels import ImageError, Level, MAX_PIXELS, MM_PER_UNIT, Pixels, agreeing, check_size, reading
 from .rasters import SPACING_KEY, noted_spacing, spacing_note
 
+# %% ../../nbs/00c_tiff.ipynb #685a1c3a
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".svs", ".ndpi", ".scn", ".qptiff", ".lsm", ".stk")
+
+
+def _ome_spacing(xml, ndim):
+    "Spacing in mm of an OME-TIFF, as its first image tells."
+    tag = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", xml)
+    told = dict(re.findall(r'(PhysicalSize[XYZ](?:Unit)?)="([^"]*)"', tag[0])) if tag else {}
+    spacing = []
+    for axis in "ZYX"[3 - ndim :]:
+        scale = MM_PER_UNIT.get(html.unescape(told.get(f"PhysicalSize{axis}Unit", "µm")).lower())
+        try:
+            size = float(told[f"PhysicalSize{axis}"])
+        except (KeyError, ValueError):
+            return ()
+        if scale is None or not (math.isfinite(size) and size > 0):
+            return ()
+        spacing.append(size * scale)
+    return tuple(spacing)
+
+
+def _aperio_spacing(tif, ndim):
+    "Spacing in mm of a slide of Aperio: micrometres of a pixel (MPP) in the description of its first page."
+    told = re.search(r"\bMPP ?= ?(\d*\.?\d+)", tif.pages[0].description or "")
+    return (1e-3 * float(told[1]),) * 2 if told and ndim == 2 and float(told[1]) > 0 else ()
+
 # %% ../../nbs/00c_tiff.ipynb #5469da84
 def _tiff_spacing(tif, ndim):
-    "Spacing in mm of an ImageJ file, or of one of ours; () if it has none."
+    "Spacing in mm of a file of ImageJ, OME or Aperio, or of one of ours; () if it has none."
     imagej, ours = tif.imagej_metadata or {}, (tif.shaped_metadata or ({},))[0]
     if SPACING_KEY in ours:
         return noted_spacing(ours[SPACING_KEY], ndim)
+    if tif.is_ome or tif.is_svs:
+        return _ome_spacing(tif.ome_metadata or "", ndim) if tif.is_ome else _aperio_spacing(tif, ndim)
     unit = str(imagej.get("unit", "")).lower().replace("\\u00b5", "µ")  # ImageJ writes the letter so
     scale, tags = MM_PER_UNIT.get(unit), tif.pages[0].tags
     if scale is None or "XResolution" not in tags or "YResolution" not in tags:
