@@ -21,6 +21,7 @@ import cuts
 from cuts.data.fundus import fundus_phantom
 from cuts.data.volume_phantoms import bodies_volume
 from cuts.evaluate.masks import dice
+from cuts.integrations.nninteractive import image_of
 from cuts.integrations.packed_arrays import pack
 from cuts.segmentation.picture import Segmentation
 
@@ -294,6 +295,27 @@ def test_a_picture_is_a_volume_of_one_plane(served, axis):
             np.testing.assert_array_equal(mask.squeeze(axis), seg.mask([*low, *high]))
 
 
+def test_a_model_of_ones_own(trained_run):
+    photo, truth = fundus_phantom((48, 48), 0)
+    served = Served("--run", trained_run)
+    try:
+        with served.client() as client:
+            client.set_image(np.moveaxis(photo, -1, 0)[:, None])
+            mask = np.zeros((1, 48, 48), np.uint8)
+            client.set_target_buffer(mask)
+            place = np.argwhere(truth == 1).mean(0).round().astype(int)
+            client.add_point_interaction([0, *place.tolist()], True)
+            np.testing.assert_array_equal(mask[0] > 0, cuts.segment(photo, trained_run).mask(place))
+    finally:
+        served.stop()
+
+
+def test_a_spacing_that_is_none_is_told_and_left_out(caplog):
+    for spacing in ([0, 1, 1], [1, 1], "mm", [1, float("inf"), 1]):
+        assert image_of(np.arange(120.0).reshape(1, 4, 5, 6), spacing).spacing == (1, 1, 1)
+    assert len(caplog.records) == 4
+
+
 # Many clients --------------------------------------------------------------------------------------------------------
 def test_two_at_once_have_each_their_own(served):
     photos, masks, faults = [fundus_phantom((64, 64), seed) for seed in range(2)], {}, []
@@ -324,9 +346,9 @@ def test_two_at_once_have_each_their_own(served):
 
 
 def test_others_are_answered_while_an_image_is_segmented(served, drawn, scene):
-    (known, mask), (voxels, labels, seg) = drawn, scene
+    (known, mask), (_, labels, seg) = drawn, scene
     with served.client() as client:
-        thread = threading.Thread(target=client.set_image, args=[voxels[None]])
+        thread = threading.Thread(target=client.set_image, args=[bodies_volume(32, seed=1)[0][None]])
         thread.start()
         answers = 0
         while thread.is_alive():

@@ -100,14 +100,17 @@ def _handler(server: InferenceServer):  # a class of tornado
 
     return stream_request_body(type("Handler", (_Carrier, RequestHandler), dict(server=server)))
 
-# %% ../../nbs/58f_http_serving.ipynb #2450ea76
+# %% ../../nbs/58f_http_serving.ipynb #ae645a71
 async def _run(server: InferenceServer, sockets: list[socket.socket], started: Callable[[], None]) -> None:
     "Carry requests until a signal comes."
     from tornado.httpserver import HTTPServer
     from tornado.web import Application
 
     end, loop = asyncio.Event(), asyncio.get_running_loop()
-    http = HTTPServer(Application([(r".*", _handler(server))]), max_body_size=server.limits.body)
+    app = Application(
+        [(r".*", _handler(server))], log_function=lambda handler: None
+    )  # errors are logged where they are
+    http = HTTPServer(app, max_body_size=server.limits.body)
     http.add_sockets(sockets)
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
