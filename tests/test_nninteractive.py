@@ -18,10 +18,12 @@ from browser import SECONDS
 from repository import root
 
 import cuts
+from cuts.config.settings import Config
 from cuts.data.fundus import fundus_phantom
 from cuts.data.volume_phantoms import bodies_volume
+from cuts.evaluate.baselines import segment_colours
 from cuts.evaluate.masks import dice
-from cuts.integrations.nninteractive import image_of
+from cuts.integrations.nninteractive import Session, image_of
 from cuts.integrations.packed_arrays import pack
 from cuts.segmentation.picture import Segmentation
 
@@ -270,6 +272,41 @@ def test_an_initial_segmentation_is_corrected(drawn, scene):
     np.testing.assert_array_equal(mask > 0, start)
     client.add_point_interaction(middle_of(labels, 2).tolist(), False)
     np.testing.assert_array_equal(mask > 0, seg.mask(None, middle_of(labels, 2), start=start))
+
+
+@pytest.mark.parametrize("shape", [(9, 9, 9), (12, 1, 12)])
+def test_whatever_comes_a_client_has_the_mask_of_its_session(shape):
+    "Without a network: any prompts in any order, copied as the client copies what it is told."
+    rng, voxels = np.random.default_rng(0), bodies_volume(12)[0][tuple(slice(n) for n in shape)]
+    session, mask = Session(lambda image: segment_colours(image, 1.0, Config())), np.zeros(shape, np.uint8)
+    session.set_image(voxels[None])
+    session.set_target(shape, "uint8")
+    for _ in range(30):
+        corners, sign = rng.integers(0, shape, (2, 3)), int(rng.choice([1, -1]))
+        low, high = corners.min(0), corners.max(0) + 1
+        thin = rng.integers(4)
+        if thin < 3:
+            high[thin] = low[thin] + 1
+        drawn = np.zeros(shape, np.uint8)
+        drawn[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = 1
+        kind = rng.choice(
+            ["point", "box", "lasso", "scribble", "start", "undo", "reset"], p=[0.2] * 4 + [0.05, 0.1, 0.05]
+        )
+        if kind == "start":
+            mask[:], change = drawn, session.add_start(drawn, bool(rng.integers(2)))
+        elif kind == "reset":
+            mask[:], change = 0, session.reset()
+        elif kind == "undo":
+            change = session.undo()
+        elif kind == "point":
+            change = session.add_point(low.tolist(), sign)
+        elif kind == "box":
+            change = session.add_box(np.stack([low, high], 1).tolist(), sign)
+        else:
+            change = session.add_mask(kind, drawn, sign)
+        if change is not None and change.bounds is not None:
+            mask[tuple(slice(*b) for b in change.bounds)] = change.values
+        np.testing.assert_array_equal(mask > 0, session.state.mask)
 
 
 # Pictures ------------------------------------------------------------------------------------------------------------

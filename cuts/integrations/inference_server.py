@@ -217,7 +217,7 @@ class Call:
     meta: str = ""  # what was told beside an array
     is_open: bool = True  # whether it counts among those of its session
 
-# %% ../../nbs/58e_inference_server.ipynb #107788d3
+# %% ../../nbs/58e_inference_server.ipynb #f0823a6d
 _PUBLIC = {"/healthz": "GET", "/capabilities": "GET", "/claim": "POST", "/release": "POST"}
 _LEASED = {"/heartbeat": "POST", "/lease_status": "GET"} | dict.fromkeys(ACTIONS, "POST")
 
@@ -239,8 +239,8 @@ class InferenceServer:
 
     def admit(
         self,
-        method: str,
-        path: str,
+        method: str,  # "GET" or "POST"
+        path: str,  # without the host
         headers: Mapping[str, str],
     ) -> Call:
         "Let a request in before its body is read, or raise `Refused`."
@@ -267,7 +267,11 @@ class InferenceServer:
             call.lease.calls -= 1
         call.is_open = False
 
-    async def respond(self, call: Call, body: bytes | bytearray) -> Reply:
+    async def respond(
+        self,
+        call: Call,  # of `admit`
+        body: bytes | bytearray,
+    ) -> Reply:
         "Answer a request that was let in."
         try:
             if call.path in ACTIONS and call.lease is not None:

@@ -66,7 +66,7 @@ def difference(
     bounds = [[int(where[0]), int(where[-1]) + 1] for where in along]
     return Change(bounds, mask[tuple(slice(*b) for b in bounds)].astype(dtype))
 
-# %% ../../nbs/58a_nninteractive.ipynb #b58916ef
+# %% ../../nbs/58a_nninteractive.ipynb #d3281f7d
 MOST_UNDO = 10  # steps back
 
 
@@ -106,7 +106,11 @@ class Session:
         self.seg, self.shape, self.dtype, self.flat = seg, x.shape[1:], None, flat_axis(x.shape[1:])
         self.reset()
 
-    def set_target(self, shape: Sequence[int], dtype: str) -> None:
+    def set_target(
+        self,
+        shape: Sequence[int],  # that of the image
+        dtype: str,  # truth values or whole numbers, by their name in NumPy
+    ) -> None:
         "The shape and the type of the mask that the client keeps."
         self._segmentation()
         kind = np.dtype(dtype) if dtype in _MASK_TYPES else None
@@ -123,20 +127,37 @@ class Session:
         self.state, self.is_known = State(np.zeros(self.shape, bool)), True
         self.past.clear()
 
-    def add_point(self, coordinates: Sequence[float], sign: int, predict: bool = True) -> Change | None:
+    def add_point(
+        self,
+        coordinates: Sequence[float],  # [3] in voxels
+        sign: int,  # 1: it belongs to the structure, −1: it does not
+        predict: bool = True,  # answer at once
+    ) -> Change | None:  # None: not answered yet
         "A point, rounded to the next voxel."
         place = np.rint(numbers_of(coordinates, (3,), "coordinates")).astype(int)
         self._segmentation()
         marked(place, self.shape, "coordinates")  # checks that it lies in the image
         return self._add(Prompt("point", sign, self._places(place), self._segmentation().spatial), predict)
 
-    def add_box(self, bounds: Bounds, sign: int, predict: bool = True) -> Change | None:
+    def add_box(
+        self,
+        bounds: Bounds,  # from the first voxel to the one behind the last, along every axis
+        sign: int,  # 1: what is in it belongs to the structure, −1: it does not
+        predict: bool = True,  # answer at once
+    ) -> Change | None:  # None: not answered yet
         "A box; of one plane if it is one voxel thick."
         spatial = self._segmentation().spatial
         low, high = np.split(box_of(bounds, self.shape), 2)
         return self._add(Prompt("box", sign, np.concatenate([self._places(low), self._places(high)]), spatial), predict)
 
-    def add_mask(self, kind: str, mask: np.ndarray, sign: int, predict: bool = True, bounds=None) -> Change | None:
+    def add_mask(
+        self,
+        kind: str,  # "scribble" or "lasso"
+        mask: np.ndarray,  # [X, Y, Z], or of a part of the image; what is not 0 is marked
+        sign: int,  # 1: it belongs to the structure, −1: it does not
+        predict: bool = True,  # answer at once
+        bounds: Bounds | None = None,  # of that part
+    ) -> Change | None:  # None: not answered yet
         "A scribble or a lasso, a mask of the image or of the part within `bounds`."
         spatial = self._segmentation().spatial
         places = np.flatnonzero(mask_in(mask, self.shape, bounds, kind))
@@ -144,7 +165,11 @@ class Session:
             raise ValueError(f"{kind}: the mask is empty, it points at nothing. Mark at least one voxel")
         return self._add(Prompt(kind, sign, places, spatial), predict)
 
-    def add_start(self, mask: np.ndarray, predict: bool = False) -> Change | None:
+    def add_start(
+        self,
+        mask: np.ndarray,  # [X, Y, Z]; what is not 0 is meant
+        predict: bool = False,  # answer at once, with the mask itself
+    ) -> Change | None:  # None: not answered yet
         "A mask of the image in the place of all prompts, which the client has copied into its own."
         spatial = self._segmentation().spatial
         mask = mask_in(mask, self.shape, what="initial_seg")
