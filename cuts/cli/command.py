@@ -8,11 +8,18 @@ __all__ = ['COMMAND_MODULES', 'main']
 # %% ../../nbs/59g_command.ipynb #0b4c5c1c
 import sys
 
-from . import running, comparing, exporting, explore, look  # in this order `cuts --help` shows their commands
+from cuts.cli import (
+    running,
+    comparing,
+    exporting,
+    explore,
+    serving,
+    look,
+)  # in this order `cuts --help` shows their commands
 from .app import app
 
 # %% ../../nbs/59g_command.ipynb #3793f4b2
-COMMAND_MODULES = running, comparing, exporting, explore, look
+COMMAND_MODULES = running, comparing, exporting, explore, serving, look
 
 
 def main(
