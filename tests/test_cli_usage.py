@@ -22,7 +22,9 @@ def test_short_help_is_whole():
     assert "..." not in cuts("-h")[1].split("Commands:")[1]
 
 
-COMMANDS = "demo run train embed segment evaluate baselines supervised figure explore serve export phate ablate bench info"
+COMMANDS = (
+    "demo run train embed segment evaluate baselines supervised figure explore serve export phate ablate bench info"
+)
 
 
 @pytest.mark.parametrize("command", [*COMMANDS.split(), "download", "config"])
