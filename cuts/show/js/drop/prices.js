@@ -58,28 +58,43 @@ function unevenness({ number, scatter }, count) {
   return scatter.map((s, v) => Math.sqrt(number[v] / count * s / whole));
 }
 
-// Each pixel and the four that lie nearest to it, as pairs with weights. At the border of the image the last of the four
-// is one of two that are equally far, of which Python takes either; here both count half.
+// Pixels farther than an edge, ring after ring.
+const RINGS = (() => {
+  const rings = new Map(), sides = Array.from({ length: 9 }, (_, i) => i - 4);
+  for (const down of sides)
+    for (const along of sides) {
+      const far = down * down + along * along;
+      if (far > 1) rings.set(far, [...rings.get(far) ?? [], [down, along]]);
+    }
+  return Array.from(rings.keys()).sort((a, b) => a - b).map(far => rings.get(far));
+})();
+
+// Each pixel and the four that lie nearest to it, as pairs with weights. At the border of the image some are one of
+// several that are equally far, of which Python takes any; here each counts as often as it would be taken by chance.
 export function neighbours(height, width) {
-  const first = [], second = [], weight = [];
-  const add = (y, x, row, column, w) => {
-    if (row < 0 || row >= height || column < 0 || column >= width) return;
-    first.push(y * width + x);
-    second.push(row * width + column);
-    weight.push(w);
-  };
+  const first = [], second = [], far = new Map(), n = height * width;
+  const isInside = (y, x) => y >= 0 && y < height && x >= 0 && x < width;
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
-      add(y, x, y, x + 1, 1);
-      add(y, x, y + 1, x, 1);
-      const down = y === 0 ? 1 : y === height - 1 ? -1 : 0, along = x === 0 ? 1 : x === width - 1 ? -1 : 0;
-      if (down && along) {
-        add(y, x, y + down, x + along, 1);
-        add(y, x, y + 2 * down, x, 0.5);
-        add(y, x, y, x + 2 * along, 0.5);
-      } else if (down || along)
-        for (const side of [-1, 1]) add(y, x, y + (down || side), x + (along || side), 0.5);
+      const i = y * width + x, beside = [x + 1 < width && i + 1, y + 1 < height && i + width].filter(j => j);
+      first.push(...beside.map(() => i));
+      second.push(...beside);
+      let missing = 4 - beside.length - (x > 0) - (y > 0);
+      for (let ring = 0; missing > 0 && ring < RINGS.length; ring++) {
+        const there = RINGS[ring].filter(([down, along]) => isInside(y + down, x + along));
+        for (const [down, along] of there) {
+          const j = i + down * width + along, key = Math.min(i, j) * n + Math.max(i, j);
+          far.set(key, Math.max(far.get(key) ?? 0, Math.min(1, missing / there.length)));
+        }
+        missing -= there.length;
+      }
     }
+  const weight = first.map(() => 1);
+  for (const [key, share] of far) {
+    first.push(Math.floor(key / n));
+    second.push(key % n);
+    weight.push(share);
+  }
   return { first, second, weight };
 }
 

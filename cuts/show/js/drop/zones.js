@@ -30,7 +30,8 @@ export function flatZones(image) {
   return zone.map(z => numberOf[z]);
 }
 
-function roundedToEven(x) {
+// The nearest whole number, of two the even one.
+export function roundedToEven(x) {
   const floor = Math.floor(x), rest = x - floor;
   return rest === 0.5 ? floor + Math.abs(floor % 2) : Math.round(x);
 }
