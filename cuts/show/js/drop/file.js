@@ -2,7 +2,7 @@
 
 const MOST_PIXELS = 2 ** 26;
 
-// { height, width, isGrey, rgba, name } of a PNG or a JPEG; an error says what else it is.
+// { height, width, isGrey, isTransparent, rgba } of a PNG or a JPEG; an error says what else it is.
 export async function readPicture(file) {
   const bytes = new Uint8Array(await file.arrayBuffer()), isGrey = greyness(bytes, file.name);
   const options = { colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "from-image" };
@@ -11,17 +11,18 @@ export async function readPicture(file) {
   });
   const { height, width } = bitmap;
   if (height * width > MOST_PIXELS)
-    throw new Error(`${file.name}: ${width} × ${height} pixels are more than a page holds. Crop it, or use the program.`);
+    throw new Error(`${file.name}: ${width} × ${height} pixels, more than a page holds. Crop it, or use the program.`);
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
-  return { height, width, isGrey, rgba: context.getImageData(0, 0, width, height).data, name: file.name };
+  const rgba = context.getImageData(0, 0, width, height).data;
+  return { height, width, isGrey, rgba, isTransparent: rgba.some((v, i) => i % 4 === 3 && v < 255) };
 }
 
 // Whether the file says that it is grey; an error for one that is neither PNG nor JPEG, or whose depth is lost here.
 function greyness(bytes, name) {
   if (bytes[0] === 0x89 && bytes[1] === 0x50 && bytes[2] === 0x4e && bytes[3] === 0x47) {
     if (bytes[24] === 16)
-      throw new Error(`${name}: sixteen bits a colour, of which a page sees eight. Use the program, or save eight bits.`);
+      throw new Error(`${name}: sixteen bits a colour, of which a page sees eight. Save eight, or use the program.`);
     return bytes[25] === 0 || bytes[25] === 4;
   }
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return componentsOfJpeg(bytes) === 1;

@@ -45,7 +45,7 @@ function distinct({ n, d, x }) {
 }
 
 // A weighted sample: those whose exponential waiting times end first (Efraimidis & Spirakis 2006).
-function drawn(mass, wanted) {
+export function drawn(mass, wanted) {
   const random = new Twister(SEED), wait = Float64Array.from(mass, w => -Math.log1p(-random.uniform()) / w);
   const order = Int32Array.from(mass, (_, i) => i).sort((i, j) => wait[i] - wait[j]);
   return order.slice(0, wanted).sort();

@@ -37,7 +37,8 @@ function inOrder({ centres, nearest, mass }) {
   });
   const rank = new Int32Array(n);
   order.forEach((i, at) => { rank[i] = at; });
-  return { centres: rows(centres, order), mass: Float64Array.from(order, i => mass[i]), nearest: nearest.map(i => rank[i]) };
+  const ordered = { centres: rows(centres, order), mass: Float64Array.from(order, i => mass[i]) };
+  return { ...ordered, nearest: nearest.map(i => rank[i]) };
 }
 
 // The merges of the landmarks, on which all aspects of them agree.

@@ -7,7 +7,8 @@ export function structuresOf(nodes) {
   const large = Uint8Array.from(mass, (w, v) => +(w >= LEAST * total || v === m - 1)), children = new Int32Array(m);
   for (let v = 0; v < m - 1; v++) children[parent[v]] += large[v];
   const starts = Array.from(parent.keys()).filter(v => large[v] && children[v] !== 1);
-  const number = new Int32Array(m).fill(-1), node = Int32Array.from(starts), up = new Int32Array(starts.length).fill(-1);
+  const number = new Int32Array(m).fill(-1), node = Int32Array.from(starts);
+  const up = new Int32Array(starts.length).fill(-1);
   starts.forEach((v, s) => { number[v] = s; });
   const ended = new Float64Array(starts.length).fill(Infinity), born = Float64Array.from(starts, v => bornOf[v]);
   for (let v = 0; v < m - 1; v++) {

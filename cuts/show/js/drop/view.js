@@ -39,7 +39,8 @@ function directions({ n, d, x }) {
 
 // Where pixels are, of mean 0 and total variance 1.
 function places(height, width) {
-  const scale = Math.max(Math.sqrt((height ** 2 + width ** 2 - 2) / 12), 1e-30), x = new Float32Array(2 * height * width);
+  const scale = Math.max(Math.sqrt((height ** 2 + width ** 2 - 2) / 12), 1e-30);
+  const x = new Float32Array(2 * height * width);
   for (let i = 0; i < height * width; i++) {
     x[2 * i] = (Math.floor(i / width) - (height - 1) / 2) / scale;
     x[2 * i + 1] = (i % width - (width - 1) / 2) / scale;
