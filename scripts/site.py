@@ -23,6 +23,8 @@ from website.check import check, check_sources
 from website.problems import Problems
 from website.readme import write_readme
 
+from cuts.show.drop import write_drop_page
+
 
 def check_all(problems: Problems) -> int:  # number of pages
     "Every page is there, and nothing is wrong with the pages and their sources."
@@ -62,6 +64,7 @@ def main() -> int:
     if not args.check:
         build = processing.build_with_quarto if shutil.which("quarto") else pandoc.build
         build(problems)
+        write_drop_page(places.docs / "try.html")
     report(problems, check_all(problems))
     return int(bool(problems))
 

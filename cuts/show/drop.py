@@ -15,7 +15,7 @@ from ..files.atomic import write_atomic
 from .elements import Element, bundle
 from .marks import palette
 
-# %% ../../nbs/43a_drop.ipynb #afa30600
+# %% ../../nbs/43a_drop.ipynb #c5e73b0d
 _ALT = (
     "A place to drop a PNG or a JPEG on. It is segmented in this page, and nothing leaves this machine; "
     "this needs a browser in which scripts run."
@@ -30,16 +30,16 @@ def _bytes_of(room: str, name: str) -> np.ndarray:  # uint8
 def drop_element() -> Element:
     "An element on which an image is dropped, with the networks and the scripts that segment it inside."
     scripts = Path(str(files("cuts.show") / "js"))
-    data = dict(
+    content = dict(
         prior=_bytes_of("cuts.stage1", "prior.safetensors"),
         hints=_bytes_of("cuts.segmentation", "hints.safetensors"),
         palette=palette(),
         worker=bundle(scripts / "drop/worker.js"),
         explorer=bundle(scripts / "explorer/index.js"),
     )
-    return Element("drop/page.js", data, _ALT)
+    return Element("drop/page.js", content, _ALT)
 
-
+# %% ../../nbs/43a_drop.ipynb #32fbbfc3
 def write_drop_page(
     path,  # an .html file
 ) -> None:

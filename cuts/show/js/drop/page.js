@@ -2,6 +2,9 @@
 import { readPicture } from "./file.js";
 import style from "./page.css";
 
+const PROMISE = "It is segmented by this page, on this machine: nothing is sent anywhere, and it works without a " +
+  "network. An image with more than 256 pixels a side is made smaller first.";
+
 const addressOf = text => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
 
 // `data`: the files of the two networks as bytes, the palette, and the scripts of the worker and of the explorer.
@@ -10,7 +13,7 @@ export async function mount(element, data, { html }) {
   const input = html("input", { type: "file", accept: ".png,.jpg,.jpeg" });
   const zone = html("label", { class: "drop-zone" }, html("span", {}, words), input);
   const says = html("p", { role: "status" }, "Nothing has been dropped yet."), place = html("div", {});
-  element.append(html("style", {}, style), zone, says, place);
+  element.append(html("style", {}, style), html("p", {}, PROMISE), zone, says, place);
   const page = new Page(says, place, explorer, data);
   input.addEventListener("change", () => input.files.length && page.take(input.files[0]));
   // Anywhere on the page, since a browser shows in place of it what is dropped beside the zone.
