@@ -262,6 +262,7 @@ def picture(tmp_path, x: np.ndarray, name: str, **options):
         ("colours.png", IMAGES["colours"], {}),
         ("colours.jpg", IMAGES["colours"], dict(quality=95)),
         ("grey.jpg", IMAGES["grey"], dict(quality=95)),
+        ("deep.png", lambda: 1000 + 37 * IMAGES["grey"]().astype(np.uint16), {}),
     ],
     ids=lambda x: x if isinstance(x, str) else "",
 )
@@ -313,11 +314,15 @@ def test_what_is_dropped_anywhere_counts_and_the_last_one_wins(drop_page, tmp_pa
 
 def test_what_cannot_be_segmented_is_said(drop_page, tmp_path):
     whole = picture(tmp_path, IMAGES["grey"](), "whole.png").read_bytes()
-    deep = picture(tmp_path, np.arange(256, dtype=np.uint16).reshape(16, 16) * 256, "deep.png")
+    deep = bytearray(picture(tmp_path, 37 * IMAGES["grey"]().astype(np.uint16), "deep.png").read_bytes())
+    (tmp_path / "cut deep.png").write_bytes(deep[:100])
+    deep[25] = 2
+    (tmp_path / "deep.png").write_bytes(deep)
     (tmp_path / "cut.png").write_bytes(whole[:300])
     (tmp_path / "scan.dcm").write_bytes(bytes(200))
     (tmp_path / "empty.png").write_bytes(b"")
-    assert "deep.png: sixteen bits" in choose(drop_page, deep)
+    assert "deep.png: sixteen bits" in choose(drop_page, tmp_path / "deep.png")
+    assert "cut deep.png: cannot be decoded" in choose(drop_page, tmp_path / "cut deep.png")
     assert "cut.png: cannot be decoded" in choose(drop_page, tmp_path / "cut.png")
     assert "scan.dcm: neither PNG nor JPEG. The program reads" in choose(drop_page, tmp_path / "scan.dcm")
     assert "empty.png: neither PNG nor JPEG" in choose(drop_page, tmp_path / "empty.png")
