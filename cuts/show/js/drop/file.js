@@ -3,8 +3,8 @@ import { readDeep } from "./deep-png.js";
 
 const MOST_PIXELS = 2 ** 26;
 
-// { height, width, isGrey, isTransparent, rgba } of a PNG or a JPEG, or { height, width, deep } of a grey PNG of sixteen
-// bits; an error says what else it is.
+// { height, width, isGrey, isTransparent, rgba } of a PNG or a JPEG, or { height, width, deep } of a grey PNG of
+// sixteen bits; an error says what else it is.
 export async function readPicture(file) {
   const { name } = file, bytes = new Uint8Array(await file.arrayBuffer()), kind = kindOf(bytes, name);
   const damaged = () => {
