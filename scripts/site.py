@@ -6,6 +6,8 @@
   python scripts/site.py --sidebar   write nbs/sidebar.yml and nbs/nbdev.yml, which Quarto reads
   python scripts/site.py --readme    write README.md from nbs/index.ipynb
 
+Beside the pages stands try.html, on which an image is dropped (notebook 43a).
+
 The check fails on a reference or citation that is not resolved, a link within the site that leads nowhere, a picture
 without alternative text, anything that a page would fetch from the network, a page above 4 MB with all that it shows,
 an exported name without docstring, a notebook whose outputs are stale, and (with pandoc) on whatever pandoc warns of.

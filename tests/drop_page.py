@@ -1,6 +1,7 @@
 "What a page without Python makes of an image, in Node.js or in a browser, and how far two segmentations agree."
 
 import json
+import shutil
 import subprocess
 
 import numpy as np
@@ -63,7 +64,4 @@ def labels(parent, leaves, k: int) -> np.ndarray:  # of each pixel
     return region[np.asarray(leaves)]
 
 
-needs_node = pytest.mark.skipif(
-    subprocess.run(["sh", "-c", "command -v node"], capture_output=True).returncode != 0,
-    reason="Node.js is not installed",
-)
+needs_node = pytest.mark.skipif(not shutil.which("node"), reason="Node.js is not installed")

@@ -4,18 +4,21 @@ Two computations of one image differ in the last digits of float32, and in what 
 at the border; where that decides between two equally good answers, regions differ. So steps are compared with the same
 input, and whole images are such that Python's own answer is not moved by noise in the seventh digit."""
 
+import struct
+
 import numpy as np
 import pytest
 import torch
 from drop_page import IMAGE, agreement, given_image, labels, needs_node, run_node
 from PIL import Image as Picture
+from PIL.PngImagePlugin import PngInfo
 from skimage import data
 from skimage.transform import resize
 
 import cuts
 from cuts.config.sections import SegmentationConfig
 from cuts.data.fundus import fundus_phantom
-from cuts.io.reading import as_image
+from cuts.io.reading import as_image, read_image
 from cuts.segmentation.content import even_colours, image_tiles
 from cuts.segmentation.fitting import Segmenter, places, sample_vectors
 from cuts.show.drop import drop_element, write_drop_page
@@ -278,6 +281,25 @@ def test_what_is_dropped_is_segmented_as_in_python_and_nothing_leaves_the_page(d
     kinds = [url.split(":")[0] for url in drop_page.asked]
     assert kinds.count("file") == 1, "the page itself, and no other file"
     assert set(kinds) == {"file", "blob"}, drop_page.asked
+
+
+def test_pixels_are_those_that_python_reads(drop_page, tmp_path):
+    "Whatever a file says of gamma, palettes and how it is turned."
+    (gamma := PngInfo()).add(b"gAMA", struct.pack(">I", 100_000))
+    turned, x = Picture.Exif(), np.random.default_rng(0).integers(0, 256, (12, 17, 3)).astype(np.uint8)
+    turned[0x112] = 6
+    Picture.fromarray(x).save(tmp_path / "gamma.png", pnginfo=gamma)
+    Picture.fromarray(x).save(tmp_path / "turned.png", exif=turned)
+    Picture.fromarray(x).quantize(40).save(tmp_path / "palette.png")
+    Picture.fromarray(x[..., 0] > 128).save(tmp_path / "bits.png")
+    seen = "() => [...document.querySelectorAll('*')].find(e => e.explorer).explorer.session"
+    for path in sorted(tmp_path.glob("*.png")):
+        choose(drop_page, path)
+        drop_page.wait_for_function(f"name => ({seen})().image?.name === name", arg=path.name)
+        shape, pixels = drop_page.evaluate(f"() => [({seen})().image.shape, [...({seen})().plane.image]]")
+        expected = read_image(path)
+        assert shape == list(expected.spatial), path.name
+        assert pixels == np.rint(255 * expected.display()).astype(int).ravel().tolist(), path.name
 
 
 def test_a_click_selects_what_it_selects_in_python(drop_page, tmp_path):
