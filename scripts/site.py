@@ -6,6 +6,8 @@
   python scripts/site.py --sidebar   write nbs/sidebar.yml and nbs/nbdev.yml, which Quarto reads
   python scripts/site.py --readme    write README.md from nbs/index.ipynb
 
+Beside the pages stands try.html, on which an image is dropped (notebook 43a).
+
 The check fails on a reference or citation that is not resolved, a link within the site that leads nowhere, a picture
 without alternative text, anything that a page would fetch from the network, a page above 4 MB with all that it shows,
 an exported name without docstring, a notebook whose outputs are stale, and (with pandoc) on whatever pandoc warns of.
@@ -22,6 +24,8 @@ from website import order, pandoc, places, processing
 from website.check import check, check_sources
 from website.problems import Problems
 from website.readme import write_readme
+
+from cuts.show.drop import write_drop_page
 
 
 def check_all(problems: Problems) -> int:  # number of pages
@@ -62,6 +66,7 @@ def main() -> int:
     if not args.check:
         build = processing.build_with_quarto if shutil.which("quarto") else pandoc.build
         build(problems)
+        write_drop_page(places.docs / "try.html")
     report(problems, check_all(problems))
     return int(bool(problems))
 

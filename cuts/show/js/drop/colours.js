@@ -1,0 +1,74 @@
+// The colours of an image without their grain. Python's `even_colours` answers alike, by scikit-image.
+
+const WEIGHT = 0.05;      // how much grain is given up
+const EPSILON = 2e-4;     // how little the cost may change at the end, in parts of that at the beginning
+const MOST = 200;         // iterations
+const RGB_TO_XYZ = [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]];
+const WHITE = [0.95047, 1, 1.08883];
+
+// Of an image with values in [-1, 1] the colours [pixels, channels], about 0 to 1; of three channels as CIELAB.
+export function evenColours({ height, width, channels, values }) {
+  const n = height * width, out = new Float32Array(n * channels), x = values.map(v => v / 2 + 0.5);
+  if (channels === 3) toLab(x);
+  for (let c = 0; c < channels; c++) {
+    const even = withoutGrain(x.filter((_, i) => i % channels === c), height, width);
+    for (let i = 0; i < n; i++) out[i * channels + c] = even[i];
+  }
+  return out;
+}
+
+// Colours as CIELAB, in hundredths, in place.
+function toLab(x) {
+  for (let i = 0; i < x.length; i += 3) {
+    const linear = [0, 1, 2].map(c => {
+      const v = x[i + c];
+      return v > 0.04045 ? ((v + 0.055) / 1.055) ** 2.4 : v / 12.92;
+    });
+    const [a, b, c] = RGB_TO_XYZ.map((row, k) => {
+      const v = (row[0] * linear[0] + row[1] * linear[1] + row[2] * linear[2]) / WHITE[k];
+      return v > 0.008856 ? Math.cbrt(v) : 7.787 * v + 16 / 116;
+    });
+    x[i] = (116 * b - 16) / 100;
+    x[i + 1] = 5 * (a - b);
+    x[i + 2] = 2 * (b - c);
+  }
+}
+
+// Total variation is made small (Chambolle 2004), which leaves edges.
+function withoutGrain(image, height, width) {
+  const n = height * width, down = new Float32Array(n), along = new Float32Array(n);      // the dual variables
+  let even = image.slice(), first = 0, before = 0;
+  for (let round = 0; round < MOST; round++) {
+    let cost = round ? diverge(image, even, down, along, width) : 0;
+    cost = (cost + ascend(even, down, along, width)) / n;
+    if (!round) first = cost;
+    else if (Math.abs(before - cost) < EPSILON * first) break;
+    before = cost;
+  }
+  return even;
+}
+
+// The image less the divergence of the dual variables; returns how much that is, squared.
+function diverge(image, even, down, along, width) {
+  let square = 0;
+  for (let i = 0, x = 0; i < image.length; i++, x = x + 1 === width ? 0 : x + 1) {
+    const change = (i < width ? 0 : down[i - width]) + (x ? along[i - 1] : 0) - down[i] - along[i];
+    even[i] = image[i] + change;
+    square += change * change;
+  }
+  return square;
+}
+
+// A step of the dual variables; returns the weighted total variation.
+function ascend(even, down, along, width) {
+  const n = even.length, step = 0.25;
+  let total = 0;
+  for (let i = 0, x = 0; i < n; i++, x = x + 1 === width ? 0 : x + 1) {
+    const below = i + width < n ? even[i + width] - even[i] : 0, beside = x + 1 < width ? even[i + 1] - even[i] : 0;
+    const norm = Math.sqrt(below * below + beside * beside), scale = 1 + norm * step / WEIGHT;
+    total += norm;
+    down[i] = (down[i] - step * below) / scale;
+    along[i] = (along[i] - step * beside) / scale;
+  }
+  return WEIGHT * total;
+}
