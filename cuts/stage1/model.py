@@ -289,16 +289,8 @@ class Model(Shareable):
 
     def save(self, path: str | os.PathLike) -> None:
         "Write weights, configuration, digest and history to one safetensors file, atomically."
-        header = dict(
-            format="cuts model 1",
-            n_channels=self.n_channels,
-            config=self.config.as_dict(),
-            history=self.history,
-            data_digest=self.data_digest,
-            trained_on=self.trained_on,
-        )
         weights = {name: x.detach().cpu().contiguous() for name, x in self.network.state_dict().items()}
-        write_atomic(path, save_tensors(weights, {"cuts": json.dumps(header)}))
+        write_atomic(path, save_tensors(weights, {"cuts": json.dumps(_header(self))}))
 
     @classmethod
     def load(cls, path: str | os.PathLike, device: str | torch.device = "cpu") -> "Model":
@@ -313,6 +305,18 @@ class Model(Shareable):
         check_tensors(path, weights, network.state_dict())
         network.load_state_dict(weights, assign=True)
         return cls(network, *facts).to(device)
+
+
+def _header(model: Model) -> dict:
+    "What a file says of its model, see `_described_model`."
+    return dict(
+        format="cuts model 1",
+        n_channels=model.n_channels,
+        config=model.config.as_dict(),
+        history=model.history,
+        data_digest=model.data_digest,
+        trained_on=model.trained_on,
+    )
 
 
 def _unchanged(Z: torch.Tensor) -> torch.Tensor:
