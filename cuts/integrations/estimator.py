@@ -31,7 +31,7 @@ from ..stage1.model import Model
 from ..stage1.prior import load_prior
 from ..stage1.training import train
 
-# %% ../../nbs/58c_estimator.ipynb #29acda39
+# %% ../../nbs/58c_estimator.ipynb #c2f2c1f3
 def _as_list(X) -> list:
     "Images one by one; ValueError for a single one."
     if isinstance(X, Image) or (hasattr(X, "__array__") and np.ndim(X) == 2 and np.asarray(X).dtype.kind in "biuf"):
@@ -51,7 +51,7 @@ def image_samples(
         dataset = open_configured(X, config)
     else:
         data = config.data
-        options = dict(channels=data.channels, channel_axis=data.channel_axis, window=data.window)
+        options: dict[str, Any] = dict(channels=data.channels, channel_axis=data.channel_axis, window=data.window)
         items = ((f"{i:06}", x, None) for i, x in enumerate(_as_list(X)))  # a path may come twice
         dataset = ImageDataset(items, name="X", max_pixels=data.max_pixels, **options)
     dataset.check(progress=False)
@@ -86,7 +86,7 @@ def _read_off(sample: Sample, model: Model | None, config: Config, what, hint) -
     seg = segment_sample(sample, model, config)
     return seg.map(what) if hint is None else seg.mask(hint)
 
-# %% ../../nbs/58c_estimator.ipynb #60baea51
+# %% ../../nbs/58c_estimator.ipynb #8ac1262c
 def _model_bytes(model: Model | None) -> np.ndarray | None:  # uint8
     "A model as its file has it."
     if model is None:
@@ -114,7 +114,7 @@ def _plain(estimator: "Segmenter") -> dict[str, Any]:
     params = estimator.get_params()
     params["config"] = None if params["config"] is None else make_config(params["config"]).as_dict()
     params["hint"] = None if params["hint"] is None else np.asarray(params["hint"]).tolist()
-    learned = {name: int(value) for name, value in vars(estimator).items() if name in _LEARNED}
+    learned: dict[str, Any] = {name: int(value) for name, value in vars(estimator).items() if name in _LEARNED}
     if "config_" in vars(estimator):
         learned["config_"] = estimator.config_.as_dict()
     output = getattr(estimator, "_sklearn_output_config", {})  # of `set_output`
