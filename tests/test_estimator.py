@@ -77,6 +77,14 @@ def test_a_search_in_processes_finds_what_one_in_this_process_finds():
     assert np.isfinite(alone["mean_test_score"]).all()
 
 
+def test_a_search_may_hand_out_numbers_of_numpy():
+    grid = {"what": np.arange(2, 4), "settings": [QUICK | {"spatial_weight": np.float32(0.5)}]}
+    search = GridSearchCV(cuts.Segmenter(), grid, cv=2, n_jobs=2).fit(PICTURES, TRUTHS)
+    assert pickle.loads(pickle.dumps(search.best_estimator_)).what == search.best_params_["what"]
+    with pytest.raises(TypeError, match="a object among the parameters"):
+        pickle.dumps(cuts.Segmenter(what=object()))
+
+
 def test_an_array_of_images_can_be_divided_too():
     scores = cross_val_score(cuts.Segmenter(3, settings=QUICK), np.stack(PICTURES), np.stack(TRUTHS), cv=2)
     assert scores.shape == (2,)

@@ -1,5 +1,7 @@
 "The transforms of MONAI: axes and affines, threads and processes, what MONAI itself wants of a transform."
 
+import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from repository import root
 import cuts
 from cuts.data.fundus import fundus_phantom
 from cuts.data.volume_phantoms import bodies_volume
+from cuts.device import alone
 from cuts.evaluate.masks import dice
 from cuts.integrations import monai_transforms
 
@@ -244,6 +247,21 @@ def test_caches_and_workers(tmp_path):
     for batch, mask in zip(DataLoader(sets[2], batch_size=1, num_workers=2), expected, strict=True):
         assert torch.equal(batch["mask"][0], mask)
     assert all("mask" in item for item in sets[0]._cache)  # it knows that nothing is drawn at random
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+def test_a_worker_that_is_forked_off_meanwhile_does_not_wait_for_ever():
+    with alone():  # as another thread of this process may be
+        worker = multiprocessing.get_context("fork").Process(target=_enter)
+        worker.start()
+        worker.join(60)
+    worker.kill()
+    assert worker.exitcode == 0
+
+
+def _enter():
+    with alone():
+        pass
 
 
 def test_monai_finds_the_classes_by_name():

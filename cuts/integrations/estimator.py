@@ -86,7 +86,7 @@ def _read_off(sample: Sample, model: Model | None, config: Config, what, hint) -
     seg = segment_sample(sample, model, config)
     return seg.map(what) if hint is None else seg.mask(hint)
 
-# %% ../../nbs/58c_estimator.ipynb #8ac1262c
+# %% ../../nbs/58c_estimator.ipynb #70fea69a
 def _model_bytes(model: Model | None) -> np.ndarray | None:  # uint8
     "A model as its file has it."
     if model is None:
@@ -109,11 +109,19 @@ _FORMAT = "cuts estimator 1"
 _LEARNED = ("n_channels_", "n_numbers_")
 
 
+def _plain_value(x):
+    "A number, a list or a text that JSON knows; TypeError for anything else."
+    if isinstance(x, os.PathLike):
+        return os.fspath(x)
+    if hasattr(x, "tolist"):  # a number or an array of NumPy, as a search hands them out
+        return x.tolist()
+    raise TypeError(f"a {type(x).__name__} among the parameters, expected numbers, texts, lists and dictionaries")
+
+
 def _plain(estimator: "Segmenter") -> dict[str, Any]:
     "Parameters and what was learned but for the model, as JSON knows them."
     params = estimator.get_params()
     params["config"] = None if params["config"] is None else make_config(params["config"]).as_dict()
-    params["hint"] = None if params["hint"] is None else np.asarray(params["hint"]).tolist()
     learned: dict[str, Any] = {name: int(value) for name, value in vars(estimator).items() if name in _LEARNED}
     if "config_" in vars(estimator):
         learned["config_"] = estimator.config_.as_dict()
@@ -140,7 +148,7 @@ def _restore(estimator: "Segmenter", told: dict, model: Model | None) -> None:
         for name in _LEARNED:
             setattr(estimator, name, int(learned[name]))
 
-# %% ../../nbs/58c_estimator.ipynb #d43de09d
+# %% ../../nbs/58c_estimator.ipynb #40b8bc15
 class Segmenter(TransformerMixin, BaseEstimator):
     """Segment images without labels, as an estimator of scikit-learn. A sample is an image.
 
@@ -261,7 +269,7 @@ class Segmenter(TransformerMixin, BaseEstimator):
         (folder / "model.safetensors").unlink(missing_ok=True)
         if self.model_ is not None:
             self.model_.save(folder / "model.safetensors")
-        write_atomic(folder / "estimator.json", json.dumps(_plain(self), indent=2) + "\n")
+        write_atomic(folder / "estimator.json", json.dumps(_plain(self), indent=2, default=_plain_value) + "\n")
 
     @classmethod
     def load(
@@ -272,7 +280,9 @@ class Segmenter(TransformerMixin, BaseEstimator):
         return _read_estimator(Path(folder).expanduser())
 
     def __getstate__(self):
-        return dict(told=json.dumps(_plain(self)), model=_model_bytes(getattr(self, "model_", None)))
+        return dict(
+            told=json.dumps(_plain(self), default=_plain_value), model=_model_bytes(getattr(self, "model_", None))
+        )
 
     def __setstate__(self, state):
         _restore(self, json.loads(state["told"]), _model_of_bytes(state["model"]))

@@ -36,7 +36,7 @@ def _only_model(folder: Path) -> Path:
     raise FileNotFoundError(f"{folder}: it holds {len(models)} runs. Name one of them: {names}")
 
 # %% ../../nbs/50f_loading.ipynb #394c2740
-_MODELS = (".safetensors", ".pty")
+_OURS = (".safetensors", ".pty", ".npz", ".html")
 
 
 def load(
@@ -51,15 +51,15 @@ def load(
         raise FileNotFoundError(f"{path}: no such file or folder. Expected {expected}")
     if is_large_segmentation(path):
         return LargeSegmentation(path)
+    if path.suffix not in _OURS and (path.is_file() or path.suffix == ".zarr") and is_image_file(path):
+        remedy = "cuts.segment segments it, cuts.read_image reads it"
+        raise ValueError(f"{path}: an image. Expected a segmentation (.npz) or a model (.safetensors); {remedy}")
     if path.is_dir():
         path = _only_model(path)
     if path.suffix == ".npz":
         return Segmentation.load(path)
     if path.suffix == ".html":
         raise ValueError(f"{path}: a page for a browser. Expected a segmentation (.npz) or a model (.safetensors)")
-    if path.suffix not in _MODELS and is_image_file(path):
-        remedy = "cuts.segment segments it, cuts.read_image reads it"
-        raise ValueError(f"{path}: an image. Expected a segmentation (.npz) or a model (.safetensors); {remedy}")
     return read_reference(path) if path.suffix == ".pty" else Model.load(path)
 
 
