@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # what an editor reads; at run time `__getattr__` fetches a n
     from .config.settings import Config
     from .config.settings import preset
     from .data.opening import open_dataset
+    from .integrations.estimator import Segmenter
     from .io.image import Image
     from .io.reading import as_image, read_image
     from .io.writing import write_labels
@@ -34,6 +35,7 @@ _home = {  # name → the module it lives in
     "open_dataset": "data.opening",
     "Model": "stage1.model",
     "Segmentation": "segmentation.picture",
+    "Segmenter": "integrations.estimator",
     "Explorer": "show.explorer",
     "DiffusionCondensation": "stage2.condensation",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "open_dataset",
     "Model",
     "Segmentation",
+    "Segmenter",
     "Explorer",
     "DiffusionCondensation",
 ]

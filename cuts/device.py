@@ -9,6 +9,7 @@ __all__ = ['THREADS', 'choose_device', 'stored_device', 'fixed_threads', 'in_thr
 # %% ../nbs/09_device.ipynb #d96db824
 import ctypes
 import logging
+import os
 import sys
 import threading
 from collections import deque
@@ -101,6 +102,16 @@ def in_threads(work: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterat
 
 # %% ../nbs/09_device.ipynb #4cfa9166
 _one_piece = threading.Lock()
+
+
+def _free_again() -> None:
+    "A process that was forked off has none of the threads that may hold the lock."
+    global _one_piece
+    _one_piece = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_again)
 
 
 @contextmanager

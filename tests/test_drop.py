@@ -20,7 +20,7 @@ from cuts.config.sections import SegmentationConfig
 from cuts.data.fundus import fundus_phantom
 from cuts.io.reading import as_image, read_image
 from cuts.segmentation.content import even_colours, image_tiles
-from cuts.segmentation.fitting import Segmenter, places, sample_vectors
+from cuts.segmentation.fitting import VectorSegmenter, places, sample_vectors
 from cuts.show.drop import drop_element, write_drop_page
 from cuts.show.facts import whole_facts
 from cuts.show.tree_colors import segmentation_colors
@@ -80,12 +80,12 @@ def test_the_random_numbers_are_those_of_torch():
     assert drawn == _draw(torch.from_numpy(mass), 40, seed).tolist()
 
 
-def fitted(x: np.ndarray) -> tuple[Segmenter, dict]:
+def fitted(x: np.ndarray) -> tuple[VectorSegmenter, dict]:
     "Stage 2 of an image in Python, and what JavaScript needs to begin where its landmarks are known."
     image, config = as_image(x), SegmentationConfig(method="condensation")
     tiles, parts = image_tiles(image, None, config)
     Z, index = sample_vectors(tiles, image.spatial)
-    segmenter = Segmenter(config, parts)
+    segmenter = VectorSegmenter(config, parts)
     segmenter.fit([(Z, places(index, image.spatial))])
     view = segmenter.view(Z, places(index, image.spatial))
     return segmenter, dict(view=view, Z=Z, parts=parts)

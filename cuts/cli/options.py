@@ -46,7 +46,7 @@ Window = Annotated[str | None, option(metavar="LOW,HIGH", help=_WINDOW_HELP)]
 
 # %% ../../nbs/59a_options.ipynb #27b1e94d
 Out = Annotated[Path, option("--out", "-o", help="Folder for what is made.")]
-_RUN_OPTION = option("--run", help="Run folder of a trained model, or its .safetensors file.")
+_RUN_OPTION = option("--run", help="Run folder of a trained model, its .safetensors file, or hf://owner/name.")
 RunFolder = Annotated[Path, _RUN_OPTION]
 ModelRun = Annotated[Path | None, _RUN_OPTION]
 

@@ -10,11 +10,13 @@ __all__ = ['models_in', 'load', 'load_model', 'SegmentationFile', 'segmentation_
 from pathlib import Path
 from typing import NamedTuple
 
+from ..io.reading import is_image_file
 from .folder import Run
 from ..segmentation.large import LargeSegmentation, is_large_segmentation
 from ..segmentation.picture import Segmentation
 from ..stage1.model import Model
 from ..stage1.published import read_reference
+from ..stage1.sharing import fetch, is_address
 
 # %% ../../nbs/50f_loading.ipynb #881ee7d1
 def models_in(folder: Path) -> list[Path]:
@@ -34,16 +36,24 @@ def _only_model(folder: Path) -> Path:
     raise FileNotFoundError(f"{folder}: it holds {len(models)} runs. Name one of them: {names}")
 
 # %% ../../nbs/50f_loading.ipynb #394c2740
+_OURS = (".safetensors", ".pty", ".npz", ".html")
+
+
 def load(
-    path,  # a model (`.safetensors`, `.pty` of the published code), a segmentation (`.npz`, a folder), or a run folder
+    path,  # a model (`.safetensors`, `.pty` of the published code), its folder or hf://owner/name; a segmentation
 ) -> Model | Segmentation | LargeSegmentation:
-    "Load what was saved. FileNotFoundError where nothing is, or no model in a run folder; ValueError for another file."
+    "Load what was saved. FileNotFoundError where nothing is, or no model in a folder; ValueError for another file."
+    if is_address(path):
+        return Model.load(fetch(path))
     path = Path(path).expanduser()
     if not path.exists():
-        expected = "a model (.safetensors), a segmentation (.npz), or the folder of a run"
+        expected = "a model (.safetensors), a segmentation (.npz), the folder of a run, or hf://owner/name"
         raise FileNotFoundError(f"{path}: no such file or folder. Expected {expected}")
     if is_large_segmentation(path):
         return LargeSegmentation(path)
+    if path.suffix not in _OURS and (path.is_file() or path.suffix == ".zarr") and is_image_file(path):
+        remedy = "cuts.segment segments it, cuts.read_image reads it"
+        raise ValueError(f"{path}: an image. Expected a segmentation (.npz) or a model (.safetensors); {remedy}")
     if path.is_dir():
         path = _only_model(path)
     if path.suffix == ".npz":
@@ -54,7 +64,7 @@ def load(
 
 
 def load_model(
-    path,  # a model file or a run folder, see `load`
+    path,  # a model file, its folder, or hf://owner/name, see `load`
 ) -> Model:
     "Load a model; ValueError for a segmentation."
     loaded = load(path)

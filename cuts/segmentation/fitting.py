@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LITTLE_REGARD', 'sample_vectors', 'pixels', 'places', 'unit', 'share_factor', 'spectral_kmeans', 'Directions', 'View',
-           'principal_coordinates', 'Segmenter', 'segment_vectors', 'segment_image']
+           'principal_coordinates', 'VectorSegmenter', 'segment_vectors', 'segment_image']
 
 # %% ../../nbs/23a_fitting.ipynb #4177af52
 import warnings
@@ -216,7 +216,7 @@ def principal_coordinates(
     return (Y * np.where(Y[np.abs(Y).argmax(0), np.arange(Y.shape[1])] < 0, -1, 1)).astype(np.float32)
 
 # %% ../../nbs/23a_fitting.ipynb #cab31d20
-class Segmenter:
+class VectorSegmenter:
     "Stage 2, fitted to the vectors of one image, or of many for one tree over all of them."
 
     tree: CondensationTree | None = None
@@ -239,7 +239,7 @@ class Segmenter:
     def fit(
         self,
         parts: list[tuple[np.ndarray, np.ndarray]],  # of each image: what pixels say [n, D + …], places [n, axes]
-    ) -> "Segmenter":
+    ) -> "VectorSegmenter":
         "Learn landmarks and tree, and k-means if asked for; `leaf` and `spectral.labels_` answer for these points."
         c, parts_of_pixel = self.config, self.view.parts
         Z, r = (np.concatenate(x).astype(np.float32, copy=False) for x in zip(*parts, strict=True))
@@ -375,7 +375,7 @@ def segment_vectors(
     most = 2**14 if config.method in PEERS else 2**16  # peers hold N × N
     with fixed_threads():
         Z, index = sample_vectors(tiles, spatial, most, config.segmentation_seed)
-    fitted = Segmenter(config, parts, as_volume).fit([(Z, places(index, spatial, spacing))])
+    fitted = VectorSegmenter(config, parts, as_volume).fit([(Z, places(index, spatial, spacing))])
     return fitted.segment(tiles, spatial, spacing, len(index) == int(np.prod(spatial)), **facts)
 
 # %% ../../nbs/23a_fitting.ipynb #b5a0297d

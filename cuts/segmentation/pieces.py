@@ -14,7 +14,7 @@ from ..config.sections import SegmentationConfig
 from ..device import fixed_threads, in_threads
 from ..io.chunked import ChunkedImage
 from .content import Content
-from .fitting import Segmenter, places
+from .fitting import VectorSegmenter, places
 from .survey import Survey, grown
 from ..stage1.model import TILE, Model, tiles_of
 from ..stage2.peers import PEERS
@@ -32,7 +32,7 @@ class Fitted:
 
     survey: Survey  # without its sample
     content: Content
-    segmenter: Segmenter
+    segmenter: VectorSegmenter
 
     @property
     def spacing(self) -> tuple[float, float]:  # of the picture's pixels
@@ -61,7 +61,7 @@ def fit_survey(
         Z = np.concatenate(list(in_threads(said, np.array_split(np.arange(len(made.points)), 64))))
     index = np.ravel_multi_index(tuple(made.points.T), made.spatial)
     spacing = tuple(s / made.factor for s in made.overview.spacing)
-    segmenter = Segmenter(config, content.parts).fit([(Z, places(index, made.spatial, spacing))])
+    segmenter = VectorSegmenter(config, content.parts).fit([(Z, places(index, made.spatial, spacing))])
     nothing = Survey(made.spatial, made.overview, made.factor, made.points[:0], made.patches[:0], made.unread)
     return Fitted(nothing, content, segmenter)
 

@@ -15,7 +15,7 @@ from ..device import fixed_threads
 from ..io.image import Image
 from ..io.reading import check_labels_match
 from .content import image_tiles, seen_as_volume
-from .fitting import Segmenter, places, sample_vectors
+from .fitting import VectorSegmenter, places, sample_vectors
 from .picture import Segmentation
 from ..stage1.model import TILE, Model
 from ..stage2.peers import PEERS
@@ -57,7 +57,7 @@ def _segment_together(images, model, config, names, truths, tile, keep) -> Itera
             n = max(2**16 // len(images), 256)
             Z, index = sample_vectors(its_tiles, image.spatial, n, config.segmentation_seed)
         samples.append((Z, places(index, image.spatial, image.spacing)))
-    fitted = Segmenter(config, content[0][1], as_volume).fit(samples)
+    fitted = VectorSegmenter(config, content[0][1], as_volume).fit(samples)
     for image, (its_tiles, _), name, truth in zip(images, content, names, truths, strict=True):
         yield fitted.segment(its_tiles, image.spatial, image.spacing, image=image, name=name, truth=truth)
 

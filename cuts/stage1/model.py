@@ -22,6 +22,7 @@ from ..files.atomic import write_atomic
 from ..io.image import Image
 from .encoder import Network
 from .patches import check_fits, window
+from .sharing import Shareable
 from ..device import fixed_threads, in_threads, mixed_precision
 
 # %% ../../nbs/11a_model.ipynb #9680fcb6
@@ -144,19 +145,22 @@ def check_tensors(
         )
 
 # %% ../../nbs/11a_model.ipynb #2613be68
-def _described_model(header: dict) -> tuple[Network, Config, list[dict], str]:
-    "The network without weights, its configuration, history and data digest, as a header describes them."
+def _described_model(header: dict) -> tuple[Network, tuple[Config, list[dict], str, dict]]:
+    "The network without weights, its configuration, history, data digest and images, as a header describes them."
     config, n_channels, history = Config.from_dict(header["config"]), header["n_channels"], header["history"]
     data_digest = str(header["data_digest"])
     if type(n_channels) is not int or n_channels < 1:
         raise ValueError(f"n_channels: {n_channels!r}, expected a whole number")
     if not isinstance(history, list) or not all(isinstance(record, dict) for record in history):
         raise ValueError("history: expected a list of records")
+    trained_on = header.get("trained_on", {})  # which older files have not
+    if not isinstance(trained_on, dict):
+        raise ValueError("trained_on: expected facts by their names")
     with torch.device("meta"):  # shapes without memory
-        return Network.of(config, n_channels), config, history, data_digest
+        return Network.of(config, n_channels), (config, history, data_digest, trained_on)
 
 # %% ../../nbs/11a_model.ipynb #eb9b2d7e
-class Model:
+class Model(Shareable):
     "A trained network with the configuration, the data digest and the history that made it."
 
     def __init__(
@@ -165,8 +169,10 @@ class Model:
         config: Config,  # how it was trained
         history: Iterable[dict] = (),  # one record an epoch
         data_digest: str = "",  # of the images it was trained on
+        trained_on: dict | None = None,  # how many they were, and of which sizes, see `cuts.stage1.training.told_of`
     ):
         self.network, self.config, self.history, self.data_digest = network.eval(), config, list(history), data_digest
+        self.trained_on = dict(trained_on or {})
 
     @property
     def n_channels(self) -> int:
@@ -283,29 +289,34 @@ class Model:
 
     def save(self, path: str | os.PathLike) -> None:
         "Write weights, configuration, digest and history to one safetensors file, atomically."
-        header = dict(
-            format="cuts model 1",
-            n_channels=self.n_channels,
-            config=self.config.as_dict(),
-            history=self.history,
-            data_digest=self.data_digest,
-        )
         weights = {name: x.detach().cpu().contiguous() for name, x in self.network.state_dict().items()}
-        write_atomic(path, save_tensors(weights, {"cuts": json.dumps(header)}))
+        write_atomic(path, save_tensors(weights, {"cuts": json.dumps(_header(self))}))
 
     @classmethod
     def load(cls, path: str | os.PathLike, device: str | torch.device = "cpu") -> "Model":
         "Read a model that `save` wrote; `ValueError` for anything else."
         weights, header = read_tensors(path, "cuts model 1")
         try:
-            network, config, history, data_digest = _described_model(header)
+            network, facts = _described_model(header)
         except (KeyError, TypeError, ValueError, RuntimeError) as e:  # `RecursionError` is a `RuntimeError`
             raise ValueError(
                 f"{path}: its header does not describe a model ({type(e).__name__}: {e}). Train the model anew"
             ) from None
         check_tensors(path, weights, network.state_dict())
         network.load_state_dict(weights, assign=True)
-        return cls(network, config, history, data_digest).to(device)
+        return cls(network, *facts).to(device)
+
+
+def _header(model: Model) -> dict:
+    "What a file says of its model, see `_described_model`."
+    return dict(
+        format="cuts model 1",
+        n_channels=model.n_channels,
+        config=model.config.as_dict(),
+        history=model.history,
+        data_digest=model.data_digest,
+        trained_on=model.trained_on,
+    )
 
 
 def _unchanged(Z: torch.Tensor) -> torch.Tensor:
