@@ -6,16 +6,10 @@
 __all__ = ['zarr_package', 'is_zarr', 'read_zarr', 'zarr_levels']
 
 # %% ../../nbs/07a_zarr.ipynb #58c0d6fa
-import bz2
-import gzip
-import itertools
-import lzma
 import math
 import os
 import re
 import warnings
-import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +17,6 @@ import numpy as np
 
 from cuts.io.pixels import (
     ImageError,
-    ImageTypeError,
     Level,
     MAX_CHANNELS,
     MAX_PIXELS,
@@ -34,6 +27,7 @@ from cuts.io.pixels import (
     check_size,
     reading,
 )
+from .zarr_chunks import CheckedArray, check_chunk_size, check_chunks
 
 # %% ../../nbs/07a_zarr.ipynb #8b15e3d7
 def zarr_package():
@@ -99,157 +93,11 @@ def _open_array(root, name):
         )
     return array
 
-# %% ../../nbs/07a_zarr.ipynb #f85ae13f
-_CODECS = {"bytes", "transpose", "sharding_indexed", "crc32c"} | {
-    "gzip", "zlib", "zstd", "blosc", "lz4", "bz2", "lzma", "delta", "shuffle"
-}  # fmt: skip
-
-
-def _codecs_of(array):
-    "Name and settings of the codecs of an array in the order in which they pack a chunk."
-    metadata = array.metadata.to_dict()
-    codecs = metadata.get("codecs") or [*(metadata.get("filters") or []), metadata.get("compressor")]
-    return [_named(codec) for codec in codecs if codec]
-
-
-def _named(codec):
-    return str(codec.get("name") or codec.get("id")).removeprefix("numcodecs."), codec.get("configuration") or {}
-
-
-def _inner_names(codecs):
-    "The names of codecs, and of those in a shard."
-    for name, settings in codecs:
-        yield name
-        inner = [*settings.get("codecs", ()), *settings.get("index_codecs", ())]
-        yield from _inner_names([_named(codec) for codec in inner])
-
-# %% ../../nbs/07a_zarr.ipynb #ea2494da
-def _check_numbers(root, array, codecs):
-    "Refuse anything but numbers, and codecs that could make something else of them."
-    unknown = sorted(set(_inner_names(codecs)) - _CODECS)
-    if array.dtype.kind not in "biufc":
-        raise ImageTypeError(f"{root}: values of type {array.dtype}, expected numbers. Save the array as numbers.")
-    if unknown:
-        raise ImageError(
-            f"{root}: packed by {unknown[0][:80]!r}, expected one of {', '.join(sorted(_CODECS))}. "
-            "Save it anew with one of them."
-        )
-
-# %% ../../nbs/07a_zarr.ipynb #0ef0f60d
-_CHUNKS = 2**20  # more chunks than this are not read
-
-
-def _check_chunk_size(root, array, max_pixels):
-    "Refuse chunks that are larger than an image can need."
-    largest = array.shards or array.chunks
-    if math.prod(largest) > max(MAX_CHANNELS * max_pixels, 2**24):
-        raise ImageError(
-            f"{root}: chunks {list(largest)}, more than the cap of {max_pixels:,} pixels. Save it with smaller ones."
-        )
-
-
-def _check_chunks(root, array, max_pixels):
-    "Refuse chunks that are more or larger than an image can need."
-    _check_chunk_size(root, array, max_pixels)
-    count = math.prod(-(-n // chunk) for n, chunk in zip(array.shape, array.chunks, strict=True))
-    if count > _CHUNKS:
-        raise ImageError(f"{root}: {count:,} chunks, more than {_CHUNKS:,}. Save it with larger ones.")
-
-# %% ../../nbs/07a_zarr.ipynb #47b80bcf
-_STREAMS = {"gzip": gzip.open, "bz2": bz2.open, "lzma": lzma.open}
-
-
-def _check_chunk(path, packer, most):
-    "Refuse an empty file, one that unpacks to more than `most` bytes, and one of blosc that is not whole."
-    size = os.path.getsize(path)
-    if size == 0:
-        raise EOFError("a chunk of no bytes")
-    with open(path, "rb") as f:
-        head = f.read(16)
-    unpacked, packed = int.from_bytes(head[4:8], "little"), int.from_bytes(head[12:16], "little")
-    if packer == "blosc" and (len(head) < 16 or packed != size or unpacked > most):
-        raise EOFError(f"a chunk of {size} bytes that should have {packed}, and unpacks to {unpacked}")
-    if packer == "lz4" and int.from_bytes(head[:4], "little") > most or _unpacks_to_more(path, packer, most):
-        raise EOFError(f"a chunk of {size} bytes that unpacks to more than {most}")
-
-
-def _unpacks_to_more(path, packer, most):
-    "Whether a chunk that does not say its size unpacks to more than `most` bytes. Damage is left to its codec."
-    try:
-        if packer == "zlib":
-            return len(zlib.decompressobj().decompress(Path(path).read_bytes(), most + 1)) > most
-        if packer in _STREAMS:
-            with _STREAMS[packer](path) as stream:
-                while piece := stream.read(2**20):
-                    most -= len(piece)
-                    if most < 0:
-                        return True
-    except (EOFError, OSError, lzma.LZMAError, zlib.error):
-        pass
-    return False
-
-# %% ../../nbs/07a_zarr.ipynb #c3541b41
-def _refuse_link(root, name):
-    "Refuse a path within the folder that leads out of it, or to what is no file."
-    parts = name.split("/")
-    for k in range(1, len(parts) + 1):
-        path = os.path.join(root, *parts[:k])
-        if os.path.islink(path) or os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
-            name = "/".join(parts[:k])
-            raise ImageError(f"{root}: {name!r} is a link or a device, not a file. Copy what is meant into the folder.")
-
-
-class _Checked:
-    "An array of which every chunk is looked at before it is read; an error names the first that is damaged."
-
-    def __init__(self, root, array):
-        self.root, self.array, codecs = root, array, _codecs_of(array)
-        _check_numbers(root, array, codecs)
-        self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
-        self.packer = codecs[-1][0] if codecs else None
-        self.most = 16 * math.prod(array.chunks) + 1024  # no number has more than 16 bytes, and packing adds little
-
-    def __getitem__(self, index):  # whole numbers, and slices with both ends
-        for name, _ in self._parts(index):
-            _refuse_link(self.root, name)
-            if os.path.isfile(path := os.path.join(self.root, name)):  # where there is none, all is fill
-                with _naming(name):
-                    _check_chunk(path, self.packer, self.most)
-        try:
-            return np.asarray(self.array[index])
-        except Exception:
-            for name, part in self._parts(index):
-                with _naming(name):
-                    self.array[part]
-            raise
-
-    def _parts(self, index):
-        "The files of the chunks that an index needs, and what it takes of each."
-        spans = []
-        for i, n in zip(index, self.array.shards or self.chunks, strict=True):
-            start, stop = (i.start, i.stop) if isinstance(i, slice) else (i, i + 1)
-            chunks = range(start // n, -(-stop // n))
-            spans.append([(k, slice(max(start, k * n), min(stop, (k + 1) * n))) for k in chunks])
-        for part in itertools.product(*spans):
-            key = self.array.metadata.encode_chunk_key(tuple(k for k, _ in part))
-            yield f"{self.array.path}/{key}".lstrip("/"), tuple(where for _, where in part)
-
-
-@contextmanager
-def _naming(name):
-    "Say of which file an error is."
-    try:
-        yield
-    except MemoryError:
-        raise
-    except Exception as e:
-        raise EOFError(f"{name}: {e}") from e
-
 # %% ../../nbs/07a_zarr.ipynb #ce4ea81c
 def _values(root, array, max_pixels):
     "All values of an array."
-    checked = _Checked(root, array)
-    _check_chunks(root, array, max_pixels)
+    checked = CheckedArray(root, array)
+    check_chunks(root, array, max_pixels)
     values = checked[tuple(slice(0, n) for n in array.shape)]
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
@@ -420,8 +268,8 @@ def _as_level(root, pyramid, description, array, axes):
 
 def _of_pieces(root, array):
     "An array of which pieces are read."
-    _check_chunk_size(root, array, 2**26)
-    return _Checked(root, array)
+    check_chunk_size(root, array, 2**26)
+    return CheckedArray(root, array)
 
 
 def zarr_levels(
