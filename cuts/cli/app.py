@@ -157,7 +157,7 @@ def as_sentence(error: Exception) -> str:
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     if isinstance(error, OSError) and error.strerror and error.filename and text.startswith("[Errno"):
         text = f"{error.filename}: {error.strerror}"
-    if text and isinstance(error, _MISTAKES):
+    if text and (isinstance(error, _MISTAKES) or getattr(error, "explains_itself", False)):
         return text
     name = type(error).__name__
     return f"{name}: {text} (--debug shows where)" if text else f"{name} (--debug shows where)"

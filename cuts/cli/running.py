@@ -67,6 +67,7 @@ def workers(scheduler: str | None, n_workers: int | None):
         return
     from cuts.runs.cluster import connected
 
+    tell(f"{scheduler}: asked for its workers …" if scheduler else f"{plural(n_workers or 0, 'worker')} are started …")
     with connected(scheduler, n_workers) as client:
         tell(f"{plural(len(client.nthreads()), 'worker')}; dashboard: {client.dashboard_link}")
         yield
