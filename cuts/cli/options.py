@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Sources', 'Root', 'Labels', 'Channels', 'ChannelAxis', 'Window', 'Out', 'RunFolder', 'ModelRun', 'Preset',
            'ConfigFile', 'Set', 'Epochs', 'Seed', 'Device', 'Method', 'Seeds', 'Methods', 'Together', 'NJobs',
-           'Scheduler', 'NWorkers', 'option', 'check_jobs']
+           'Scheduler', 'NWorkers', 'option', 'check_channels', 'check_jobs']
 
 # %% ../../nbs/59a_options.ipynb #c92207c0
 from pathlib import Path
@@ -23,6 +23,14 @@ def option(
     return typer.Option(*names, help=help, show_default=False, **more)
 
 # %% ../../nbs/59a_options.ipynb #4cfb564c
+def check_channels(name: str | None) -> str | None:
+    "What channels are converted to; `BadParameter` for what they cannot be."
+    if name not in (None, "gray", "rgb"):
+        nearest = "gray" if name.lower().startswith("gr") else "rgb"
+        raise typer.BadParameter(f"{name!r}: expected gray or rgb. Did you mean {nearest}?", param_hint="--channels")
+    return name
+
+
 _SOURCE_HELP = (
     "Folder, file, glob, or a data set's name (see: cuts info). Files whose names begin with a dash come after --."
 )
@@ -40,7 +48,8 @@ _ROOT_HELP = "Folder under which named data sets lie. [default: $CUTS_DATA, else
 Sources = Annotated[list[str] | None, typer.Argument(metavar="SOURCE", show_default=False, help=_SOURCE_HELP)]
 Root = Annotated[Path | None, option(help=_ROOT_HELP)]
 Labels = Annotated[Path | None, option(help=_LABELS_HELP)]
-Channels = Annotated[str | None, option(help="Convert every image: gray or rgb.")]
+_CHANNELS_HELP = "Convert every image: gray or rgb."
+Channels = Annotated[str | None, option("--channels", callback=check_channels, help=_CHANNELS_HELP)]
 ChannelAxis = Annotated[int | None, option("--channel-axis", metavar="N", help=_CHANNEL_AXIS_HELP)]
 Window = Annotated[str | None, option(metavar="LOW,HIGH", help=_WINDOW_HELP)]
 
