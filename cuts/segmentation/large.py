@@ -262,14 +262,20 @@ class LargeSegmentation(LargeMaps):
         self,
         path,  # .tif or .tiff for one label map, .zarr for a copy of everything
         what=None,  # which label map, see `read`; None: "persistent"
+        progress: bool = False,  # show a progress bar
     ) -> None:
         "Write a label map as large as the image, tile by tile; or a copy of the OME-Zarr."
+        from tqdm.auto import tqdm
+
         path, ending = Path(path).expanduser(), suffix(path)
         if ending == ".zarr" and what is None:
             _copy(self.root, path)
         elif ending in (".tif", ".tiff"):
-            side, name = next(n for n in (self.leaf_map.chunk, 512) if n % 16 == 0), "persistent"
-            tiles = (self.read(name if what is None else what, *w) for w in tile_places(self.spatial, side))
+            side = next(n for n in (self.leaf_map.chunk, 512) if n % 16 == 0)
+            what = "persistent" if what is None else what
+            places = list(tile_places(self.spatial, side))
+            bar = tqdm(places, path.name, unit="tile", disable=None if progress else True)
+            tiles = (self.read(what, *where) for where in bar)
             write_tiled_labels(path, tiles, self.spatial, side, tuple(self.about["spacing"]), self.about["unit"])
         else:
             raise ValueError(
