@@ -28,7 +28,6 @@ app = typer.Typer(
     name="cuts",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     no_args_is_help=True,
     context_settings=dict(help_option_names=["-h", "--help"], max_content_width=110),
 )
@@ -124,8 +123,9 @@ class _Lines(logging.Handler):
 # %% ../../nbs/59_app.ipynb #a2b6d918
 def _levels(verbose: int, quiet: bool) -> dict[str, int]:  # logger → the least level that is shown
     if quiet or not is_lead_process():
-        return {"": logging.ERROR, "cuts": logging.ERROR}
-    return {"": logging.WARNING, "cuts": max(logging.WARNING - 10 * verbose, logging.DEBUG)}
+        return {"": logging.ERROR, "cuts": logging.ERROR, "cuts.runs.duration": logging.ERROR}
+    shown = max(logging.WARNING - 10 * verbose, logging.DEBUG)
+    return {"": logging.WARNING, "cuts": shown, "cuts.runs.duration": min(shown, logging.INFO)}
 
 
 def _log_warning(message, category, filename, lineno, file=None, line=None) -> None:
