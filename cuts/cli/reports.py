@@ -7,8 +7,6 @@ __all__ = ['Meaning', 'SCORE_FILES', 'tell', 'plural', 'count_files', 'list_outp
            'show_scores']
 
 # %% ../../nbs/59c_reports.ipynb #9f4b2d89
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,9 +94,8 @@ def show_scores(frame) -> None:  # table of `evaluate_run`
             "No truth is known of these images, so there are no scores. Labels are looked for in a folder `labels` "
             "beside the images, or where --labels says, when images are segmented."
         )
-    narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
     summary = summarise(frame)
-    tell(render(summary, width=get_terminal_size().columns if narrow else None), "", explain(summary))
+    tell(render(summary, width=get_terminal_size((80, 24)).columns), "", explain(summary))
 
 
 SCORE_FILES: dict[str, Meaning] = {

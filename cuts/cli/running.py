@@ -239,8 +239,8 @@ def _segment_config(run: Path | None, stored: bool):
 
 
 _STORED_HELP = "Take the vectors that the files hold: those of cuts embed, or sample_*.npz of the published code."
-_SEGMENTATIONS = "for cuts figure, cuts export, cuts evaluate, and cuts.load in Python"
-_LARGE = "for cuts explore, viewers of OME-Zarr, and cuts.load in Python"
+_SEGMENTATIONS = "for cuts explore, figure, export and evaluate"
+_LARGE = "for cuts explore and export, and for viewers of OME-Zarr"
 
 
 def _tell_segmentations(report, out: Path) -> None:
@@ -253,9 +253,9 @@ def _tell_segmentations(report, out: Path) -> None:
     if made:
         tell("", f"In {out}:")
     if n := len(made) - n_large:
-        tell(f"  {'*.npz':28} {plural(n, 'segmentation')}, {_SEGMENTATIONS}")
+        tell(f"  {'*.npz':8} {plural(n, 'segmentation')}, {_SEGMENTATIONS}")
     if n_large:
-        tell(f"  {'*.zarr':28} {plural(n_large, 'large segmentation')}, {_LARGE}")
+        tell(f"  {'*.zarr':8} {plural(n_large, 'large segmentation')}, {_LARGE}")
 
 # %% ../../nbs/59d_running.ipynb #29da5788
 def _beside(out, source):
