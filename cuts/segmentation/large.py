@@ -176,8 +176,24 @@ class LargeMaps:
     ) -> np.ndarray:  # [h,w] uint16
         "A window of a label map."
         if isinstance(what, str) and what not in (LEAVES, "persistent"):
-            return self._stored(what).read(rows, columns, level)
-        return self.numbers(what)[self.leaf_map.read(rows, columns, level)]
+            maps = self._stored(what)
+            return maps.read(*self._inside(rows, columns, level), level)
+        return self.numbers(what)[self.leaf_map.read(*self._inside(rows, columns, level), level)]
+
+    def _inside(self, rows: slice, columns: slice, level: int = 0) -> tuple[slice, slice]:
+        "The same window, from its first to its last pixel; `ValueError` where nothing of it lies in the image."
+        if not 0 <= level < len(self.leaf_map.levels):
+            raise ValueError(f"level: {level}, expected 0 to {len(self.leaf_map.levels) - 1}")
+        window, shape = [], self.leaf_map.levels[level].shape
+        for name, part, size in (("rows", rows, shape[0]), ("columns", columns, shape[1])):
+            if not isinstance(part, slice):
+                raise TypeError(f"{name}: {part!r}, expected a slice such as slice(0, 512)")
+            start, stop, _ = part.indices(size)
+            if stop <= start:
+                given = f"{part.start} to {part.stop}"
+                raise ValueError(f"{name}: {given}, no pixel of the image, which has {name} 0 to {size}")
+            window.append(slice(start, stop))
+        return window[0], window[1]
 
     def _stored(self, name: str) -> LabelPyramid:
         "A label map that lies in the OME-Zarr; `ValueError` where there is none of this name."
@@ -196,8 +212,7 @@ class LargeMaps:
         **options,  # of `leaves`
     ) -> np.ndarray:  # [h,w] bool
         "The structure that a hint means, in a window; `ValueError` for a window that would fill the memory."
-        sizes = zip((rows, columns), self.leaf_map.levels[level].shape, strict=True)
-        if (n := math.prod(len(range(*part.indices(size))) for part, size in sizes)) > _MOST_MASK:
+        if (n := math.prod(part.stop - part.start for part in self._inside(rows, columns, level))) > _MOST_MASK:
             raise ValueError(
                 f"a mask of {n} pixels, expected {_MOST_MASK} at most. Take a window by rows=slice(…) and "
                 "columns=slice(…), a coarser one by level=2, or write it whole: seg.write(name, seg.leaves(hint))"
@@ -205,8 +220,27 @@ class LargeMaps:
         return self.read(self.leaves(hint, negative, **options), rows, columns, level) > 0
 
 # %% ../../nbs/26b_large.ipynb #c54fee1a
+# What a `Segmentation` has and would fill the memory here, and what to take instead.
+_INSTEAD = dict(
+    labels="read(n_regions, rows, columns)",
+    persistent='read("persistent", rows, columns)',
+    map="read(what, rows, columns)",
+    landmark_map='read("leaves", rows, columns), which count from 1',
+    image="overview.image, or crop(rows, columns).image",
+    kmeans="read(n_regions, rows, columns): it has a tree alone",
+    cuts="overview.cuts()",
+    probability="overview.probability(hint), or crop(rows, columns).probability(hint)",
+    to_napari="crop(rows, columns).to_napari(), or open its folder in napari",
+)
+
+
 class LargeSegmentation(LargeMaps):
     "A large image at every granularity, on disk."
+
+    def __getattr__(self, name: str):
+        if name in _INSTEAD:
+            raise AttributeError(f"{name}: a large segmentation stays on the disk. Take {_INSTEAD[name]}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def view(
         self,
@@ -229,7 +263,7 @@ class LargeSegmentation(LargeMaps):
 
     def crop(self, rows: slice, columns: slice) -> Segmentation:
         "A window in full resolution as a segmentation of its own, with the tree of the whole image."
-        rows, columns = (slice(*s.indices(n)[:2]) for s, n in zip((rows, columns), self.spatial, strict=True))
+        rows, columns = self._inside(rows, columns)
         leaf, kept = np.maximum(self.leaf_map.read(rows, columns), 1) - 1, self.overview
         image = None if kept.image is None else self._piece(rows, columns, kept.image)
         return replace(kept, landmark_map=leaf, image=image, name=f"{kept.name}, {piece_name(rows, columns)}")
