@@ -52,7 +52,7 @@ def _group(version: _Version = False):
 
     \b
     cuts demo                            try it, on images that are built in
-    cuts run images/ --out runs/mine     all steps, on yours
+    cuts run images/ --out runs/mine     train, segment, score and draw, on yours
     cuts segment image.png --out out     one image, without a model
     """
 
