@@ -239,7 +239,7 @@ def _segment_config(run: Path | None, stored: bool):
 
 
 _STORED_HELP = "Take the vectors that the files hold: those of cuts embed, or sample_*.npz of the published code."
-_SEGMENTATIONS = "for cuts explore, figure, export and evaluate"
+_SEGMENTATIONS = "for cuts figure, export, evaluate, and cuts.load"
 _LARGE = "for cuts explore and export, and for viewers of OME-Zarr"
 
 

@@ -169,7 +169,7 @@ def connected(
         "DASK_LOGGING__DISTRIBUTED", "critical"
     )  # of this process and its workers, unless one says so
     if scheduler is None:
-        with _local(n_workers) as client, using(client):
+        with _local(n_workers or 1) as client, using(client):
             yield client
         return
     try:
