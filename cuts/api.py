@@ -40,6 +40,17 @@ from .stage1.parallel import first_process, only_alone
 from .stage1.training import train
 
 # %% ../nbs/56_api.ipynb #33c8295a
+# What an image has, and no setting says.
+_OF_AN_IMAGE = ("spacing", "affine", "unit")
+
+
+def _check_settings(settings: dict) -> None:
+    "`TypeError` for what belongs to an image."
+    if wrong := [name for name in _OF_AN_IMAGE if name in settings]:
+        remedy = f"Pass an image that has it: cuts.as_image(array, {wrong[0]}=…)"
+        raise TypeError(f"{wrong[0]}: belongs to an image, and is no setting. {remedy}")
+
+
 def fit(
     source,  # what to learn from
     config=None,  # see `make_config`
@@ -52,6 +63,7 @@ def fit(
     **settings,  # such as epochs=50
 ) -> Model:
     "Stage 1: learn an embedding from images, without labels."
+    _check_settings(settings)
     config = with_channels(make_config(config, **settings), channels)
     if out is not None:
         return train_run(source, out, config, root=root, labels=labels, resume=True, progress=progress)[0]
@@ -108,6 +120,7 @@ def segment(
     **settings,  # such as n_clusters=6
 ) -> Segmentation | LargeSegmentation | Iterator[Segmentation]:
     "Stage 2: segment one image, or many one after the other."
+    _check_settings(settings)
     if model is None:
         only_alone("segmenting without a model")
     elif not isinstance(model, Model):

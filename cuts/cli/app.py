@@ -28,7 +28,6 @@ app = typer.Typer(
     name="cuts",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     no_args_is_help=True,
     context_settings=dict(help_option_names=["-h", "--help"], max_content_width=110),
 )
@@ -53,7 +52,7 @@ def _group(version: _Version = False):
 
     \b
     cuts demo                            try it, on images that are built in
-    cuts run images/ --out runs/mine     all steps, on yours
+    cuts run images/ --out runs/mine     train, segment, score and draw, on yours
     cuts segment image.png --out out     one image, without a model
     """
 
@@ -124,8 +123,9 @@ class _Lines(logging.Handler):
 # %% ../../nbs/59_app.ipynb #a2b6d918
 def _levels(verbose: int, quiet: bool) -> dict[str, int]:  # logger → the least level that is shown
     if quiet or not is_lead_process():
-        return {"": logging.ERROR, "cuts": logging.ERROR}
-    return {"": logging.WARNING, "cuts": max(logging.WARNING - 10 * verbose, logging.DEBUG)}
+        return {"": logging.ERROR, "cuts": logging.ERROR, "cuts.runs.duration": logging.ERROR}
+    shown = max(logging.WARNING - 10 * verbose, logging.DEBUG)
+    return {"": logging.WARNING, "cuts": shown, "cuts.runs.duration": min(shown, logging.INFO)}
 
 
 def _log_warning(message, category, filename, lineno, file=None, line=None) -> None:
@@ -157,7 +157,7 @@ def as_sentence(error: Exception) -> str:
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     if isinstance(error, OSError) and error.strerror and error.filename and text.startswith("[Errno"):
         text = f"{error.filename}: {error.strerror}"
-    if text and isinstance(error, _MISTAKES):
+    if text and (isinstance(error, _MISTAKES) or getattr(error, "explains_itself", False)):
         return text
     name = type(error).__name__
     return f"{name}: {text} (--debug shows where)" if text else f"{name} (--debug shows where)"

@@ -52,7 +52,7 @@ def baselines(
     n_jobs: NJobs = 1,
     progress: bool = True,
 ):
-    """Other unsupervised methods on the same images, to compare with. What is whole already is not done again."""
+    """Other unsupervised methods, to compare with. What is whole already is not done again."""
     seed_list = parse_seeds(seeds, seed)
     asked = data_settings(source, root, labels, channels) | dict(seed=seed)
     settings, images = configure_images(source, preset, config, set, **asked)

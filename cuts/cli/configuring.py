@@ -7,6 +7,7 @@ __all__ = ['configure', 'image_source', 'source_preset', 'configure_images', 'pa
            'parse_seeds', 'config_of_run', 'check_trains', 'check_untrained']
 
 # %% ../../nbs/59b_configuring.ipynb #8eb5df62
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -88,13 +89,21 @@ def configure(
         return config.replace(**_assigned(pairs or []))
 
 # %% ../../nbs/59b_configuring.ipynb #c7c81794
+def _all_there(paths: list[str]) -> list[str]:
+    "Many paths; `BadParameter` for one that is not there, before anything is read or made."
+    for path in map(Path, paths):
+        if not os.path.lexists(path.expanduser()):
+            raise typer.BadParameter(f"{path}: no such file.", param_hint="SOURCE")
+    return paths
+
+
 def image_source(
     given: list[str] | None,  # what stands on the command line
     config: "Config | None" = None,  # may name a data set instead
 ) -> str | list[str]:
     "The source of the images: a name or a path, or many paths."
     if given:
-        return given[0] if len(given) == 1 else given
+        return given[0] if len(given) == 1 else _all_there(given)
     if config is not None and config.data.dataset:
         return config.data.dataset
     raise typer.BadParameter(

@@ -23,6 +23,8 @@ _Figure = Annotated[Path, option("--out", "-o", metavar="FILE", help=_PICTURE_HE
 _Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder of a run, or of segmentations.", show_default=False)
 ]
+_MAPS_HELP = "Folder of a run, of segmentations, or of the segmentation of a large image."
+_MapsFolder = Annotated[Path, typer.Argument(metavar="DIR", help=_MAPS_HELP, show_default=False)]
 
 
 def _save(figure, out: Path) -> Path:
@@ -77,9 +79,10 @@ _TABLES_HELP = "Colour tables for ITK-SNAP and 3D Slicer beside every map."
     cuts export runs/mine --out masks --scribbles scribbles/ --pictures
     cuts export runs/mine/seed-1 --out out --what persistent,levels,8 --to png,tif
     cuts export runs/ct --out out --to nii.gz,dcm --tables
-    cuts export runs/slides --out out --to geojson""")
+    cuts export runs/eyes --out out --to geojson
+    cuts export out/slide.ome.zarr.zarr --out maps --what persistent,8""")
 def export(
-    folder: _Folder,
+    folder: _MapsFolder,
     *,
     out: Out,
     what: Annotated[str | None, option(metavar="NAME,NAME,…", help=_WHAT_HELP)] = None,
@@ -91,7 +94,8 @@ def export(
     images: Annotated[str | None, option(metavar="N,N,…", help=f"{_IMAGES_HELP} [default: all]")] = None,
     progress: bool = True,
 ):
-    """Label maps and masks in the formats of other programs."""
+    """Label maps and masks in the formats of other programs. Where there are several files of an image, it gets a
+    folder. Large images become TIFF, tile by tile."""
     from cuts.runs.export import export_run
 
     maps: dict[str, Any] = dict(what=split_names(what), formats=split_names(to), only=split_names(images))

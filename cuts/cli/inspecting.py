@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from .app import as_sentence
-from .reports import plural
+from .reports import plural, text_table
 
 # %% ../../nbs/59i_inspecting.ipynb #7deb4850
 def _installed(package: str) -> str | None:
@@ -156,23 +156,46 @@ def _kinds(images: list[dict]) -> list[list[dict]]:
     return sorted(kinds.values(), key=len, reverse=True)
 
 # %% ../../nbs/59i_inspecting.ipynb #e6f0427b
+_MOST_ROWS = 20  # of a table; more images than these are told by their kinds
+
+
+def _row(images: list[dict], first: str) -> list[str]:  # images: of one kind
+    "A line of the table, of an image or of a kind."
+    from cuts.io.pixels import suffix
+
+    kind = images[0]
+    endings = sorted({suffix(facts["name"]).lstrip(".") or "–" for facts in images})
+    labelled = sum(bool(facts["labels"]) for facts in images)
+    label = ("yes" if labelled else "no") if labelled in (0, len(images)) else f"{labelled} of {len(images)}"
+    spacing = f"{_axes(images, 'spacing', '.3g')} {kind['unit']}"
+    return [first, _axes(images, "size", "d"), str(kind["channels"]), spacing, ", ".join(endings), label]
+
+
+def _image_table(images: list[dict]) -> str:
+    "A line for each image, or for each kind where there are many."
+    header, right = ["image", "size", "channels", "spacing", "type", "label"], (2,)
+    if len(images) <= _MOST_ROWS:
+        return text_table([header, *(_row([facts], facts["name"]) for facts in images)], right)
+    kinds = _kinds(images)
+    rows = [_row(kind, f"{len(kind)} like {kind[0]['name']}" if len(kind) > 1 else kind[0]["name"]) for kind in kinds]
+    return text_table([["images", *header[1:]], *rows], right)
+
+
 def describe_images(
     name: str,  # of the folder or the data set
     images: list[dict],  # facts of each
 ) -> str:  # lines of text
-    "The kinds of images in a folder or a data set, for people."
+    "The images of a folder or a data set, for people: each, or each kind where there are many."
     labelled = sum(facts["labels"] for facts in images)
     labels = f"labels found for {labelled}" if labelled else "no labels found"
-    lines = [f"{name}: {plural(len(images), 'image')}, {labels}"]
-    for kind in _kinds(images):
-        told = "; ".join(f"{k} {text}".removeprefix("size ") for k, text in _kind_lines(kind).items() if text)
-        lines.append(f"  {plural(len(kind), 'image')} of {told}: {kind[0]['name']}{', …' * (len(kind) > 1)}")
+    lines = [f"{name}: {plural(len(images), 'image')}, {labels}", "", _image_table(images)]
+    remarks = []
     n_axes = {len(facts["size"]) for facts in images}
     if len({(len(facts["size"]), facts["channels"]) for facts in images}) > len(n_axes):
-        lines.append("  A model takes one number of channels: --channels gray or rgb converts.")
+        remarks.append("A model takes one number of channels: --channels gray or rgb converts.")
     if len(n_axes) > 1:
-        lines.append("  Pictures and volumes need runs of their own.")
-    return "\n".join(lines)
+        remarks.append("Pictures and volumes need runs of their own.")
+    return "\n".join([*lines, *[""][: len(remarks)], *remarks])
 
 # %% ../../nbs/59i_inspecting.ipynb #4ab8152e
 @dataclass

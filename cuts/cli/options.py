@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['Sources', 'Root', 'Labels', 'Channels', 'ChannelAxis', 'Window', 'Out', 'RunFolder', 'ModelRun', 'Preset',
            'ConfigFile', 'Set', 'Epochs', 'Seed', 'Device', 'Method', 'Seeds', 'Methods', 'Together', 'NJobs',
-           'Scheduler', 'NWorkers', 'option', 'check_jobs']
+           'Scheduler', 'NWorkers', 'option', 'check_channels', 'check_jobs']
 
 # %% ../../nbs/59a_options.ipynb #c92207c0
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,77 @@ def option(
     "An option of the command line whose help tells its default, where it has one."
     return typer.Option(*names, help=help, show_default=False, **more)
 
+# %% ../../nbs/59a_options.ipynb #b1ee4f23
+def _completed(names: Callable[[], Iterable[str]], is_list: bool = False) -> Callable[[str], list[str]]:
+    "What completes a word: names that begin like it; in a list with commas the last of them."
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",") if is_list else ("", "", incomplete)
+        return [before + comma + name for name in names() if name.startswith(last)]
+
+    return complete
+
+
+def _data_sets() -> list[str]:
+    return [
+        "demo",
+        "fundus",
+        "brain",
+        "nested",
+        "samples",
+        "mni",
+        "retina",
+        "berkeley_natural_images",
+        "brain_ventricles",
+        "brain_tumor",
+    ]
+
+
+def _presets() -> list[str]:
+    return ["default", "paper", "retina", "berkeley_natural_images", "brain_ventricles", "brain_tumor"]
+
+
+def _settings() -> list[str]:
+    from cuts.config.settings import Config
+
+    return [f"{name}=" for name in Config().flat()]
+
+
+def _stage2_methods() -> list[str]:
+    return ["condensation", "kmeans", "both", "catch", "msphate"]
+
+
+def _compared_methods() -> list[str]:
+    return [
+        "all",
+        "cuts",
+        "random",
+        "otsu",
+        "watershed",
+        "felzenszwalb",
+        "slic",
+        "kmeans",
+        "dfc",
+        "colours",
+        "smoothed_colours",
+        "unet",
+        "dynunet",
+    ]
+
+
+def _complete_source(incomplete: str) -> list[str]:
+    "Data sets, once a letter is typed: else their names would hide the files."
+    return _completed(_data_sets)(incomplete) if incomplete else []
+
 # %% ../../nbs/59a_options.ipynb #4cfb564c
+def check_channels(name: str | None) -> str | None:
+    "What channels are converted to; `BadParameter` for what they cannot be."
+    if name not in (None, "gray", "rgb"):
+        nearest = "gray" if name.lower().startswith("gr") else "rgb"
+        raise typer.BadParameter(f"{name!r}: expected gray or rgb. Did you mean {nearest}?", param_hint="--channels")
+    return name
+
+
 _SOURCE_HELP = (
     "Folder, file, glob, or a data set's name (see: cuts info). Files whose names begin with a dash come after --."
 )
@@ -37,10 +108,19 @@ _CHANNEL_AXIS_HELP = (
 _LABELS_HELP = "Folder or file of labels that do not lie beside the images; only used for scores."
 _ROOT_HELP = "Folder under which named data sets lie. [default: $CUTS_DATA, else ./data]"
 
-Sources = Annotated[list[str] | None, typer.Argument(metavar="SOURCE", show_default=False, help=_SOURCE_HELP)]
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SOURCE", show_default=False, help=_SOURCE_HELP, autocompletion=_complete_source),
+]
 Root = Annotated[Path | None, option(help=_ROOT_HELP)]
 Labels = Annotated[Path | None, option(help=_LABELS_HELP)]
-Channels = Annotated[str | None, option(help="Convert every image: gray or rgb.")]
+_CHANNELS_HELP = "Convert every image: gray or rgb."
+Channels = Annotated[
+    str | None,
+    option(
+        "--channels", callback=check_channels, help=_CHANNELS_HELP, autocompletion=_completed(lambda: ["gray", "rgb"])
+    ),
+]
 ChannelAxis = Annotated[int | None, option("--channel-axis", metavar="N", help=_CHANNEL_AXIS_HELP)]
 Window = Annotated[str | None, option(metavar="LOW,HIGH", help=_WINDOW_HELP)]
 
@@ -61,13 +141,21 @@ _EPOCHS_HELP = (
 )
 _METHOD_HELP = "condensation, kmeans (spectral) or both; catch or msphate where those packages are installed."
 
-Preset = Annotated[str | None, option(help=_PRESET_HELP)]
+Preset = Annotated[str | None, option(help=_PRESET_HELP, autocompletion=_completed(_presets))]
 ConfigFile = Annotated[Path | None, option("--config", help=_CONFIG_HELP)]
-Set = Annotated[list[str] | None, option("--set", metavar="NAME=VALUE", help="Any one setting; may be repeated.")]
+Set = Annotated[
+    list[str] | None,
+    option(
+        "--set", metavar="NAME=VALUE", help="Any one setting; may be repeated.", autocompletion=_completed(_settings)
+    ),
+]
 Epochs = Annotated[int | None, option(help=_EPOCHS_HELP)]
 Seed = Annotated[int | None, option(help="Seed of the training, and of what stage 2 draws.")]
-Device = Annotated[str | None, option(help="auto, cpu, cuda, cuda:1, mps.")]
-Method = Annotated[str | None, option(help=_METHOD_HELP)]
+Device = Annotated[
+    str | None,
+    option(help="auto, cpu, cuda, cuda:1, mps.", autocompletion=_completed(lambda: ["auto", "cpu", "cuda", "mps"])),
+]
+Method = Annotated[str | None, option(help=_METHOD_HELP, autocompletion=_completed(_stage2_methods))]
 
 # %% ../../nbs/59a_options.ipynb #e8951a3c
 def check_jobs(n: int) -> int:
@@ -85,7 +173,9 @@ _TOGETHER_HELP = (
 _JOBS_HELP = "Images at a time in stage 2; -1: as many as there are cores."
 
 Seeds = Annotated[str | None, option(metavar="N,N,…", help=_SEEDS_HELP)]
-Methods = Annotated[str | None, option(metavar="NAME,NAME,…", help=_METHODS_HELP)]
+Methods = Annotated[
+    str | None, option(metavar="NAME,NAME,…", help=_METHODS_HELP, autocompletion=_completed(_compared_methods, True))
+]
 Together = Annotated[bool, typer.Option("--together", help=_TOGETHER_HELP)]
 NJobs = Annotated[int, typer.Option("--n-jobs", "-j", callback=check_jobs, help=_JOBS_HELP)]
 _SCHEDULER_HELP = "Address of a dask scheduler, such as tcp://10.0.0.1:8786: its workers do the work."

@@ -67,6 +67,7 @@ def workers(scheduler: str | None, n_workers: int | None):
         return
     from cuts.runs.cluster import connected
 
+    tell(f"{scheduler}: asked for its workers …" if scheduler else f"{plural(n_workers or 0, 'worker')} are started …")
     with connected(scheduler, n_workers) as client:
         tell(f"{plural(len(client.nthreads()), 'worker')}; dashboard: {client.dashboard_link}")
         yield
@@ -238,8 +239,8 @@ def _segment_config(run: Path | None, stored: bool):
 
 
 _STORED_HELP = "Take the vectors that the files hold: those of cuts embed, or sample_*.npz of the published code."
-_SEGMENTATIONS = "for cuts figure, cuts export, cuts evaluate, and cuts.load in Python"
-_LARGE = "for cuts explore, viewers of OME-Zarr, and cuts.load in Python"
+_SEGMENTATIONS = "for cuts figure, export, evaluate, and cuts.load"
+_LARGE = "for cuts explore and export, and for viewers of OME-Zarr"
 
 
 def _tell_segmentations(report, out: Path) -> None:
@@ -252,9 +253,9 @@ def _tell_segmentations(report, out: Path) -> None:
     if made:
         tell("", f"In {out}:")
     if n := len(made) - n_large:
-        tell(f"  {'*.npz':28} {plural(n, 'segmentation')}, {_SEGMENTATIONS}")
+        tell(f"  {'*.npz':8} {plural(n, 'segmentation')}, {_SEGMENTATIONS}")
     if n_large:
-        tell(f"  {'*.zarr':28} {plural(n_large, 'large segmentation')}, {_LARGE}")
+        tell(f"  {'*.zarr':8} {plural(n_large, 'large segmentation')}, {_LARGE}")
 
 # %% ../../nbs/59d_running.ipynb #29da5788
 def _beside(out, source):

@@ -8,9 +8,11 @@ __all__ = ['log', 'ClusterError', 'check_workers', 'current_client', 'using', 'c
 # %% ../../nbs/57_cluster.ipynb #9ceecb59
 import logging
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,8 @@ def _perform(work, item, shared):
 # %% ../../nbs/57_cluster.ipynb #ed64aafb
 class ClusterError(RuntimeError):
     "A cluster that cannot do the work, or was lost while it did."
+
+    explains_itself = True  # no fault of this program
 
 
 def _facts() -> dict:
@@ -69,6 +73,8 @@ def check_workers(
     wait: float = 60,  # seconds for the first worker to come
 ) -> None:
     "`ClusterError` that names the workers that have another version of the package, or do not see a file."
+    if not client.nthreads():
+        log.warning("%s: no worker is there yet; one is waited for, %.0f s at most", client.scheduler.address, wait)
     try:
         client.wait_for_workers(1, timeout=wait)
     except TimeoutError:
@@ -124,27 +130,57 @@ def _distributed():
 
 
 @contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """While this lasts, Ctrl-C is not heard. Processes that are started meanwhile never hear it, so workers end when
+    this process says so, without a traceback of each."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may say so
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _local(n_workers: int):
+    "A client of workers on this machine, which are gone at the end."
+    distributed = _distributed()
+    here = dict(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1")
+    with ExitStack() as held:
+        with _deaf_to_ctrl_c():
+            local = held.enter_context(distributed.LocalCluster(**here))
+        yield held.enter_context(distributed.Client(local))
+
+
+@contextmanager
 def connected(
     scheduler: str | None = None,  # address of a scheduler, such as "tcp://10.0.0.1:8786"; None: a local one
     n_workers: int | None = None,  # processes on this machine, where no address is given
-    wait: float = 30,  # seconds for the scheduler to answer
+    wait: float = 10,  # seconds for the scheduler to answer
 ):
     "Inside the `with`, work goes to a cluster: that of an address, or one on this machine; with neither to none."
     if scheduler is None and n_workers is None:
         with using(None):
             yield None
         return
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")  # of this process and its workers, unless one says so
-    distributed = _distributed()
+    os.environ.setdefault(
+        "DASK_LOGGING__DISTRIBUTED", "critical"
+    )  # of this process and its workers, unless one says so
     if scheduler is None:
-        here = dict(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1")
-        with distributed.LocalCluster(**here) as local, distributed.Client(local) as client, using(client):
+        with _local(n_workers or 1) as client, using(client):
             yield client
         return
     try:
-        client = distributed.Client(scheduler, timeout=wait)
-    except (OSError, TimeoutError, ValueError) as e:
-        raise ClusterError(f"{scheduler}: no scheduler answers ({e or type(e).__name__}). Is it running there?") from e
+        client = _distributed().Client(scheduler, timeout=wait)
+    except (TimeoutError, OSError) as e:
+        remedy = "Is it running there, and may this machine reach it?"
+        raise ClusterError(f"{scheduler}: no scheduler answered within {wait:.0f} s. {remedy}") from e
+    except ValueError as e:
+        raise ClusterError(
+            f"{scheduler}: no address of a scheduler ({e}). Expected one such as tcp://10.0.0.1:8786"
+        ) from e
     with client, using(client):
         yield client
 

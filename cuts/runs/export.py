@@ -9,7 +9,7 @@ __all__ = ['log', 'MAPS', 'FORMATS', 'export_run']
 import logging
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,11 @@ from ..io.viewers import geojson, slicer_colors, snap_labels
 from ..io.writing import WRITERS, write_labels
 from .drawings import pick_images, shown_plane
 from .folder import Run
-from .loading import SegmentationFile, require_segmentations
+from .large_maps import check_large_formats, find_large, large_maps, map_names
+from .loading import SegmentationFile, find_segmentations, require_segmentations
 from .one_image import Report
 from .scribbles import Scribbles, match_scribbles
+from ..segmentation.large import LargeSegmentation, read_about
 from ..segmentation.picture import Segmentation
 from ..stage1.parallel import only_alone
 
@@ -48,6 +50,16 @@ class _Choice:
     tables: bool
     pictures: bool
 
+    @property
+    def is_many(self) -> bool:
+        "Whether there may be several files of one image, which then has a folder of its own."
+        n_maps, n_formats = len(self.what), len(self.formats)
+        return n_maps > 1 or "levels" in self.what or n_formats > 1 or self.tables or self.pictures
+
+    def stem(self, place: str) -> str:
+        "What the files of an image begin with."
+        return f"{place}/{place.rpartition('/')[2]}" if self.is_many else place
+
     def endings(self, seg: Segmentation) -> tuple[str, ...]:
         if self.formats:
             return self.formats
@@ -59,12 +71,19 @@ def _as_texts(choices) -> tuple[str, ...]:
     return tuple(x.strip() for x in ([choices] if isinstance(choices, str) else map(str, choices)))
 
 
-def _choose(what, formats, has_scribbles: bool, tables: bool, pictures: bool) -> _Choice:
+def _choose(
+    what,
+    formats,
+    has_scribbles: bool,
+    tables: bool,
+    pictures: bool,
+    added: Container[str] = (),  # names of label maps that large images have
+) -> _Choice:
     "What is asked for, checked."
     maps = _as_texts(what or ("mask" if has_scribbles else "persistent"))
     endings = tuple(f if f.startswith(".") else f".{f}" for f in _as_texts(formats or ()))
     for name in maps:
-        if name not in MAPS and not (name.isdecimal() and int(name)):
+        if name not in MAPS and name not in added and not (name.isdecimal() and int(name)):
             raise ValueError(f"what: {name!r}, expected {', '.join(MAPS)} or a number of regions")
     for ending in endings:
         if ending not in FORMATS:
@@ -135,7 +154,7 @@ def _write_maps(
     for what in choice.what:
         for name, labels in _maps(seg, what, mask).items():
             for ending, write in _writings(seg, name, labels, choice, what == "mask"):
-                path = target.file(output_name(stem, f"_{ending}"))
+                path = target.file(output_name(choice.stem(stem), f"_{ending}"))
                 try:
                     write(path)
                     files.append(path)
@@ -282,8 +301,49 @@ def _export_all(export: _Export, items: list[tuple[SegmentationFile, str, str]],
     return report
 
 # %% ../../nbs/54_export.ipynb #0ef95910
+def _export_large(root: Path, place: str, target: Run, choice: _Choice, progress: bool) -> list[Path]:
+    "Write the maps of a large image; the files."
+    seg, files = LargeSegmentation(root), []
+    endings = check_large_formats(root, choice.formats)
+    if choice.tables or choice.pictures:
+        log.warning("%s: no colour tables and no pictures of large images", place)
+    for name, what in large_maps(seg, choice.what).items():
+        for ending in endings:
+            path = target.file(output_name(choice.stem(place), f"_{name}{ending}"))
+            seg.save(path, what, progress)
+            files.append(path)
+    return files
+
+
+def _export_all_large(roots: list[Path], folder, target: Run, choice: _Choice, progress: bool) -> Report:
+    "Write the maps of large images, skipping what is whole."
+    report = Report()
+    for root in roots:
+        place = (root.relative_to(folder) if root != Path(folder) else Path(root.name)).as_posix()
+        place = place.removesuffix(".zarr")
+        key = f"export/{place}"
+        try:
+            inputs = digest([read_about(root)["inputs"], choice.what, choice.formats, LargeSegmentation(root).maps])
+            if target.done(key, inputs):
+                report.skipped.append(place)
+                continue
+            files = _export_large(root, place, target, choice, progress)
+            _replace(target, key, inputs, files, dict(name=place, stem=place))
+            report.done.append(place)
+        except Exception as e:  # whatever one image does must not stop the others
+            log.warning("%s: %s", place, e)
+            report.failures[place] = str(e) or type(e).__name__
+    return report
+
+
+def _segmentations(folder) -> tuple[list[SegmentationFile], list[Path]]:
+    "Those of a folder, and those of large images; FileNotFoundError where there is none."
+    files, large = find_segmentations(folder), find_large(folder)
+    return (files, large) if files or large else (require_segmentations(folder), [])
+
+
 def export_run(
-    folder,  # of a run, or of segmentations
+    folder,  # of a run, of segmentations, or of the segmentation of a large image
     out,  # folder for the files
     *,
     what=None,  # maps, see MAPS; None: the mask if there are scribbles, else the persistent structures
@@ -297,15 +357,17 @@ def export_run(
 ) -> Report:
     "Write the maps of all segmentations of a folder, skipping what is whole."
     only_alone("an export")
-    choice = _choose(what, formats, scribbles is not None, tables, pictures)
-    files = require_segmentations(folder)
-    names = list(dict.fromkeys(file.name for file in files))
+    files, large = _segmentations(folder)
+    added = {name for root in large for name in map_names(root)}
+    choice = _choose(what, formats, scribbles is not None, tables, pictures, added)
+    names = list(dict.fromkeys([*(file.name for file in files), *(root.name for root in large)]))
     chosen = set(names if only is None else pick_images(only, names))
     hints = {} if scribbles is None else _read_hints(files, scribbles, connected)
-    places = _places(files, folder)
+    places = _places(files, folder) if files else {}
     stems = _stems(places.values())
     items = [(file, places[file.path], stems[places[file.path]]) for file in files if file.name in chosen]
     target = Run(out)
     with target.lock():
         _claim(target, folder)
-        return _export_all(_Export(target, choice, hints, connected), items, progress)
+        report = _export_all(_Export(target, choice, hints, connected), items, progress)
+        return report + _export_all_large([r for r in large if r.name in chosen], folder, target, choice, progress)

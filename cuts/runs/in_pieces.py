@@ -25,7 +25,6 @@ from ..io.image import Image
 from ..io.pixels import ImageError, ImageTypeError
 from ..io.pyramids import LabelPyramid, remove_partial, write_overview
 from .cluster import ClusterError, check_workers, current_client, spread
-from .folder import Run
 from .one_image import Report, place_model
 from .results import model_fingerprint
 from cuts.segmentation.large import (
@@ -197,13 +196,17 @@ def _described(image: ChunkedImage, model: Model | None, config: Config) -> dict
     )
 
 
+def _check_channels(image: ChunkedImage, model: Model | None, config: Config) -> None:
+    "`ValueError` for channels that cannot be converted, or that the model does not know, before anything is made."
+    blank = Image(np.zeros((image.n_channels, 64, 64), np.float32), source=image.path)
+    if config.data.channels:
+        blank = blank.convert(config.data.channels)
+    if model is not None:
+        model.check_image(blank)
+
+
 def _fit(root: Path, image: ChunkedImage, model: Model | None, config: Config, progress: bool) -> Fitted:
     "Landmarks and tree, of the survey that is there or a new one; the overview is written."
-    if model is not None:
-        n_channels = {"gray": 1, "rgb": 3}.get(config.data.channels or "", image.n_channels)
-        model.check_image(
-            Image(np.zeros((n_channels, 64, 64), np.float32), source=image.path)
-        )  # before hours of reading
     reach = 0 if model is None else model.sight(config.segmentation.smoothing)
     seed, data = config.segmentation.segmentation_seed, config.data
     look = partial(survey, image, reach, seed=seed, window=data.window, channels=data.channels, progress=progress)
@@ -241,6 +244,7 @@ def segment_large(
     check_chunk(chunk)
     path, root = Path(source).expanduser(), Path(out).expanduser()
     image, name = ChunkedImage(str(path.absolute()), config.data.channel_axis), name or path.name
+    _check_channels(image, model, config)
     about = _described(image, model, config)
     root.parent.mkdir(parents=True, exist_ok=True)
     with _locked(root):
@@ -280,7 +284,7 @@ def segment_large_files(
     for name, path in files.items():
         try:
             report += segment_large(
-                path, Run(out).file(output_name(name, ".zarr")), model, config, name=name, **options
+                path, Path(out).expanduser() / output_name(name, ".zarr"), model, config, name=name, **options
             )[1]
         except ClusterError:
             raise

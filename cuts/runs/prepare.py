@@ -18,7 +18,7 @@ from ..files.names import output_name
 from .in_pieces import apart, segment_large_files
 from .one_image import ONE_IMAGE, Report, as_seen_by, check_method, make_config, open_configured, read_through
 from .steps import segment_dataset, train_dataset
-from ..segmentation.large import OVERVIEW_FILE, is_large_segmentation
+from ..segmentation.large import OVERVIEW_FILE, LargeSegmentation, is_large_segmentation
 from ..stage1.model import Model
 from ..stage1.parallel import only_alone
 
@@ -57,9 +57,11 @@ def _segmentation_files(folder: Path, dataset: ImageDataset, report: Report) -> 
     return [files[name] for name in dataset.names if name in files]
 
 # %% ../../nbs/55_prepare.ipynb #cdc358e4
-def _is_large(source) -> bool:
-    "Whether a source is the folder of a large segmentation."
-    return isinstance(source, (str, os.PathLike)) and is_large_segmentation(Path(source).expanduser())
+def _large(source) -> Path | None:
+    "The folder of a large segmentation, if the source is one; `ValueError` where it is not finished, or damaged."
+    if not isinstance(source, (str, os.PathLike)) or not is_large_segmentation(path := Path(source).expanduser()):
+        return None
+    return LargeSegmentation(path).root
 
 
 def _is_whole(folder: Path) -> bool:
@@ -90,8 +92,8 @@ def prepare(
 ):  # (files of segmentations in the order of the images, `Report`)
     "Segmentations of all images, one file each; the run stays as it is. `ValueError` where none could be made."
     only_alone("looking at images")
-    if _is_large(source):
-        return [Path(source).expanduser()], Report()
+    if large_segmentation := _large(source):
+        return [large_segmentation], Report()
     out = Path(out).expanduser()
     model = None if run is None else load_model(run)
     config = config if config is not None or model is None else model.config

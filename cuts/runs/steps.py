@@ -22,6 +22,8 @@ from ..data.items import Sample
 from ..files.atomic import write_atomic
 from ..files.digests import digest, file_digest
 from ..files.names import output_name
+from .cluster import current_client
+from .duration import tell_duration
 from .folder import Run
 from .in_pieces import apart, segment_large_files
 from .loading import load_model
@@ -147,6 +149,8 @@ def train_dataset(
         if start == "done":
             model = Model.load(run.file("model.safetensors"))
         else:
+            if start == "anew" and world.size == 1:
+                tell_duration(dataset, config)
             model = train(dataset, config, run.path, resume=start == "resume", progress=progress)
         has_new_settings, model.config = model.config != config, config
         world.first(partial(_finish, training, model, start, has_new_settings))
@@ -218,7 +222,8 @@ def segment_dataset(
     if together:
         make = partial(_write_together, dataset=dataset, results=results, model=model, config=config)
         return complete(results, dataset, make, "stage 2", progress)
-    segment = partial(segment_sample, model=model, config=config)
+    is_alone = n_jobs == 1 and current_client() is None  # several trainings at once would write over their bars
+    segment = partial(segment_sample, model=model, config=config, progress=progress and is_alone)
     return complete_each(results, dataset, segment, "stage 2", n_jobs=n_jobs, progress=progress)
 
 # %% ../../nbs/50_steps.ipynb #c35e50ce

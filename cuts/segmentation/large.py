@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'ABOUT', 'OVERVIEW_FILE', 'LEAVES', 'is_large_segmentation', 'read_about', 'write_about', 'overview_of',
-           'LargeSegmentation', 'write_map']
+           'LargeMaps', 'LargeSegmentation', 'write_map']
 
 # %% ../../nbs/26b_large.ipynb #368420b8
 import json
+import math
 import os
 import re
 import shutil
@@ -20,7 +21,9 @@ import numpy as np
 
 from ..files.atomic import write_atomic
 from ..io.chunked import ChunkedImage, piece_name
+from ..io.pixels import suffix
 from ..io.pyramids import LabelPyramid
+from ..io.tiled_tiff import tile_places, write_tiled_labels
 from .picture import Segmentation
 from .pieces import Fitted
 from .regions import PERSISTENCE
@@ -32,6 +35,7 @@ FORMAT = "cuts large segmentation 1"
 ABOUT = "cuts.json"
 OVERVIEW_FILE = "overview.npz"
 LEAVES = "leaves"
+_MOST_MASK = 2**28  # pixels of a mask in memory
 
 
 def is_large_segmentation(path) -> bool:
@@ -79,8 +83,8 @@ def overview_of(
     )
 
 # %% ../../nbs/26b_large.ipynb #469685d5
-class LargeSegmentation:
-    "A large image at every granularity, on disk."
+class LargeMaps:
+    "The label maps of a large image, on disk, and what they say of a window."
 
     def __init__(
         self,
@@ -96,7 +100,7 @@ class LargeSegmentation:
     def __repr__(self):
         size = " × ".join(map(str, self.spatial))
         what = f"{len(self.tree)} landmarks, levels {self.levels}"
-        return f"LargeSegmentation({self.overview.name or 'image'}, {size}, {what})"
+        return f"{type(self).__name__}({self.overview.name or 'image'}, {size}, {what})"
 
     @property
     def tree(self) -> CondensationTree:
@@ -113,6 +117,12 @@ class LargeSegmentation:
     @property
     def factor(self) -> int:  # pixels along the side of one of the overview
         return self.about["factor"]
+
+    @property
+    def maps(self) -> list[str]:  # names, for `read`
+        "The label maps that lie in the OME-Zarr."
+        about = json.loads((self.root / "labels" / "zarr.json").read_text(encoding="utf-8"))
+        return about["attributes"]["ome"]["labels"]
 
     @property
     def unread(self) -> dict[str, str]:  # piece → why it could not be read
@@ -159,13 +169,78 @@ class LargeSegmentation:
 
     def read(
         self,
-        what="persistent",  # see `numbers`
+        what="persistent",  # see `numbers`; or the name of a label map that `LargeSegmentation.write` has made
         rows: slice = slice(None),  # of the image, or of its reduction
         columns: slice = slice(None),
         level: int = 0,  # 0: all pixels; 1: of half the width, …
     ) -> np.ndarray:  # [h,w] uint16
         "A window of a label map."
-        return self.numbers(what)[self.leaf_map.read(rows, columns, level)]
+        if isinstance(what, str) and what not in (LEAVES, "persistent"):
+            maps = self._stored(what)
+            return maps.read(*self._inside(rows, columns, level), level)
+        return self.numbers(what)[self.leaf_map.read(*self._inside(rows, columns, level), level)]
+
+    def _inside(self, rows: slice, columns: slice, level: int = 0) -> tuple[slice, slice]:
+        "The same window, from its first to its last pixel; `ValueError` where nothing of it lies in the image."
+        if not 0 <= level < len(self.leaf_map.levels):
+            raise ValueError(f"level: {level}, expected 0 to {len(self.leaf_map.levels) - 1}")
+        window, shape = [], self.leaf_map.levels[level].shape
+        for name, part, size in (("rows", rows, shape[0]), ("columns", columns, shape[1])):
+            if not isinstance(part, slice):
+                raise TypeError(f"{name}: {part!r}, expected a slice such as slice(0, 512)")
+            start, stop, _ = part.indices(size)
+            if stop <= start:
+                given = f"{part.start} to {part.stop}"
+                raise ValueError(f"{name}: {given}, no pixel of the image, which has {name} 0 to {size}")
+            window.append(slice(start, stop))
+        return window[0], window[1]
+
+    def _stored(self, name: str) -> LabelPyramid:
+        "A label map that lies in the OME-Zarr; `ValueError` where there is none of this name."
+        if name not in self.maps:
+            expected = "a number of regions, or one whole number for each leaf"
+            raise ValueError(f"what: {name!r}, expected one of {', '.join(self.maps)}, {expected}")
+        return LabelPyramid(self.root, name)
+
+    def mask(
+        self,
+        hint=None,  # see `Segmentation.mask`; points and boxes in pixels of the image
+        negative=None,  # what does not belong to it
+        rows: slice = slice(None),  # of the image, or of its reduction
+        columns: slice = slice(None),
+        level: int = 0,  # 0: all pixels; 1: of half the width, …
+        **options,  # of `leaves`
+    ) -> np.ndarray:  # [h,w] bool
+        "The structure that a hint means, in a window; `ValueError` for a window that would fill the memory."
+        if (n := math.prod(part.stop - part.start for part in self._inside(rows, columns, level))) > _MOST_MASK:
+            raise ValueError(
+                f"a mask of {n} pixels, expected {_MOST_MASK} at most. Take a window by rows=slice(…) and "
+                "columns=slice(…), a coarser one by level=2, or write it whole: seg.write(name, seg.leaves(hint))"
+            )
+        return self.read(self.leaves(hint, negative, **options), rows, columns, level) > 0
+
+# %% ../../nbs/26b_large.ipynb #c54fee1a
+# What a `Segmentation` has and would fill the memory here, and what to take instead.
+_INSTEAD = dict(
+    labels="read(n_regions, rows, columns)",
+    persistent='read("persistent", rows, columns)',
+    map="read(what, rows, columns)",
+    landmark_map='read("leaves", rows, columns), which count from 1',
+    image="overview.image, or crop(rows, columns).image",
+    kmeans="read(n_regions, rows, columns): it has a tree alone",
+    cuts="overview.cuts()",
+    probability="overview.probability(hint), or crop(rows, columns).probability(hint)",
+    to_napari="crop(rows, columns).to_napari(), or open its folder in napari",
+)
+
+
+class LargeSegmentation(LargeMaps):
+    "A large image at every granularity, on disk."
+
+    def __getattr__(self, name: str):
+        if name in _INSTEAD:
+            raise AttributeError(f"{name}: a large segmentation stays on the disk. Take {_INSTEAD[name]}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def view(
         self,
@@ -188,7 +263,7 @@ class LargeSegmentation:
 
     def crop(self, rows: slice, columns: slice) -> Segmentation:
         "A window in full resolution as a segmentation of its own, with the tree of the whole image."
-        rows, columns = (slice(*s.indices(n)[:2]) for s, n in zip((rows, columns), self.spatial, strict=True))
+        rows, columns = self._inside(rows, columns)
         leaf, kept = np.maximum(self.leaf_map.read(rows, columns), 1) - 1, self.overview
         image = None if kept.image is None else self._piece(rows, columns, kept.image)
         return replace(kept, landmark_map=leaf, image=image, name=f"{kept.name}, {piece_name(rows, columns)}")
@@ -217,6 +292,32 @@ class LargeSegmentation:
         write_atomic(group, json.dumps(about, indent=2))
         return folder
 
+    def save(
+        self,
+        path,  # .tif or .tiff for one label map, .zarr for a copy of everything
+        what=None,  # which label map, see `read`; None: "persistent"
+        progress: bool = False,  # show a progress bar
+    ) -> None:
+        "Write a label map as large as the image, tile by tile; or a copy of the OME-Zarr."
+        from tqdm.auto import tqdm
+
+        path, ending = Path(path).expanduser(), suffix(path)
+        if ending == ".zarr" and what is None:
+            _copy(self.root, path)
+        elif ending in (".tif", ".tiff"):
+            side = next(n for n in (self.leaf_map.chunk, 512) if n % 16 == 0)
+            what = "persistent" if what is None else what
+            places = list(tile_places(self.spatial, side))
+            bar = tqdm(places, path.name, unit="tile", disable=None if progress else True)
+            tiles = (self.read(what, *where) for where in bar)
+            write_tiled_labels(path, tiles, self.spatial, side, tuple(self.about["spacing"]), self.about["unit"])
+        else:
+            raise ValueError(
+                f"{path}: expected .tif for one label map, or .zarr and no `what` for a copy of everything. "
+                "seg.overview.save(path) writes the overview, seg.crop(rows, columns).save(path) a window, "
+                "in all formats of small images"
+            )
+
     def regions(self, n_regions: int | str | None = None):  # pandas.DataFrame
         "A table of regions, see `Segmentation.regions`, measured in the overview."
         return self.overview.regions(n_regions)
@@ -228,6 +329,17 @@ class LargeSegmentation:
     def explore(self, **options):
         "The overview as an element to click on; where one looks closely, details come from the disk."
         return self.overview.explore(whole=self, **options)
+
+
+def _copy(root: Path, target: Path) -> None:
+    "A copy of a folder; `ValueError` where there is something already."
+    if target.exists():
+        raise ValueError(f"{target}: is there already. Choose another name")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    begun = target.with_name(f".{target.name}.begun")  # a folder that is half copied has another name
+    shutil.rmtree(begun, ignore_errors=True)
+    shutil.copytree(root, begun)
+    begun.rename(target)
 
 # %% ../../nbs/26b_large.ipynb #93401157
 _MOST = 2**26  # pixels that are read for a view

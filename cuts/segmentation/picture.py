@@ -148,26 +148,38 @@ def check_fields(
         )
 
 # %% ../../nbs/23_picture.ipynb #26d71fb5
+def _plane_index(spatial: tuple[int, ...], plane: int | None) -> tuple[int, ...]:
+    "The index of the plane of a volume that is shown; nothing of a picture."
+    if len(spatial) < 3:
+        if plane is not None:
+            raise ValueError(f"plane: {plane}, but the image is a picture {list(spatial)}, which has but one")
+        return ()
+    if plane is not None and not 0 <= plane < spatial[0]:
+        raise ValueError(f"plane: {plane}, expected 0 to {spatial[0] - 1}, as many as the volume has")
+    return (spatial[0] // 2 if plane is None else plane,)
+
+
 def pictures(
     seg: "Segmentation",
     n_levels: int = 4,  # at most
+    plane: int | None = None,  # of a volume; None: the middle one
 ) -> dict:
-    "What a figure of a segmentation shows, as keywords of `trajectory_figure`; of a volume the middle plane."
-    middle = (seg.spatial[0] // 2,) if len(seg.spatial) == 3 else ()
+    "What a figure of a segmentation shows, as keywords of `trajectory_figure`; `ValueError` for a plane not there."
+    shown = _plane_index(seg.spatial, plane)
 
-    def plane(labels):
-        return None if labels is None else labels[middle]
+    def plane_of(labels):
+        return None if labels is None else labels[shown]
 
-    image = np.zeros((*seg.spatial[-2:], 3)) if seg.image is None else seg.image.plane(*middle or (0,)).display()
+    image = np.zeros((*seg.spatial[-2:], 3)) if seg.image is None else seg.image.plane(*shown or (0,)).display()
     scale = {}
     if seg.image is not None and seg.image.unit == "mm":
         scale = dict(spacing=seg.image.spacing[-2:], unit="mm")
     return dict(
         image=image,
-        levels=[(f"{k} regions", plane(seg.labels(k))) for k in seg.spread_levels(n_levels)],
-        persistent=plane(seg.persistent) if seg.tree else None,
-        kmeans=plane(seg.kmeans),
-        true=plane(seg.truth),
+        levels=[(f"{k} regions", plane_of(seg.labels(k))) for k in seg.spread_levels(n_levels)],
+        persistent=plane_of(seg.persistent) if seg.tree else None,
+        kmeans=plane_of(seg.kmeans),
+        true=plane_of(seg.truth),
         **scale,
     )
 
@@ -315,6 +327,7 @@ class Segmentation(Pointed):
         self,
         reconstruction=None,  # [H,W,C] in [0,1], what the decoder makes of the vectors
         n_levels: int = 4,  # at most
+        plane: int | None = None,  # of a volume, from 0; None: the middle one
         **options,  # of `cuts.show.trajectory.trajectory_figure`
     ):  # Figure
         "Draw image, granularities, persistent structures and what else is known."
@@ -322,7 +335,7 @@ class Segmentation(Pointed):
         from cuts.show.tree_colors import segmentation_colors
 
         shown = dict(colors=segmentation_colors(self)) | options
-        return trajectory_figure(**pictures(self, n_levels), reconstruction=reconstruction, **shown)
+        return trajectory_figure(**pictures(self, n_levels, plane), reconstruction=reconstruction, **shown)
 
     def explore(self, whole=None, **options):  # whole: the `LargeSegmentation` of which this is the overview
         "The image with its levels as an element to click on; options go to `cuts.show.explorer.Explorer`."

@@ -193,12 +193,14 @@ def region_table(
     persistence: str = "lifetime",  # rule of the persistent structures, a key of `PERSISTENCE`
     image: Image | None = None,  # for intensities and physical sizes
 ):  # pandas.DataFrame, a row a region, the largest first; regions that this image has not are left out
-    "Number, parent, life, area, intensity, centroid and box of regions."
+    "Number, parent, life, area, intensity, centroid and box of regions; printed in few columns, see `RegionFrame`."
     import pandas as pd
+
+    from cuts.segmentation.region_frame import RegionFrame
 
     rows = _rows_of(tree, levels, persistence, n_regions)
     lives = rows.columns | dict(persistence=rows.columns["ended"] - rows.columns["born"])
     table = pd.DataFrame(lives | _measures(rows, leaf_statistics(landmark_map, len(tree), image), image))
     table = table[table.area > 0]
     table = table.astype({name: int for name in table.columns if name.endswith(("_from", "_to"))})
-    return table.sort_values(["area", "region"], ascending=[False, True], ignore_index=True)
+    return RegionFrame(table.sort_values(["area", "region"], ascending=[False, True], ignore_index=True))

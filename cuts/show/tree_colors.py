@@ -69,7 +69,8 @@ _FIRST = (0.90, 0.62, 0.25)  # of the region that lives longest, or what is near
 _FAR = 0.25  # a distance beyond which no difference is seen
 _LARGE = 0.03  # share of the mass from which on a region may look as it likes
 _N_CHOSEN = 256  # after these, colours begin again
-DARK, LIGHT = (0.16, 0.17, 0.20), (0.93, 0.93, 0.92)  # of the background
+DARK = (0.16, 0.17, 0.20)  # of the background of most images
+LIGHT = (0.93, 0.93, 0.92)  # of a background that is light
 
 
 @cache
