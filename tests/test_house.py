@@ -21,6 +21,7 @@ ORDER = [
     "show",
     "runs",
     "api",
+    "integrations",
     "cli",
 ]
 DELEGATES = {  # the only imports that point upward: `Segmentation.show` and `.explore`, inside the methods

@@ -13,7 +13,12 @@ METHOD = [  # the sections of the paper, and the folders of the package that the
     ("Stage 2: condensation", ["stage2"]),
     ("From vectors to a picture", ["segmentation"]),
 ]
-EXPERIMENTS = [("Evaluation", ["evaluate"]), ("To look at", ["show"]), ("Running it", ["api", "runs"])]
+EXPERIMENTS = [
+    ("Evaluation", ["evaluate"]),
+    ("To look at", ["show"]),
+    ("Running it", ["api", "runs"]),
+    ("In other programs", ["integrations"]),
+]
 REFERENCE = [("The command line", ["cli"]), ("Settings", ["config"]), ("Files and devices", ["files", "device"])]
 
 
