@@ -5,13 +5,15 @@
 # %% auto #0
 __all__ = ['measured', 'Pointing', 'Panel', 'panel']
 
-# %% ../../nbs/58_napari.ipynb #e3f0d068
+# %% ../../nbs/58_napari.ipynb #f3e54420
 from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
 
 from .napari_controls import BOXES, arrange, make_controls
 from .napari_layers import ALONE, TOGETHER, Source, companions, placement, ways_to_read
@@ -39,7 +41,7 @@ def measured(
         size += f", {content:.4g} {'mm²' if len(seg.spatial) == 2 else 'mm³'}"
     return f"{size}: {share:.1%} of the image"
 
-# %% ../../nbs/58_napari.ipynb #498102e4
+# %% ../../nbs/58_napari.ipynb #e44e0e46
 _TOOLS = {  # button → the layer to draw on, and its mode
     "click": ("clicks", "add"),
     "box": ("shapes", "add_rectangle"),
@@ -75,11 +77,19 @@ class Pointing:
         c.level.changed.connect(lambda i: self.use(lambda: self.show(self.numbers[int(i)])))
         c.regions.changed.connect(lambda k: self.use(self.show, int(k)))
         c.persistent.changed.connect(lambda on: self.use(self.show, "persistent" if on else c.regions.value))
-        c.sign.changed.connect(lambda text: self.use(lambda: self.session.drawing.choose_sign(_SIGNS[text])))
+        c.sign.changed.connect(lambda text: self.use(lambda: self.looked_at.drawing.choose_sign(_SIGNS[text])))
         for control in (c.growth, c.connected):
-            control.changed.connect(lambda *_: self.use(lambda: self.session.refine(c.connected.value, c.growth.value)))
+            control.changed.connect(
+                lambda *_: self.use(lambda: self.looked_at.refine(c.connected.value, c.growth.value))
+            )
         for key, call in {"N": self.turn_sign, "U": self.undo, "K": self.keep}.items():
             self.viewer.bind_key(key, lambda _, call=call: self.use(call), overwrite=True)
+
+    @property
+    def looked_at(self) -> Session:  # `ValueError` where there is none
+        if self.session is None:
+            raise ValueError("nothing is segmented yet. Press Segment first")
+        return self.session
 
     def use(self, call: Callable[..., Any], *arguments) -> None:
         "Do what a control is for, where there is a session."
@@ -138,17 +148,16 @@ class Pointing:
         what: int | str,  # a number of regions, or "persistent"
     ) -> None:
         "Show a granularity, or the persistent structures."
-        self.session.show(what)
+        self.looked_at.show(what)
         with self.quietly():
             self.controls.persistent.value = what == "persistent"
-            if what != "persistent":
+            if isinstance(what, int):
                 self.controls.regions.value = what
-                nearest = min(range(len(self.numbers)), key=lambda i: abs(self.numbers[i] - what))
-                self.controls.level.value = nearest
+                self.controls.level.value = int(np.abs(np.array(self.numbers) - what).argmin())
 
     def salient(self, step: int) -> None:
         "Show the next finer (1) or coarser (−1) salient granularity."
-        self.show(salient_beside(self.session.seg, self.controls.regions.value, step))
+        self.show(salient_beside(self.looked_at.seg, self.controls.regions.value, step))
 
     def take_up(
         self,
@@ -156,7 +165,7 @@ class Pointing:
     ) -> None:
         "Let the user draw marks of a kind."
         name, mode = _TOOLS[tool]
-        self.session.drawing.take_up(getattr(self.session.drawing, name), mode)
+        self.looked_at.drawing.take_up(getattr(self.looked_at.drawing, name), mode)
 
     def turn_sign(self) -> None:
         "The next marks say the contrary."
@@ -164,18 +173,18 @@ class Pointing:
 
     def undo(self) -> None:
         "Take the last step back."
-        if not self.session.undo():
+        if not self.looked_at.undo():
             notify("info", "There is nothing to take back.")
 
     def clear(self) -> None:
         "Take all marks away."
-        self.session.clear()
+        self.looked_at.clear()
 
     def keep(self) -> None:
         "Keep the mask as a label."
         name = self.controls.target.value
         layer = None if name in (None, KEPT) else self.viewer.layers[name]
-        number = self.session.keep(layer, self.controls.over.value)
+        number = self.looked_at.keep(layer, self.controls.over.value)
         notify("info", f"Kept as number {number} in {name or KEPT}.")
 
 # %% ../../nbs/58_napari.ipynb #e4022eb9

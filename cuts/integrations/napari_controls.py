@@ -9,7 +9,7 @@ __all__ = ['CONTROLS', 'BOXES', 'make_controls', 'arrange']
 from types import SimpleNamespace
 from typing import Any
 
-# %% ../../nbs/58g_napari_controls.ipynb #78a96ea6
+# %% ../../nbs/58g_napari_controls.ipynb #88693474
 CONTROLS: dict[str, tuple[str, dict[str, Any]]] = {  # name → widget of magicgui, its options
     "image": ("ComboBox", dict(label="Image", tooltip="the image layer to segment")),
     "way": ("ComboBox", dict(label="Axes", tooltip="which layers and axes make up the image")),
@@ -29,7 +29,7 @@ CONTROLS: dict[str, tuple[str, dict[str, Any]]] = {  # name → widget of magicg
     "segment": ("PushButton", dict(text="Segment", tooltip="segment the image, at all granularities at once")),
     "cancel": ("PushButton", dict(text="Cancel", tooltip="stop waiting; nothing is changed", enabled=False)),
     "progress": ("ProgressBar", dict(min=0, max=1, value=0, visible=False)),
-    "status": ("Label", dict(value="Choose an image layer, and segment it.")),
+    "status": ("Label", dict(label="Status", value="Choose an image layer, and segment it.")),
     "level": ("Slider", dict(min=0, max=1, readout=False, tooltip="from one region to the finest")),
     "regions": ("SpinBox", dict(min=1, max=2, value=1, tooltip="number of regions, at most")),
     "coarser": ("PushButton", dict(text="‹ coarser", tooltip="the next salient granularity with fewer regions")),
@@ -41,6 +41,7 @@ CONTROLS: dict[str, tuple[str, dict[str, Any]]] = {  # name → widget of magicg
     "sign": (
         "RadioButtons",
         dict(
+            label="Marks say",
             choices=["it is this", "not this"],
             value="it is this",
             orientation="horizontal",
@@ -56,7 +57,7 @@ CONTROLS: dict[str, tuple[str, dict[str, Any]]] = {  # name → widget of magicg
         dict(label="Less … more", min=-6, max=6, step=0.5, value=0, tooltip="take less or more of what is not marked"),
     ),
     "connected": ("CheckBox", dict(text="Only what hangs together with the marks")),
-    "said": ("Label", dict(value="")),
+    "said": ("Label", dict(label="Mask", value="Nothing is segmented.")),
     "undo": ("PushButton", dict(text="Undo", tooltip="take the last step back (key U, or Ctrl-Z on the marks)")),
     "clear": ("PushButton", dict(text="Clear", tooltip="take all marks away")),
     "target": ("ComboBox", dict(label="Keep in", tooltip="the labels to which the mask is added")),
@@ -91,7 +92,7 @@ BOXES: dict[str, list[list[str]]] = {  # title → rows of names
     "Keep": [["target"], ["over"], ["keep"], ["open", "save"]],
 }
 
-# %% ../../nbs/58g_napari_controls.ipynb #17ee5126
+# %% ../../nbs/58g_napari_controls.ipynb #6d58a323
 def make_controls() -> SimpleNamespace:  # of widgets of magicgui
     "All controls, by their names."
     from magicgui import widgets
@@ -126,7 +127,7 @@ def _box(title, rows, controls):
 def arrange(controls: SimpleNamespace):  # QScrollArea
     "The controls in their boxes."
     from qtpy.QtCore import Qt
-    from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+    from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
     inside = QWidget()
     column = QVBoxLayout(inside)
@@ -134,8 +135,10 @@ def arrange(controls: SimpleNamespace):  # QScrollArea
     for title, rows in BOXES.items():
         column.addWidget(_box(title, rows, controls))
     column.addStretch()
-    for text in (controls.status, controls.said):
+    for text in (controls.model, controls.status, controls.said):
         text.native.setWordWrap(True)
+        text.native.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        text.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)

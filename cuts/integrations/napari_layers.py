@@ -100,7 +100,7 @@ def ways_to_read(
     ways = {2: [ALONE], 3: [ALONE, CHANNELS_FIRST], 4: [CHANNELS_FIRST]}[n]
     return ways + [TOGETHER] * (n < 4 and len(companions(layer, layers)) > 1)
 
-# %% ../../nbs/58d_napari_layers.ipynb #16ac447d
+# %% ../../nbs/58d_napari_layers.ipynb #d814d1d1
 class Source(NamedTuple):
     "An image layer and how it is to be read."
 
@@ -136,7 +136,8 @@ def read_layer(
     else:
         x, axis = _array(layer), -1 if layer.rgb else 0 if source.way == CHANNELS_FIRST else "none"
     if window is None and source.as_shown and not layer.rgb:
-        window = tuple(map(float, layer.contrast_limits))
+        low, high = layer.contrast_limits
+        window = float(low), float(high)
     image = as_image(x, channel_axis=axis, window=window, source=layer.name)
     spacing, unit = spacing_of(placement(layer, n))
     return replace(image, spacing=spacing, unit=unit)

@@ -194,7 +194,7 @@ def take_back(kept: Kept) -> None:
     "Undo `keep_in`."
     _paint(kept.layer, kept.pixels, kept.before)
 
-# %% ../../nbs/58e_napari_session.ipynb #91014b78
+# %% ../../nbs/58e_napari_session.ipynb #73981969
 class Session:
     "A segmentation, looked at and pointed at in napari."
 
@@ -207,7 +207,8 @@ class Session:
         changed: Callable[[], None] = lambda: None,  # called when mask or marks are others
     ):
         self.viewer, self.seg, self.place, self.tell, self.changed = viewer, seg, place, tell, changed
-        self.connected, self.growth, self.what = False, 0.0, first_level(seg)
+        self.connected, self.growth = False, 0.0
+        self.what: int | str = first_level(seg)  # what is shown
         labels, settings = self._coloured(self.what)
         self.regions = viewer.add_labels(labels, **settings, opacity=0.45)
         nothing = (0.0, 0.0, 0.0, 0.0)
@@ -215,7 +216,7 @@ class Session:
         empty = np.zeros(seg.spatial, np.uint8)
         self.layer = viewer.add_labels(empty, name=MASK, colormap=colours, opacity=0.6, **place)
         self.drawing = Drawing(viewer, seg.spatial, place, self.update)
-        self.history = [(self.drawing.state(), None)]
+        self.history: list[tuple[dict, Kept | None]] = [(self.drawing.state(), None)]
 
     def _coloured(self, what):
         "A label map [*spatial] and how napari is to show it."

@@ -5,23 +5,24 @@
 # %% auto #0
 __all__ = ['log', 'Steps', 'TOLD', 'segmenting', 'learning', 'notify', 'told', 'Worker']
 
-# %% ../../nbs/58h_napari_work.ipynb #46e8fbe0
+# %% ../../nbs/58h_napari_work.ipynb #1ff64f4c
 import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator
+from typing import Any, cast
 
 from ..api import segment
 from ..device import alone
 from .napari_layers import Source, read_layer
 from ..runs.one_image import make_config, open_configured
+from ..segmentation.picture import Segmentation
 from ..stage1.model import Model
 from ..stage1.training import Trainer
 
-# %% ../../nbs/58h_napari_work.ipynb #2e93eea9
+# %% ../../nbs/58h_napari_work.ipynb #41503d6d
 log = logging.getLogger(__name__)
-Steps = Iterator[tuple[str, float | None]]  # what is done, and which part of it; None: nobody knows
+Steps = Generator[tuple[str, float | None], None, Any]  # what is done, and which part of it; None: nobody knows
 
-# %% ../../nbs/58h_napari_work.ipynb #098f3cc9
+# %% ../../nbs/58h_napari_work.ipynb #173cc027
 def segmenting(
     source: Source,
     model: Model | None = None,  # None: the prior alone
@@ -32,7 +33,7 @@ def segmenting(
     image = read_layer(source, None if model is None else model.config.data.window)
     yield f"segmenting {' × '.join(map(str, image.spatial))} pixels", None
     with alone():
-        seg = segment(image, model)
+        seg = cast(Segmentation, segment(image, model))  # of one image there is one
         seg.name = name
         seg.reader  # noqa: B018 (made here, so that the first click is answered at once)
     return seg
