@@ -41,7 +41,7 @@ def measured(
         size += f", {content:.4g} {'mm²' if len(seg.spatial) == 2 else 'mm³'}"
     return f"{size}: {share:.1%} of the image"
 
-# %% ../../nbs/58_napari.ipynb #e44e0e46
+# %% ../../nbs/58_napari.ipynb #ab600924
 _TOOLS = {  # button → the layer to draw on, and its mode
     "click": ("clicks", "add"),
     "box": ("shapes", "add_rectangle"),
@@ -91,7 +91,11 @@ class Pointing:
             raise ValueError("nothing is segmented yet. Press Segment first")
         return self.session
 
-    def use(self, call: Callable[..., Any], *arguments) -> None:
+    def use(
+        self,
+        call: Callable[..., Any],
+        *arguments,  # of it
+    ) -> None:
         "Do what a control is for, where there is a session."
         if not self.is_quiet and self.session is not None:
             self.attempt(call, *arguments)
@@ -155,8 +159,11 @@ class Pointing:
                 self.controls.regions.value = what
                 self.controls.level.value = int(np.abs(np.array(self.numbers) - what).argmin())
 
-    def salient(self, step: int) -> None:
-        "Show the next finer (1) or coarser (−1) salient granularity."
+    def salient(
+        self,
+        step: int,  # 1: finer, −1: coarser
+    ) -> None:
+        "Show the next salient granularity."
         self.show(salient_beside(self.looked_at.seg, self.controls.regions.value, step))
 
     def take_up(
@@ -187,7 +194,7 @@ class Pointing:
         number = self.looked_at.keep(layer, self.controls.over.value)
         notify("info", f"Kept as number {number} in {name or KEPT}.")
 
-# %% ../../nbs/58_napari.ipynb #e4022eb9
+# %% ../../nbs/58_napari.ipynb #3965a0b8
 _DIALOGS = {  # button → what is asked for, whether to write it, the files, and the method that gets the path
     "load": ("A model", False, "Models (*.safetensors *.pty)", "load_model"),
     "store": ("Save the model", True, "Models (*.safetensors)", "save_model"),
@@ -227,7 +234,11 @@ class Panel:
         for event in events:
             event.connect(lambda *_: self.attempt(self.follow))
 
-    def attempt(self, call: Callable[..., Any], *arguments) -> None:
+    def attempt(
+        self,
+        call: Callable[..., Any],
+        *arguments,  # of it
+    ) -> None:
         "Call something, unless the panel was closed; an error that is meant for the user is told as a notification."
         from qtpy.compat import isalive
 
@@ -282,24 +293,37 @@ class Panel:
         self.worker.start(learning(sources, epochs), lambda model: self.use_model(model, text))
         self._busy()
 
-    def use_model(self, model: Model | None = None, text: str = "prior alone") -> None:
+    def use_model(
+        self,
+        model: Model | None = None,
+        text: str = "prior alone",  # what the panel says of it
+    ) -> None:
         "Segment with a model from now on, or without one."
         self.model, c = model, self.controls
         c.model.value = text
         c.store.enabled = c.forget.enabled = model is not None
         c.status.value = f"Segment with: {text}"
 
-    def load_model(self, path) -> None:
+    def load_model(
+        self,
+        path,  # a model file, or a run folder
+    ) -> None:
         "Take a model from a file."
         self.use_model(load_model(path), Path(path).name)
 
-    def save_model(self, path) -> None:
+    def save_model(
+        self,
+        path,  # gets the ending .safetensors where it has another
+    ) -> None:
         "Write the model."
         if self.model is None:
             raise ValueError("no model to save. Learn one first")
         self.model.save(Path(path).with_suffix(".safetensors"))
 
-    def open_segmentation(self, path) -> None:
+    def open_segmentation(
+        self,
+        path,  # .npz
+    ) -> None:
         "Look at a segmentation that was saved, with its image."
         seg = load(path)
         if not isinstance(seg, Segmentation):
@@ -309,8 +333,11 @@ class Panel:
         layer = added[0] if isinstance(added, list) else added
         self.pointing.begin(seg, placement(layer, len(seg.spatial)))
 
-    def save_segmentation(self, path) -> None:
-        "Write the segmentation, in a format that the ending names; .npz where it has none."
+    def save_segmentation(
+        self,
+        path,  # its ending names the format; .npz where it has none
+    ) -> None:
+        "Write the segmentation, see `Segmentation.save`."
         if self.pointing.session is None:
             raise ValueError("no segmentation to save. Segment an image first")
         self.pointing.session.seg.save(path if Path(path).suffix else f"{path}.npz")
@@ -324,7 +351,11 @@ class Panel:
         if path := ask(self.native, caption, "", files)[0]:
             getattr(self, method)(path)
 
-    def report(self, what: str, part: float | None) -> None:
+    def report(
+        self,
+        what: str,  # is done
+        part: float | None,  # of the work that is done; None: nobody knows
+    ) -> None:
         "Say how far the work is."
         self.controls.status.value = what
         bar = self.controls.progress.native

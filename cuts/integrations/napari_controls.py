@@ -9,7 +9,7 @@ __all__ = ['CONTROLS', 'BOXES', 'make_controls', 'arrange']
 from types import SimpleNamespace
 from typing import Any
 
-# %% ../../nbs/58g_napari_controls.ipynb #88693474
+# %% ../../nbs/58g_napari_controls.ipynb #355b69bc
 CONTROLS: dict[str, tuple[str, dict[str, Any]]] = {  # name → widget of magicgui, its options
     "image": ("ComboBox", dict(label="Image", tooltip="the image layer to segment")),
     "way": ("ComboBox", dict(label="Axes", tooltip="which layers and axes make up the image")),
@@ -56,12 +56,18 @@ CONTROLS: dict[str, tuple[str, dict[str, Any]]] = {  # name → widget of magicg
         "FloatSlider",
         dict(label="Less … more", min=-6, max=6, step=0.5, value=0, tooltip="take less or more of what is not marked"),
     ),
-    "connected": ("CheckBox", dict(text="Only what hangs together with the marks")),
+    "connected": (
+        "CheckBox",
+        dict(text="Only what hangs together with the marks", tooltip="leave out pieces that no mark touches"),
+    ),
     "said": ("Label", dict(label="Mask", value="Nothing is segmented.")),
     "undo": ("PushButton", dict(text="Undo", tooltip="take the last step back (key U, or Ctrl-Z on the marks)")),
     "clear": ("PushButton", dict(text="Clear", tooltip="take all marks away")),
     "target": ("ComboBox", dict(label="Keep in", tooltip="the labels to which the mask is added")),
-    "over": ("CheckBox", dict(text="Paint over other labels")),
+    "over": (
+        "CheckBox",
+        dict(text="Paint over other labels", tooltip="pixels that have a label already get the new one"),
+    ),
     "keep": ("PushButton", dict(text="Keep as label", tooltip="add the mask as the next number (key K)")),
     "open": ("PushButton", dict(text="Open…", tooltip="a segmentation from a file (.npz)")),
     "save": ("PushButton", dict(text="Save…", tooltip="write the segmentation: .npz keeps all, .html is a page")),
@@ -92,7 +98,7 @@ BOXES: dict[str, list[list[str]]] = {  # title → rows of names
     "Keep": [["target"], ["over"], ["keep"], ["open", "save"]],
 }
 
-# %% ../../nbs/58g_napari_controls.ipynb #6d58a323
+# %% ../../nbs/58g_napari_controls.ipynb #7b8532d5
 def make_controls() -> SimpleNamespace:  # of widgets of magicgui
     "All controls, by their names."
     from magicgui import widgets
@@ -124,7 +130,9 @@ def _box(title, rows, controls):
     return frame
 
 
-def arrange(controls: SimpleNamespace):  # QScrollArea
+def arrange(
+    controls: SimpleNamespace,  # see `make_controls`
+):  # QScrollArea
     "The controls in their boxes."
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget

@@ -40,7 +40,7 @@ def salient_beside(
     beyond = [k for k in seg.levels if (k - now) * step > 0]
     return min(beyond, key=lambda k: abs(k - now)) if beyond else now
 
-# %% ../../nbs/58e_napari_session.ipynb #21cbc1b2
+# %% ../../nbs/58e_napari_session.ipynb #002537c2
 SIGNS = {1: ("#56B4E9", "disc"), -1: ("#D55E00", "cross")}  # colour and symbol of marks; told apart by the colour-blind
 SELECTION = (1.0, 212 / 255, 0.0, 1.0)  # colour of the mask, as in the explorer
 CLICKS, SHAPES, REGIONS, MASK, KEPT = (f"CUTS {name}" for name in ("clicks", "shapes", "regions", "mask", "labels"))
@@ -125,7 +125,10 @@ class Drawing:
         features = [layer.features.copy() for layer in self.layers]
         return dict(shapes=shapes, clicks=np.array(self.clicks.data), features=features)
 
-    def restore(self, state: dict) -> None:
+    def restore(
+        self,
+        state: dict,  # see `state`
+    ) -> None:
         "Draw what was drawn at some time, and nothing else."
         with self.quietly():
             for layer, data, features in zip(
@@ -153,7 +156,7 @@ class Drawing:
         self.viewer.layers.selection.active = layer
         layer.mode = mode
 
-# %% ../../nbs/58e_napari_session.ipynb #397b5833
+# %% ../../nbs/58e_napari_session.ipynb #ee9798f5
 class Kept(NamedTuple):
     "A mask that became a label."
 
@@ -190,11 +193,13 @@ def _paint(layer, pixels, values):
     layer.data = labels
 
 
-def take_back(kept: Kept) -> None:
+def take_back(
+    kept: Kept,  # by the last `keep_in` of its layer that was not taken back
+) -> None:
     "Undo `keep_in`."
     _paint(kept.layer, kept.pixels, kept.before)
 
-# %% ../../nbs/58e_napari_session.ipynb #73981969
+# %% ../../nbs/58e_napari_session.ipynb #7cf38114
 class Session:
     "A segmentation, looked at and pointed at in napari."
 
@@ -209,8 +214,9 @@ class Session:
         self.viewer, self.seg, self.place, self.tell, self.changed = viewer, seg, place, tell, changed
         self.connected, self.growth = False, 0.0
         self.what: int | str = first_level(seg)  # what is shown
-        labels, settings = self._coloured(self.what)
-        self.regions = viewer.add_labels(labels, **settings, opacity=0.45)
+        self.regions = viewer.add_labels(
+            seg.map(self.what), name=REGIONS, colormap=self._colours(), opacity=0.45, **place
+        )
         nothing = (0.0, 0.0, 0.0, 0.0)
         colours = {None: nothing, 0: nothing, 1: SELECTION}
         empty = np.zeros(seg.spatial, np.uint8)
@@ -218,21 +224,19 @@ class Session:
         self.drawing = Drawing(viewer, seg.spatial, place, self.update)
         self.history: list[tuple[dict, Kept | None]] = [(self.drawing.state(), None)]
 
-    def _coloured(self, what):
-        "A label map [*spatial] and how napari is to show it."
-        labels, settings, _ = self.seg.to_napari(**{REGIONS: what})[1]
-        return labels, {key: settings[key] for key in ("name", "colormap")} | self.place
+    def _colours(self):
+        "The colours of what is shown, as in every other picture of this package."
+        return self.seg.to_napari(**{REGIONS: self.what})[1][1]["colormap"]
 
     def show(
         self,
         what: int | str,  # a number of regions, or "persistent"
     ) -> None:
         "Show another granularity."
-        self.what = what
-        labels, settings = self._coloured(what)
+        self.what, labels = what, self.seg.map(what)
         self._lay(self.regions)
         if labels.max(initial=0) > 255:  # beyond that colours are given for numbers in use
-            self.regions.colormap = settings["colormap"]
+            self.regions.colormap = self._colours()
         self.regions.data = labels
 
     def _lay(self, layer):
@@ -262,8 +266,12 @@ class Session:
         self.layer.data = mask.astype(np.uint8)
         self.regions.contour = bool(marks) and max(1, round(max(self.seg.spatial[-2:]) / 256))
 
-    def refine(self, connected: bool, growth: float) -> None:
-        "Answer the same marks anew: only connected pieces, or with the odds of the rest doubled `growth` times."
+    def refine(
+        self,
+        connected: bool,  # only what hangs together with a positive mark
+        growth: float,  # how often the odds of what is not marked are doubled; negative: halved
+    ) -> None:
+        "Answer the same marks in another way."
         self.connected, self.growth = connected, growth
         self._answer()
         self.changed()
