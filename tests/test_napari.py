@@ -24,7 +24,7 @@ from napari.utils.notifications import notification_manager  # noqa: E402
 from npe2 import PluginManifest  # noqa: E402
 from qtpy.compat import isalive  # noqa: E402
 from qtpy.QtCore import QEvent  # noqa: E402
-from qtpy.QtWidgets import QApplication  # noqa: E402
+from qtpy.QtWidgets import QApplication, QFileDialog  # noqa: E402
 
 import cuts  # noqa: E402
 from cuts.data.phantoms import nested_phantom  # noqa: E402
@@ -249,6 +249,19 @@ def test_channels(viewer, opened):
     assert (first.n_channels, first.spacing) == (2, (0.5, 0.5))
     assert viewer.layers["CUTS mask"].scale.tolist() == [0.5, 0.5]
     assert said() == []
+
+
+def test_choices_follow_the_layers(viewer, opened):
+    shown = opened()
+    layer = viewer.add_image(PICTURE, rgb=True, name="phantom")
+    viewer.add_image(VOLUME, name="bodies")
+    viewer.add_labels(LABELS[1], name="no image")
+    assert tuple(shown.controls.image.choices) == ("phantom", "bodies")
+    assert not shown.pointing.controls.keep.enabled
+    del viewer.layers["bodies"]
+    if "renamed" in viewer.layers.events.emitters:
+        layer.name = "another name"
+    assert tuple(shown.controls.image.choices) == (layer.name,)
 
 
 def test_learn_and_use_a_model(viewer, opened, tmp_path):
@@ -617,6 +630,20 @@ def test_save_and_open_a_segmentation(viewer, pointing, tmp_path):
     assert np.array_equal(mask(pointing), segmented("picture").mask(middle_of(2)))
     pointing.attempt(pointing.save_segmentation, str(tmp_path / "mine.docx"))
     assert "unknown ending" in said()[-1]
+
+
+def test_buttons_ask_for_a_path(viewer, pointing, tmp_path, monkeypatch):
+    answers = iter([(str(tmp_path / "mine.npz"), ""), ("", "")])
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: next(answers))
+    for _ in range(2):  # a path, and a dialog that is dismissed
+        pointing.controls.save.changed.emit(True)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.npz"]
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "mine.npz"), ""))
+    before = pointing.pointing.session
+    pointing.controls.open.changed.emit(True)
+    assert pointing.pointing.session is not before
+    pointing.controls.load.changed.emit(True)
+    assert "Expected a model" in said()[-1]
 
 
 def test_a_closed_panel_hears_nothing_of_layers(viewer, opened):
