@@ -30,6 +30,7 @@ setup(
     classifiers=[
         f"Development Status :: {status[cfg['status']]}",
         f"Intended Audience :: {cfg['audience']}",
+        "Framework :: napari",  # so that the list of its plugins has this one
         f"Natural Language :: {cfg['language']}",
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Medical Science Apps.",
@@ -42,6 +43,7 @@ setup(
     extras_require=extras,
     entry_points={
         "console_scripts": cfg["console_scripts"].split(),
+        "napari.manifest": cfg["napari_manifest"].split(),
         "nbdev": [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"],
     },
 )

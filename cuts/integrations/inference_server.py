@@ -29,7 +29,8 @@ from ..segmentation.picture import Segmentation
 
 # %% ../../nbs/58e_inference_server.ipynb #494a2a6f
 _log = logging.getLogger(__name__)
-META, LEASE = "X-Meta", "X-Lease-Token"
+META = "X-Meta"
+LEASE = "X-Lease-Token"
 
 
 class Reply(NamedTuple):

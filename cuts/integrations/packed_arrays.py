@@ -23,7 +23,8 @@ def check_installed() -> None:
         )
 
 # %% ../../nbs/58d_packed_arrays.ipynb #abc7a14f
-MAGIC, VERSION = b"NNIA", 1
+MAGIC = b"NNIA"
+VERSION = 1
 MOST_AXES = 4
 TYPES = (
     "bool",
