@@ -72,7 +72,9 @@ def spacing_of(
     return tuple((lengths * np.array(factors, float)).tolist()), "mm"
 
 # %% ../../nbs/58h_napari_layers.ipynb #33fa147d
-ALONE, CHANNELS_FIRST, TOGETHER = "this layer alone", "its first axis are channels", "layers of its size as channels"
+ALONE = "this layer alone"
+CHANNELS_FIRST = "its first axis are channels"
+TOGETHER = "layers of its size as channels"
 
 
 def companions(

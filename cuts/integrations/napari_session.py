@@ -43,7 +43,11 @@ def salient_beside(
 # %% ../../nbs/58i_napari_session.ipynb #002537c2
 SIGNS = {1: ("#56B4E9", "disc"), -1: ("#D55E00", "cross")}  # colour and symbol of marks; told apart by the colour-blind
 SELECTION = (1.0, 212 / 255, 0.0, 1.0)  # colour of the mask, as in the explorer
-CLICKS, SHAPES, REGIONS, MASK, KEPT = (f"CUTS {name}" for name in ("clicks", "shapes", "regions", "mask", "labels"))
+CLICKS = "CUTS clicks"
+SHAPES = "CUTS shapes"
+REGIONS = "CUTS regions"
+MASK = "CUTS mask"
+KEPT = "CUTS labels"
 
 
 class Drawing:
