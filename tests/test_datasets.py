@@ -141,7 +141,7 @@ def test_channels_must_agree(tmp_path):
     assert open_dataset(tmp_path, channels="rgb").check().n_channels == 3
     np.save(tmp_path / "grey.npy", rng.random((6, 16, 18)))
     (tmp_path / "colour.png").unlink()
-    with pytest.raises(ValueError, match="a volume"):
+    with pytest.raises(ValueError, match="a volume.*folders of their own"):
         open_dataset(tmp_path).check()
 
 

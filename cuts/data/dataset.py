@@ -166,9 +166,12 @@ class _Findings:
             self.first = name, image.n_channels, image.ndim
         first_name, *kind = self.first
         if [image.n_channels, image.ndim] != kind:
+            remedy = 'Pass channels="gray" or "rgb", or separate them.'
+            if image.ndim != kind[1]:
+                remedy = "Put volumes and pictures into folders of their own."
             raise ChannelMismatch(
                 f"{set_name}: {name} has {_kind(image.n_channels, image.ndim)}, but {first_name} has {_kind(*kind)}; "
-                'one set needs one kind. Pass channels="gray" or "rgb", or separate them.'
+                f"one set needs one kind. {remedy}"
             )
 
 # %% ../../nbs/01_dataset.ipynb #678a04cf

@@ -22,10 +22,10 @@ _IMOD = 1146047817  # its stamp
 def _byte_order(head, path):
     "Of a header, little or big."
     marked = {b"\x44": "<", b"\x11": ">"}.get(head[212:213]) if head[208:211] == b"MAP" else None
-    orders = [marked] if marked else ["<", ">"]
-    for order in orders:
-        if struct.unpack_from(order + "i", head, 12)[0] in (*_MODES, 3, 4, 101):
-            return order
+    if marked is None:  # an old file: numbers of pixels that are small are those that are meant
+        marked = min("<>", key=lambda order: max(struct.unpack_from(order + "3I", head)))
+    if struct.unpack_from(marked + "i", head, 12)[0] in (*_MODES, 3, 4, 101):
+        return marked
     raise ImageError(f"{path}: no header of MRC, whatever its name says. Convert it to .tif.")
 
 

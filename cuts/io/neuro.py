@@ -10,7 +10,6 @@ import io
 import math
 import os
 import struct
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -97,13 +96,11 @@ def _open_minc(path):
         return nibabel.Minc1Image.from_file_map({"image": nibabel.FileHolder(fileobj=BoundedFile(path))})
     if start != b"\x89HDF\r\n\x1a\n":
         raise ImageError(f"{path}: no MINC, whatever its name says (it begins with {start!r}). Convert it to .nii.gz.")
-    if find_spec("h5py") is None:
-        raise ImportError(f"{path}: MINC 2 needs h5py: pip install h5py. Or convert it to NIfTI with mnc2nii.")
-    return nibabel.Minc2Image.from_file_map({"image": nibabel.FileHolder(filename=path)})
+    raise ImageError(f"{path}: MINC 2, which is HDF5 and may name other files. Convert it to NIfTI: mnc2nii.")
 
 
 def read_minc(path, *, max_pixels=MAX_PIXELS, channel_axis=None, **_) -> Pixels:
-    "A MINC file, of version 1 or 2."
+    "A MINC file of version 1."
     with reading(path, "MINC"):
         image = _open_minc(path)
         _check_shape(image.shape, max_pixels, path)

@@ -124,8 +124,8 @@ def read_picture(path, *, max_pixels=MAX_PIXELS, as_labels=False, **_) -> Pixels
         turned = ImageOps.exif_transpose(picture)
         data = np.asarray(turned if turned.mode == mode else turned.convert(mode))
         spacing = noted_spacing(picture.info.get(SPACING_KEY), 2)
-        if picture.format in ("GIF", "WEBP") and data.ndim == 3 and (data[..., :3] == data[..., :1]).all():
-            data, mode = data[..., 0], "L"  # these formats have no grey
+        if picture.format == "GIF" and data.ndim == 3 and (data[..., :3] == data[..., :1]).all():
+            data, mode = data[..., 0], "L"  # the format has no grey
     _warn_of_losses(path, n_pictures)
     if data.dtype == np.int32 and data.min() >= 0 and data.max() < 2**16:
         data = data.astype(np.uint16)

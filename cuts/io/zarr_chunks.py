@@ -11,6 +11,7 @@ import gzip
 import itertools
 import lzma
 import math
+import operator
 import os
 import zlib
 from contextlib import contextmanager
@@ -21,9 +22,8 @@ import numpy as np
 from .pixels import ImageError, ImageTypeError, MAX_CHANNELS
 
 # %% ../../nbs/07e_zarr_chunks.ipynb #c5c84abf
-_CODECS = {"bytes", "transpose", "sharding_indexed", "crc32c"} | {
-    "gzip", "zlib", "zstd", "blosc", "lz4", "bz2", "lzma", "delta", "shuffle"
-}  # fmt: skip
+_PACKERS = {"gzip", "zlib", "zstd", "blosc", "lz4", "bz2", "lzma"}
+_CODECS = {"bytes", "transpose", "sharding_indexed", "crc32c", "delta", "shuffle"} | _PACKERS
 
 
 def _codecs_of(array):
@@ -50,6 +50,8 @@ def _check_numbers(root, array, codecs):
     unknown = sorted(set(_inner_names(codecs)) - _CODECS)
     if array.dtype.kind not in "biufc":
         raise ImageTypeError(f"{root}: values of type {array.dtype}, expected numbers. Save the array as numbers.")
+    if len(packers := [name for name, _ in codecs if name in _PACKERS]) > 1:
+        raise ImageError(f"{root}: packed by {' and by '.join(packers)}, expected one of them. Save it anew with one.")
     if unknown:
         raise ImageError(
             f"{root}: packed by {unknown[0][:80]!r}, expected one of {', '.join(sorted(_CODECS))}. "
@@ -88,17 +90,30 @@ def check_chunks(
 _STREAMS = {"gzip": gzip.open, "bz2": bz2.open, "lzma": lzma.open}
 
 
-def _check_chunk(path, packer, most):
+def _zstd_size(head) -> int:
+    "How many bytes a frame of zstd says that it holds; 0 where it does not say."
+    if head[:4] != b"\x28\xb5\x2f\xfd" or len(head) < 6:
+        return 0
+    flags, is_single = head[4] >> 6, head[4] >> 5 & 1
+    width = (is_single, 2, 4, 8)[flags]
+    start = 5 + (not is_single) + (0, 1, 2, 4)[head[4] & 3]
+    if len(head) < start + width:
+        return 0
+    return int.from_bytes(head[start : start + width], "little") + 256 * (width == 2)
+
+
+def _check_chunk(path, packer, most, n_last):
     "Refuse an empty file, one that unpacks to more than `most` bytes, and one of blosc that is not whole."
-    size = os.path.getsize(path)
-    if size == 0:
+    size = os.path.getsize(path) - n_last  # without the sums behind it
+    if size <= 0:
         raise EOFError("a chunk of no bytes")
     with open(path, "rb") as f:
-        head = f.read(16)
+        head = f.read(18)
     unpacked, packed = int.from_bytes(head[4:8], "little"), int.from_bytes(head[12:16], "little")
     if packer == "blosc" and (len(head) < 16 or packed != size or unpacked > most):
         raise EOFError(f"a chunk of {size} bytes that should have {packed}, and unpacks to {unpacked}")
-    if packer == "lz4" and int.from_bytes(head[:4], "little") > most or _unpacks_to_more(path, packer, most):
+    told = {"lz4": int.from_bytes(head[:4], "little"), "zstd": _zstd_size(head)}.get(packer, 0)
+    if told > most or _unpacks_to_more(path, packer, most):
         raise EOFError(f"a chunk of {size} bytes that unpacks to more than {most}")
 
 
@@ -139,15 +154,18 @@ class CheckedArray:
         self.root, self.array, codecs = root, array, _codecs_of(array)
         _check_numbers(root, array, codecs)
         self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
-        self.packer = codecs[-1][0] if codecs else None
+        names = [name for name, _ in codecs]
+        self.n_last = 4 * (len(names) - len(names := _without_sums(names)))
+        self.packer = names[-1] if names else None
         self.most = 16 * math.prod(array.chunks) + 1024  # no number has more than 16 bytes, and packing adds little
 
-    def __getitem__(self, index):  # whole numbers, and slices with both ends
+    def __getitem__(self, index):  # a whole number or a slice for each axis, from 0 and without steps
+        index = tuple(_plain(i, n) for i, n in zip(index, self.shape, strict=True))
         for name, _ in self._parts(index):
             _refuse_link(self.root, name)
             if os.path.isfile(path := os.path.join(self.root, name)):  # where there is none, all is fill
                 with _naming(name):
-                    _check_chunk(path, self.packer, self.most)
+                    _check_chunk(path, self.packer, self.most, self.n_last)
         try:
             return np.asarray(self.array[index])
         except Exception:
@@ -166,6 +184,25 @@ class CheckedArray:
         for part in itertools.product(*spans):
             key = self.array.metadata.encode_chunk_key(tuple(k for k, _ in part))
             yield f"{self.array.path}/{key}".lstrip("/"), tuple(where for _, where in part)
+
+
+def _plain(index, n):
+    "A whole number, or a slice with both ends, inside an axis of length `n`."
+    if isinstance(index, slice):
+        start, stop, step = index.indices(n)
+        if step != 1 or (index.start or 0) < 0 or (index.stop or 0) < 0:
+            raise IndexError(f"{index}, expected a slice from 0 on, without steps")
+        return slice(start, max(start, stop))
+    if not 0 <= (i := operator.index(index)) < n:
+        raise IndexError(f"{i}, expected 0 to {n - 1}")
+    return i
+
+
+def _without_sums(names):
+    "The names of codecs without the check sums behind them."
+    while names and names[-1] == "crc32c":
+        names = names[:-1]
+    return names
 
 
 @contextmanager

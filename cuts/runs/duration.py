@@ -9,6 +9,8 @@ __all__ = ['log', 'duration_in_words', 'estimate_training', 'tell_duration']
 import logging
 import time
 
+import numpy as np
+
 from ..config.settings import Config
 from ..data.dataset import ImageDataset
 from ..stage1.training import Trainer
@@ -32,7 +34,9 @@ _FEW = 8  # images of a probe
 
 def _probe(dataset: ImageDataset, config: Config) -> tuple[Trainer, float, float]:  # a trainer, seconds of each
     "A trainer on a few of the images, the seconds of a batch, and those of a batch that is only validated on."
-    trainer = Trainer(dataset.subset(list(dataset.names)[:_FEW]), config.replace(num_workers=0))
+    names = list(dataset.names)
+    few = [names[i] for i in np.unique(np.linspace(0, len(names) - 1, _FEW).round().astype(int))]
+    trainer = Trainer(dataset.subset(few), config.replace(num_workers=0))
     validated_on, trainer.validated_on = trainer.validated_on, trainer.validated_on[:1]
     trainer.n_batches = 5
     batches, seconds = trainer.batches(1), []
@@ -49,7 +53,7 @@ def estimate_training(
     dataset: ImageDataset,
     config: Config,
 ) -> float | None:  # seconds; None: too few steps to be worth a probe, or images that no training takes
-    "How long stage 1 will take on this machine, at most: it may stop earlier where patience is set."
+    "About how long stage 1 will take on this machine, by a few of the images; with patience it may stop earlier."
     settings = config.training
     n_images = len(dataset.names)
     if settings.epochs * max(settings.min_batches, -(-n_images // settings.batch_size)) < 100:

@@ -188,7 +188,9 @@ class LargeMaps:
         for name, part, size in (("rows", rows, shape[0]), ("columns", columns, shape[1])):
             if not isinstance(part, slice):
                 raise TypeError(f"{name}: {part!r}, expected a slice such as slice(0, 512)")
-            start, stop, _ = part.indices(size)
+            start, stop, step = part.indices(size)
+            if step != 1:
+                raise ValueError(f"{name}: a step of {step}, expected 1. Take every second pixel by level=1")
             if stop <= start:
                 given = f"{part.start} to {part.stop}"
                 raise ValueError(f"{name}: {given}, no pixel of the image, which has {name} 0 to {size}")
@@ -282,8 +284,9 @@ class LargeSegmentation(LargeMaps):
         folder, group = self.root / "labels" / name, self.root / "labels" / "zarr.json"
         about = json.loads(group.read_text(encoding="utf-8"))
         listed = about["attributes"]["ome"]["labels"]
-        if name in listed or not re.fullmatch(r"\w[\w -]*", name):
-            raise ValueError(f"name: {name!r}, there is such a label map already, or it is no name. Choose another")
+        if name in {*listed, LEAVES, "persistent"} or not re.fullmatch(r"\w[\w -]*", name) or name.isdecimal():
+            expected = "there is such a label map already, or it is no name, such as a number. Choose another"
+            raise ValueError(f"name: {name!r}, {expected}")
         if folder.exists():  # begun, and never finished
             shutil.rmtree(folder)
         for _ in write_map(self.root, name, self.leaf_map, self.numbers(what), self.about, within):

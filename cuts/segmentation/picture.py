@@ -79,7 +79,9 @@ class Granularities:
         n: int,  # how many at most
     ) -> list[int]:  # numbers of regions, from fine to coarse
         "Levels from 32 regions to 4 in even steps, the same for every image; fewer where a tree has fewer leaves."
-        most = len(self.tree_and_map()[0])
+        if self.tree is None:
+            return []
+        most = len(self.tree)
         return sorted({min(round(k), most) for k in np.geomspace(32, 4, n)}, reverse=True)
 
     def map(
@@ -154,9 +156,11 @@ def _plane_index(spatial: tuple[int, ...], plane: int | None) -> tuple[int, ...]
         if plane is not None:
             raise ValueError(f"plane: {plane}, but the image is a picture {list(spatial)}, which has but one")
         return ()
-    if plane is not None and not 0 <= plane < spatial[0]:
-        raise ValueError(f"plane: {plane}, expected 0 to {spatial[0] - 1}, as many as the volume has")
-    return (spatial[0] // 2 if plane is None else plane,)
+    if plane is None:
+        return (spatial[0] // 2,)
+    if isinstance(plane, bool) or not isinstance(plane, (int, np.integer)) or not 0 <= plane < spatial[0]:
+        raise ValueError(f"plane: {plane!r}, expected 0 to {spatial[0] - 1}, as many as the volume has")
+    return (int(plane),)
 
 
 def pictures(

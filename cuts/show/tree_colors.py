@@ -18,6 +18,7 @@ from ..stage2.tree import CondensationTree
 _BOX = 0.16  # side of a box of colour, in values from −1 to 1
 _ALIKE = 0.12  # how far the mean of a region may be from the colour of the frame
 _GRAIN = 0.2  # standard deviation within a region at most
+_PART = 2**20  # pixels that are summed up at a time
 
 
 def _frame(x):
@@ -44,6 +45,15 @@ def _grown(tree, x):
     return x
 
 
+def _sum_of_leaves(leaf, values, n, power):
+    "The sum of a power of values [N] over each leaf, a part of the pixels at a time: a volume has many."
+    total = np.zeros(n)
+    for start in range(0, len(leaf), _PART):
+        part = slice(start, start + _PART)
+        total += np.bincount(leaf[part], values[part].astype(float) ** power, n)
+    return total
+
+
 def background_regions(
     tree: CondensationTree,
     landmark_map: np.ndarray,  # [*spatial] integers, the leaf of each pixel
@@ -55,8 +65,7 @@ def background_regions(
         return np.zeros(n, bool)
     rim = np.bincount(_frame(landmark_map).ravel(), minlength=n).astype(float)
     area = np.bincount(leaf, minlength=n).astype(float)
-    powers = [np.ravel(channel) ** k for k in (1, 2) for channel in np.asarray(values, float)]
-    sums = np.stack([np.bincount(leaf, x, n) for x in powers], 1)
+    sums = np.stack([_sum_of_leaves(leaf, channel.ravel(), n, k) for k in (1, 2) for channel in values], 1)
     found = np.zeros(n, bool)
     for at_rim, pixels, of in ((rim, area, sums), (_grown(tree, rim), _grown(tree, area), _grown(tree, sums))):
         mean, square = np.split(of / np.maximum(pixels, 1)[:, None], 2, 1)
@@ -65,7 +74,7 @@ def background_regions(
     return found
 
 # %% ../../nbs/40g_tree_colors.ipynb #983b011f
-_FIRST = (0.90, 0.62, 0.25)  # of the region that lives longest, or what is nearest to it
+_FIRST = (0.42, 0.62, 0.80)  # of the region that lives longest, or what is nearest to it; marks are yellow
 _FAR = 0.25  # a distance beyond which no difference is seen
 _LARGE = 0.03  # share of the mass from which on a region may look as it likes
 _N_CHOSEN = 256  # after these, colours begin again
@@ -127,10 +136,10 @@ def tree_colors(
 # %% ../../nbs/40g_tree_colors.ipynb #a2e9ea07
 def segmentation_colors(
     seg: Segmentation,
-) -> np.ndarray:  # [n + 1,3] in [0,1]: row 0 is black, row i + 1 that of the number i
+) -> np.ndarray:  # [n + 1,3] in [0,1]: row 0 is black, row i + 1 that of the number i; without a tree [256,3]
     "The colours in which figures and the explorer draw a segmentation."
-    if seg.tree is None or seg.landmark_map is None:
-        return label_colors(256)
+    if seg.tree is None or seg.landmark_map is None:  # regions of k-means: the fixed list
+        return np.concatenate([np.zeros((1, 3)), label_colors(256)[1:]])
     if seg.image is None:
         colors = tree_colors(seg.tree)
     else:

@@ -7,12 +7,16 @@ __all__ = ['KINDS', 'to_buffers', 'free_path', 'file_stem', 'export', 'phate_coo
            'make_widget']
 
 # %% ../../nbs/41b_widget.ipynb #d98f750c
+import csv
+import io
 import re
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import label
 
+from ..files.atomic import write_atomic
 from ..io.pixels import suffix
 from ..io.reading import IMAGE_SUFFIXES
 from ..io.writing import WRITERS
@@ -55,18 +59,30 @@ def file_stem(name: str) -> str:
 KINDS = ("mask", "masks", "labels", "persistent", "page")  # of what an explorer exports
 
 
+def _mask_row(name: str, file: str, mask: np.ndarray, seg) -> list:
+    "What a table says of a mask: image, file, pixels, their measure and its unit, pieces."
+    unit, spacing = (seg.image.unit, seg.image.spacing) if seg.image is not None else ("px", ())
+    power = {2: "²", 3: "³"}.get(mask.ndim, "") if unit == "mm" else ""
+    size = float(np.prod(spacing)) if power else 1.0
+    measure = f"{mask.sum() * size:.6g}" if power else ""
+    return [name, file, int(mask.sum()), measure, unit + power if power else "", label(mask)[1]]
+
+
 def _export_masks(explorer, ending):
-    "Write the masks of all images in which something is selected; how many."
-    n_written = 0
-    for i in range(len(explorer.gallery)):
+    "Write the masks of all images in which something is selected, and a table of them; how many."
+    rows = []
+    for i, name in enumerate(explorer.gallery.names):
         mask = selected_pixels(explorer.gallery, explorer.state, i)
         if mask.any():
-            path = explorer.folder / f"{file_stem(explorer.gallery.names[i])}_mask.{ending}"
-            explorer.gallery[i].save(free_path(path), mask)
-            n_written += 1
-    if not n_written:
+            path = free_path(explorer.folder / f"{file_stem(name)}_mask.{ending}")
+            explorer.gallery[i].save(path, mask)
+            rows.append(_mask_row(name, path.name, mask, explorer.gallery[i]))
+    if not rows:
         raise ValueError("nothing is selected in any image. Click a structure first")
-    return n_written
+    text = io.StringIO()
+    csv.writer(text).writerows([["image", "file", "pixels", "measure", "unit", "pieces"], *rows])
+    write_atomic(free_path(explorer.folder / "masks.csv"), text.getvalue())
+    return len(rows)
 
 # %% ../../nbs/41b_widget.ipynb #2070d600
 def _export_large(explorer, large: LargeSegmentation, kind: str) -> str:
@@ -98,7 +114,8 @@ def export(
     explorer.folder.mkdir(parents=True, exist_ok=True)
     if kind == "masks":
         n_written = _export_masks(explorer, ending)
-        return f"Written: {n_written} mask{'s' * (n_written > 1)} in {explorer.folder.resolve()}"
+        masks = f"{n_written} mask{'s' * (n_written > 1)}"
+        return f"Written: {masks} in {explorer.folder.resolve()}, and a table, masks.csv"
     large = explorer.gallery.large(explorer.state["image"])
     if large is not None and kind != "page":
         return _export_large(explorer, large, kind)

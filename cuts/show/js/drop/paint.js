@@ -2,7 +2,7 @@
 // gives the same.
 
 const BOX = 0.16, ALIKE = 0.12, GRAIN = 0.2;                       // of the background, in values from −1 to 1
-const FIRST = [0.90, 0.62, 0.25], FAR = 0.25, LARGE = 0.03, MOST = 256;
+const FIRST = [0.42, 0.62, 0.80], FAR = 0.25, LARGE = 0.03, MOST = 256;
 const DARK = [0.16, 0.17, 0.20], LIGHT = [0.93, 0.93, 0.92];
 
 const RGB_TO_LMS = [
