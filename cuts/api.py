@@ -16,6 +16,7 @@ import numpy as np
 from .config.sections import TrainingConfig
 from .config.settings import Config
 from .data.dataset import ImageDataset
+from .device import choose_device
 from .io.image import Image
 from .runs.cluster import using
 from .runs.in_pieces import segment_large
@@ -130,6 +131,8 @@ def segment(
     if model is not None and (is_asked or is_given):  # else it stays where it is
         place_model(model, config, is_asked)
     check_method(config)  # before anything is trained
+    if is_asked:
+        choose_device(config.training.device)
     seen = as_seen_by(with_channels(config, channels), model)
     if out is not None:
         if together or labels is not None or root is not None or n_jobs != 1:

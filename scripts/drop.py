@@ -64,7 +64,8 @@ def in_browser(page, path: Path) -> tuple[float, list]:
     status.wait_for()
     start = time.perf_counter()
     page.locator("input[type=file]").set_input_files(path)
-    page.wait_for_function("() => document.querySelector('.cuts-element > [role=status]').textContent.endsWith('s.')")
+    ready = "() => document.querySelector('.cuts-element > [role=status]').textContent.includes('ready after')"
+    page.wait_for_function(ready)
     seconds = time.perf_counter() - start
     page.wait_for_function(f"() => ({SEEN})().length > 0")
     return seconds, [np.array(x) for x in page.evaluate(SEEN)]

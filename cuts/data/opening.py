@@ -191,6 +191,8 @@ def open_dataset(
         return _open_arrays(source, labels, options)
     if isinstance(source, (list, tuple)):
         return _open_list(source, labels, options)
+    if isinstance(source, str) and not source.strip():
+        raise ValueError('source: an empty text, expected a name, a path, an array or a list; "." is this folder.')
     if not _is_path(source):
         raise TypeError(f"source is a {type(source).__name__}; expected a name, a path, an array or a list.")
     name = SET_ALIASES.get(source, source) if isinstance(source, str) else None

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['MOST_POINTS', 'is_box', 'marked', 'in_plane', 'placed', 'ellipse_in', 'outlined', 'exact_stroke', 'beside_stroke',
-           'strokes', 'replay', 'started', 'find_structure', 'settle', 'components', 'touched']
+           'strokes', 'check_options', 'replay', 'started', 'find_structure', 'settle', 'components', 'touched']
 
 # %% ../../nbs/23b_hints.ipynb #a02fed9e
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -229,6 +230,21 @@ def strokes(
     if is_points and len(points) <= MOST_POINTS:
         return [stroke_of_pixels(landmark_map, np.rint(p[None]).astype(int), sign) for p in points]
     return [stroke_of_pixels(landmark_map, np.argwhere(mask), sign)]
+
+# %% ../../nbs/23b_hints.ipynb #d65d3573
+_OPTIONS = ("sparse", "cost", "growth", "plane", "start")  # of `find_structure`
+
+
+def check_options(
+    options: dict,  # of a hint, by their names
+) -> None:
+    "`TypeError` for an option that hints do not have."
+    for name in options:
+        if name not in _OPTIONS:
+            known = (*_OPTIONS, "connected")
+            near = get_close_matches(name, known, 1)
+            remedy = f"Did you mean {near[0]}?" if near else f"Hints have {', '.join(known)}"
+            raise TypeError(f"{name}: hints have no such option. {remedy}")
 
 # %% ../../nbs/23b_hints.ipynb #d579439a
 def replay(

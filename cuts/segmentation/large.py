@@ -24,8 +24,10 @@ from ..io.chunked import ChunkedImage, piece_name
 from ..io.pixels import suffix
 from ..io.pyramids import LabelPyramid
 from ..io.tiled_tiff import tile_places, write_tiled_labels
+from .overview_marks import in_overview
 from .picture import Segmentation
 from .pieces import Fitted
+from .region_frame import enlarged
 from .regions import PERSISTENCE
 from .survey import piece_image
 from ..stage2.tree import CondensationTree
@@ -135,17 +137,12 @@ class LargeMaps:
 
     def leaves(self, hint=None, negative=None, **options) -> np.ndarray:  # bool, one for each leaf of the tree
         "The structure that a hint means, see `Segmentation.mask`; points and boxes in pixels of the image."
+        if options.get("start") is not None:
+            options["start"] = self._in_overview(options["start"])
         return self.overview.leaves(self._in_overview(hint), self._in_overview(negative), **options)
 
     def _in_overview(self, hint):
-        "A hint in pixels of the overview; masks are of its shape already."
-        if hint is None or np.shape(hint) == self.overview.spatial or np.asarray(hint).dtype == bool:
-            return hint
-        points = np.asarray(hint)
-        if points.shape == (4,):  # a box, whose second corner is the first pixel beyond it
-            return tuple((points[:2] // self.factor).tolist() + (-(-points[2:] // self.factor)).tolist())
-        points = points // self.factor
-        return tuple(points.tolist()) if points.ndim == 1 else points
+        return in_overview(hint, self.spatial, self.overview.spatial, self.factor)
 
     def numbers(
         self,
@@ -322,8 +319,8 @@ class LargeSegmentation(LargeMaps):
             )
 
     def regions(self, n_regions: int | str | None = None):  # pandas.DataFrame
-        "A table of regions, see `Segmentation.regions`, measured in the overview."
-        return self.overview.regions(n_regions)
+        "A table of regions, see `Segmentation.regions`: in pixels of the image, as the overview tells them."
+        return enlarged(self.overview.regions(n_regions), self.factor, self.spatial)
 
     def show(self, **options):  # Figure
         "Draw the overview, see `Segmentation.show`."

@@ -18,8 +18,8 @@ from ..io.pixels import suffix
 from ..io.viewers import napari_layers
 from ..io.writing import WRITERS, write_labels
 from .hint_network import HintReader
-from .hints import find_structure, is_box, marked, placed, settle, started, touched
-from .proposals import Example, propose
+from .hints import check_options, find_structure, is_box, marked, placed, settle, started, touched
+from .proposals import Example, checked_pairs, propose
 from .region_graph import region_graph
 from .regions import PERSISTENCE, region_table
 from .storing import from_file, to_bytes
@@ -204,6 +204,7 @@ class Pointed(Granularities):
 
     def leaves(self, hint=None, negative=None, **options) -> np.ndarray:  # bool, one for each leaf of the tree
         "The structure that a hint means, as leaves, see `find_structure`; also for others that have the same tree."
+        check_options(options)
         return find_structure(self.reader, hint, negative, **options) > 0.5
 
     def mask(
@@ -247,6 +248,7 @@ class Pointed(Granularities):
         **options,  # of `find_structure`
     ) -> np.ndarray:  # [*spatial] float32 in [0, 1]
         "How likely every pixel belongs to the structure that a hint means; above one half it is in `mask`, as a rule."
+        check_options(options)
         p = find_structure(self.reader, hint, negative, **options).astype(np.float32)
         is_corrected = options.get("start") is not None
         return np.where(is_corrected | self._within(hint, options), p[self.tree_and_map()[1]], np.float32(0))
@@ -258,7 +260,7 @@ class Pointed(Granularities):
         "What masks of other images suggest for this one, see `propose`; to be looked at, and corrected."
         landmark_map = self.tree_and_map()[1]
         check_kept(self)
-        return propose(self.reader, [_example(seg, mask) for seg, mask in accepted])[landmark_map]
+        return propose(self.reader, [_example(*pair) for pair in checked_pairs(accepted)])[landmark_map]
 
 # %% ../../nbs/23_picture.ipynb #ac89e2eb
 def check_kept(seg: Pointed) -> None:

@@ -24,7 +24,13 @@ def is_segmentation(x) -> bool:
 def _opened(x):
     "A segmentation, or its path; the folder of a large one is opened."
     is_path = isinstance(x, (str, os.PathLike))
-    return LargeSegmentation(x) if is_path and is_large_segmentation(x) else x
+    if is_path and is_large_segmentation(x):
+        return LargeSegmentation(x)
+    if is_path and os.path.isdir(x):
+        raise ValueError(
+            f"{x}: a folder, expected segmentations or their files. Give a list, as of Path({str(x)!r}).glob"
+        )
+    return x
 
 # %% ../../nbs/41d_gallery.ipynb #95d87425
 class Gallery:

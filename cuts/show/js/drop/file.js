@@ -38,7 +38,7 @@ function kindOf(bytes, name) {
     return { isGrey: colour === 0 || colour === 4, isDeep, width: view.getUint32(16), height: view.getUint32(20) };
   }
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return { isGrey: componentsOfJpeg(bytes) === 1, isDeep: false };
-  throw new Error(`${name}: neither PNG nor JPEG. The program reads other formats: cuts explore ${name}`);
+  throw new Error(`${name}: neither PNG nor JPEG. The program reads DICOM, NIfTI, TIFF and others.`);
 }
 
 // The number of colours in the frame header of a JPEG.

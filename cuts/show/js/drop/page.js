@@ -2,8 +2,8 @@
 import { readPicture } from "./file.js";
 import style from "./page.css";
 
-const PROMISE = "It is segmented by this page, on this machine: nothing is sent anywhere, and it works without a " +
-  "network. An image with more than 256 pixels a side is made smaller first.";
+const PROMISE = "It is segmented by this page, on this machine: nothing is sent anywhere, and it works " +
+  "offline. An image with more than 256 pixels a side is made smaller first.";
 
 const addressOf = text => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
 
@@ -69,10 +69,11 @@ class Page {
   }
 
   #show({ facts, network }, pixels, seconds) {
-    const [height, width] = facts.shape, notes = [`${facts.tree.n} landmarks, levels ${facts.levels.join(", ")}`];
-    if (height !== pixels.height || width !== pixels.width) notes.unshift(`made smaller, ${width} × ${height} pixels`);
+    const [height, width] = facts.shape, notes = [`ready after ${seconds.toFixed(1)} s`];
+    if (height !== pixels.height || width !== pixels.width)
+      notes.push(`made smaller: masks have ${width} × ${height} pixels, the file ${pixels.width} × ${pixels.height}`);
     if (pixels.isTransparent) notes.push("what is transparent was taken for black");
-    this.#say(`${facts.name}: ${notes.join("; ")}; ${seconds.toFixed(1)} s.`);
+    this.#say(`${facts.name}: ${notes.join("; ")}.`);
     this.#shown?.destroy();
     const box = document.createElement("div");
     this.place.replaceChildren(box);
