@@ -22,6 +22,8 @@ class Repositories:
         self.commits: dict[tuple[str, str], str] = {}  # repository, branch → commit
         self.private: dict[str, bool] = {}
         self.gated: set[str] = set()
+        self.failing: set[str] = set()  # names of files of which the server can't tell anything
+        self.before_commit = lambda: None  # what somebody else does just before
         self.large: dict[str, bytes] = {}  # digest → bytes that were uploaded
 
     def create(self, repo: str, private: bool = False) -> bool:  # whether it was not there
@@ -66,6 +68,8 @@ class Answers(BaseHTTPRequestHandler):
     # What is asked for ------------------------------------------------------------------------------------------------
     def do_GET(self):
         path = unquote(urlsplit(self.path).path)
+        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
+            return self._about(match[1], match[2] or "main")
         match = re.fullmatch(r"/([^/]+/[^/]+)/resolve/(.+?)/([^/]+)", path)
         if not match:
             return self._refuse(404, "NotFound")
@@ -73,6 +77,11 @@ class Answers(BaseHTTPRequestHandler):
         return self._file(repo, revision, name)
 
     do_HEAD = do_GET
+
+    def _about(self, repo, revision):
+        if (repo, revision) not in self.hub.commits:
+            return self._refuse(404, "RevisionNotFound" if repo in self.hub.files else "RepoNotFound")
+        return self._send(200, dict(id=repo, sha=self.hub.commits[repo, revision], siblings=[], tags=[]))
 
     def _file(self, repo, revision, name):
         may = self.headers.get("Authorization") == "Bearer hf_secret"
@@ -82,6 +91,8 @@ class Answers(BaseHTTPRequestHandler):
             return self._refuse(403, "GatedRepo")
         if revision not in self.hub.files[repo]:
             return self._refuse(404, "RevisionNotFound")
+        if name in self.hub.failing:
+            return self._refuse(500, "InternalError")
         if name not in self.hub.files[repo][revision]:
             return self._refuse(404, "EntryNotFound")
         content = self.hub.files[repo][revision][name]
@@ -136,8 +147,11 @@ class Answers(BaseHTTPRequestHandler):
 
     def _commit(self, repo, revision, body):
         files = {}
+        self.hub.before_commit()
         for line in map(json.loads, body.splitlines()):
             value = line["value"]
+            if value.get("parentCommit", self.hub.commits[repo, revision]) != self.hub.commits[repo, revision]:
+                return self._refuse(412, "PreconditionFailed")
             if line["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "lfsFile":

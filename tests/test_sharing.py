@@ -10,6 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import pytest
 import yaml
@@ -128,6 +129,58 @@ def test_an_older_file_has_no_images(model, tmp_path):
     assert cuts.load(tmp_path).trained_on == {}
 
 
+def test_files_of_other_programs_are_not_replaced(model, tmp_path):
+    for name, content in (
+        ("config.json", b'{"model_type": "bert"}'),
+        ("config.json", b"[1]"),
+        ("model.safetensors", (2).to_bytes(8, "little") + b"{}"),
+        ("model.safetensors", b"another's"),
+        ("estimator.json", b"{}"),
+    ):
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        (folder / name).write_bytes(content)
+        with pytest.raises(ValueError, match="Choose another folder"):
+            model.push(folder)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {name: content}
+    again = tmp_path / "ours"
+    model.push(again)
+    model.push(again, about="Once more.")  # what we wrote is ours to replace
+    assert "Once more." in (again / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("column", ["Image", "image_id", "FILE", "Patient", "subject-no", "id", "Filename", "eye.PNG"])
+def test_scores_that_name_images_are_refused_however_they_are_spelled(model, tmp_path, column):
+    with pytest.raises(ValueError, match="names of images stay out of a card"):
+        model.push(tmp_path / "shared", scores=[{column: 7, "dice": 0.9}])
+    assert not (tmp_path / "shared").exists()
+
+
+def test_scores_hold_texts_only_where_they_name_methods_or_levels(model, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"Method": ["prior", "learned"], "level": ["8", "fine"], "dice": [0.8, np.nan]})
+    card = Path(model.push(tmp_path, scores=table)) / "README.md"
+    assert "| learned | fine | nan |" in card.read_text(encoding="utf-8")
+    for who in ("patient_007.png", Path("a.png"), b"anna"):
+        with pytest.raises(ValueError, match="scores: a column 'set' that holds"):
+            model.push(tmp_path, scores=table.assign(set=[1, who]))
+
+
+class AsBefore:
+    "What an older version pickled: a model without facts of its images."
+
+    def __init__(self, model):
+        self.state = {name: value for name, value in vars(model).items() if name != "trained_on"}
+
+    def __reduce__(self):
+        return cuts.Model.__new__, (cuts.Model,), self.state
+
+
+def test_a_model_that_was_pickled_before_it_knew_its_images(model, tmp_path):
+    pickle.loads(pickle.dumps(AsBefore(model))).push(tmp_path)
+    assert cuts.load(tmp_path).trained_on == {}
+
+
 # A hub ---------------------------------------------------------------------------------------------------------------
 PUSH = """
 import sys, cuts
@@ -166,6 +219,49 @@ def test_a_card_that_was_edited_stays_and_a_branch_is_made(model, hub, tmp_path)
     assert "model.safetensors" not in repositories.files["lab/eyes"]["main"]
     assert repositories.files["lab/eyes"]["second"]["README.md"] == b"Ours."
     assert ask(tmp_path, url, to) == [["ok", model.data_digest]]
+
+
+def push(model, home: Path, url: str) -> subprocess.CompletedProcess:
+    "A push to lab/eyes from another Python."
+    model.save(home / "model.safetensors")
+    return python(home, url, "-c", PUSH, "model.safetensors", "hf://lab/eyes", "New.", HF_TOKEN="hf_secret")
+
+
+@needs_hub
+def test_a_card_of_which_nothing_can_be_learned_is_not_replaced(model, hub, tmp_path):
+    repositories, url = hub
+    repositories.create("lab/eyes")
+    repositories.commit("lab/eyes", "main", {"README.md": b"Ours."})
+    repositories.failing.add("README.md")
+    sent = push(model, tmp_path, url)
+    assert sent.returncode == 1
+    assert "ConnectionError: hf://lab/eyes: " in sent.stderr, sent.stderr
+    assert repositories.files["lab/eyes"]["main"] == {"README.md": b"Ours."}
+
+
+@needs_hub
+def test_a_card_that_is_edited_meanwhile_stays(model, hub, tmp_path):
+    repositories, url = hub
+    repositories.create("lab/eyes")
+    repositories.before_commit = lambda: repositories.commit("lab/eyes", "main", {"README.md": b"Just edited."})
+    sent = push(model, tmp_path, url)
+    assert sent.returncode == 1
+    assert "RuntimeError: hf://lab/eyes: somebody wrote into the repository meanwhile" in sent.stderr, sent.stderr
+    assert repositories.files["lab/eyes"]["main"] == {"README.md": b"Just edited."}
+    repositories.before_commit = lambda: None
+    assert push(model, tmp_path, url).returncode == 0  # again, and now it knows of the edit
+    assert repositories.files["lab/eyes"]["main"]["README.md"] == b"Just edited."
+
+
+@needs_hub
+def test_a_repository_of_another_program_is_not_written_into(model, hub, tmp_path):
+    repositories, url = hub
+    repositories.create("lab/eyes")
+    repositories.commit("lab/eyes", "main", {"config.json": b'{"model_type": "bert"}'})
+    sent = push(model, tmp_path, url)
+    assert sent.returncode == 1
+    assert "its config.json would be replaced" in sent.stderr, sent.stderr
+    assert repositories.files["lab/eyes"]["main"].keys() == {"config.json"}
 
 
 @needs_hub

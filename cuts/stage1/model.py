@@ -174,6 +174,9 @@ class Model(Shareable):
         self.network, self.config, self.history, self.data_digest = network.eval(), config, list(history), data_digest
         self.trained_on = dict(trained_on or {})
 
+    def __setstate__(self, state):
+        self.__dict__ |= {"trained_on": {}} | state  # which older pickles have not
+
     @property
     def n_channels(self) -> int:
         return self.network.n_channels
