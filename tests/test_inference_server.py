@@ -25,6 +25,7 @@ from cuts.evaluate.baselines import segment_colours
 from cuts.integrations import http_serving
 from cuts.integrations.actions import LEASE
 from cuts.integrations.inference_server import InferenceServer, Limits
+from cuts.integrations.nninteractive import Session, TooMuch
 from cuts.integrations.packed_arrays import pack
 
 for package in ("tornado", "blosc2"):
@@ -174,6 +175,29 @@ def test_an_upload_that_got_stuck_is_given_up():
 def test_an_upload_that_got_stuck_holds_no_session():
     with carried(sessions=1, liveness=0.2) as it, it.send("/set_image", b"a part", it.claim(), length=1000):
         wait_until(lambda: it.ask("/claim")[0] == 200)
+
+
+# Prompts without end --------------------------------------------------------------------------------------------------
+def test_prompts_are_bounded_and_small():
+    "A scribble of all voxels is some bytes on the way; here it is a bit a voxel, and there are only so many."
+    session, shape = Session(lambda image: segment_colours(image, 1.0, Config())), (1, 512, 512)
+    session.set_image(np.zeros((1, *shape), np.float32) + np.arange(512) // 256)
+    session.set_target(shape, "uint8")
+    mask = np.ones(shape, np.uint8)
+    for _ in range(4):
+        session.add_mask("scribble", mask, 1, predict=False)
+    kept = [getattr(p, name).nbytes for p in session.state.prompts for name in ("places", "bits")]
+    assert sum(kept) < mask.size
+    before = session.state
+    for mistake in (
+        lambda: session.add_mask("scribble", mask, 1, predict=False),
+        lambda: session.add_mask("lasso", mask, -1),
+        lambda: session.add_box([[0, 1], [0, 512], [0, 512]], 1),
+    ):
+        with pytest.raises(TooMuch, match="they cover"):
+            mistake()
+    assert session.state is before
+    assert session.predict().values.all()
 
 
 # At the end ----------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from cuts.integrations.actions import (
     facts_in,
     json_reply,
 )
-from .nninteractive import Session
+from .nninteractive import Session, TooMuch
 from .packed_arrays import unpack
 from ..io.image import Image
 from ..segmentation.picture import Segmentation
@@ -280,7 +280,7 @@ class InferenceServer:
         except Refused as e:
             return e.reply
         except (ValueError, TypeError) as e:
-            return json_reply(dict(detail=str(e)), 400)
+            return json_reply(dict(detail=str(e)), 413 if isinstance(e, TooMuch) else 400)
         except MemoryError:
             return json_reply(dict(detail="too large for the memory of this machine; send a part of it"), 507)
         except Exception as e:
