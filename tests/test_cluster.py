@@ -22,7 +22,7 @@ from distributed import Client
 
 from cuts.config.settings import Config
 from cuts.io.pyramids import LabelPyramid
-from cuts.runs.cluster import ClusterError, check_workers, spread, using
+from cuts.runs.cluster import ClusterError, check_workers, connected, spread, using
 from cuts.runs.in_pieces import segment_large
 from cuts.runs.steps import segment_run
 
@@ -282,3 +282,21 @@ def test_a_cluster_without_workers(tmp_path):
         pytest.raises(ClusterError, match="no worker came within 1 s"),
     ):
         check_workers(client, wait=1)
+
+
+# What is left afterwards ---------------------------------------------------------------------------------------------
+QUIET = "DASK_LOGGING__DISTRIBUTED"
+
+
+@pytest.mark.parametrize("before", [None, "info"])
+def test_the_environment_is_as_it_was(two, monkeypatch, before):
+    "Also where no scheduler answers. Inside, workers that are started are told to be quiet."
+    monkeypatch.delenv(QUIET, raising=False)
+    if before is not None:
+        monkeypatch.setenv(QUIET, before)
+    with connected(two[0].address):
+        assert os.environ[QUIET] == (before or "critical")
+    assert os.environ.get(QUIET) == before
+    with pytest.raises(ClusterError, match="no scheduler answered"), connected("tcp://127.0.0.1:1", wait=1):
+        pass
+    assert os.environ.get(QUIET) == before

@@ -12,12 +12,13 @@ import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..api import segment
-from .inference_server import Call, InferenceServer, Limits, Refused, json_reply
+from .actions import Refused, json_reply
+from .inference_server import Call, InferenceServer, Limits
 from .packed_arrays import check_installed
 from ..io.image import Image
 from ..runs.loading import load_model
@@ -60,21 +61,26 @@ class _Carrier:
         self.clear_header("Server")
 
     def prepare(self: Any):
-        self.body = bytearray()
         try:
             self.call = self.server.admit(self.request.method, self.request.path, self.request.headers)
         except Refused as e:
-            self.refused = e
-            if e.reply.status in _AT_ONCE:
-                self.set_header("Connection", "close")
-                self.say(e.reply)
+            self.refuse(e)
 
     def data_received(self: Any, chunk: bytes):
-        if self.refused is None:
-            self.body += chunk
+        try:
+            if self.refused is None:
+                self.server.receive(self.call, chunk)
+        except Refused as e:
+            self.refuse(e)
+
+    def refuse(self: Any, refused: Refused):
+        self.refused = refused
+        if refused.reply.status in _AT_ONCE:
+            self.set_header("Connection", "close")
+            self.say(refused.reply)
 
     async def get(self: Any):
-        self.say(self.refused.reply if self.refused else await self.server.respond(self.call, self.body))
+        self.say(self.refused.reply if self.refused else await self.server.respond(self.call))
 
     post = get
 
@@ -89,9 +95,11 @@ class _Carrier:
 
     def on_finish(self: Any):
         if self.call is not None:
-            self.server.done(self.call)
+            self.call.drop()
 
-    on_connection_close = on_finish
+    def on_connection_close(self: Any):
+        self.on_finish()
+        super().on_connection_close()  # type: ignore[misc]  # of tornado's handler
 
 
 def _handler(server: InferenceServer):  # a class of tornado
@@ -101,8 +109,8 @@ def _handler(server: InferenceServer):  # a class of tornado
     return stream_request_body(type("Handler", (_Carrier, RequestHandler), dict(server=server)))
 
 # %% ../../nbs/58f_http_serving.ipynb #ae645a71
-async def _run(server: InferenceServer, sockets: list[socket.socket], started: Callable[[], None]) -> None:
-    "Carry requests until a signal comes."
+async def _run(server: InferenceServer, sockets: list[socket.socket], started: Callable[[], None]) -> bool:
+    "Carry requests until a signal comes; whether a thread is still at work."
     from tornado.httpserver import HTTPServer
     from tornado.web import Application
 
@@ -110,7 +118,7 @@ async def _run(server: InferenceServer, sockets: list[socket.socket], started: C
     app = Application(
         [(r".*", _handler(server))], log_function=lambda handler: None
     )  # errors are logged where they are
-    http = HTTPServer(app, max_body_size=server.limits.body)
+    http = HTTPServer(app, max_body_size=server.limits.body, body_timeout=server.limits.upload)
     http.add_sockets(sockets)
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
@@ -123,11 +131,12 @@ async def _run(server: InferenceServer, sockets: list[socket.socket], started: C
         while not end.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(end.wait(), between)
-            server.sweep()
+            server.leases.sweep()
     finally:
         http.stop()
+        is_busy = server.close()
         await http.close_all_connections()
-        server.close()
+    return is_busy
 
 
 def segmenter(
@@ -144,6 +153,18 @@ def segmenter(
     return one
 
 
+@contextmanager
+def _only_errors(name: str) -> Iterator[None]:
+    "Inside the `with`, a logger tells of nothing less than errors."
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def serve(
     segment: Callable[[Image], Segmentation],  # see `segmenter`
     host: str = "127.0.0.1",
@@ -151,7 +172,7 @@ def serve(
     api_key: str | None = None,  # that clients must know
     limits: Limits | None = None,  # None: the default ones
     ready: Callable[[str], None] | None = None,  # told the address as soon as it answers
-) -> None:
+) -> bool:  # whether a thread still segments an image: it cannot be stopped, and Python waits for it when it ends
     "Serve until Ctrl-C, SIGTERM or SIGHUP; `ValueError` where others could come in and there is no key."
     check_installed()
     if not is_local(host) and not api_key:
@@ -162,7 +183,7 @@ def serve(
     sockets = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{sockets[0].getsockname()[1]}"
-    logging.getLogger("tornado").setLevel(logging.ERROR)  # what is refused is no news
     server = InferenceServer(segment, api_key or None, limits or Limits())
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_run(server, sockets, lambda: None if ready is None else ready(url)))
+    with _only_errors("tornado"), suppress(KeyboardInterrupt):  # what is refused is no news
+        return asyncio.run(_run(server, sockets, lambda: None if ready is None else ready(url)))
+    return server.close()

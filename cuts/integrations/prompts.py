@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from ..segmentation.hint_network import HintReader, Stroke, stroke_of_pixels
-from ..segmentation.hints import beside_stroke, exact_stroke, marked, outlined, settle, started
+from ..segmentation.hints import beside_stroke, exact_stroke, outlined, settle, started
 from ..segmentation.picture import Segmentation
 from ..segmentation.region_graph import RegionGraph
 
@@ -34,34 +34,78 @@ def flat_axis(
 class Prompt:
     """What somebody marked at a time, in the axes of a segmentation.
 
-    `places`: of a point [axes]; of a box [2·axes], its first corner and the one behind its last pixel; of a scribble
-    or a lasso positions in the flattened image [m]."""
+    `places`: of a point [axes]; of anything else [2·axes], the first corner of the block that it covers and the one
+    behind its last pixel."""
 
     kind: str  # one of `KINDS`
     sign: int  # 1: it belongs to the structure, −1: it does not
     places: np.ndarray
     spatial: tuple[int, ...]  # shape of the image
+    bits: np.ndarray | None = None  # uint8, of a scribble or a lasso: whether it covers each pixel of its block
+
+    @classmethod
+    def of_mask(
+        cls,
+        kind: str,  # "scribble" or "lasso"
+        sign: int,  # 1: it belongs to the structure, −1: it does not
+        mask: np.ndarray,  # bool [*spatial], not empty
+    ) -> "Prompt":
+        "A prompt that covers the pixels of a mask, of which it keeps one bit each."
+        others = [tuple(a for a in range(mask.ndim) if a != axis) for axis in range(mask.ndim)]
+        along = [np.flatnonzero(mask.any(axes)) for axes in others]
+        places = np.array([where[0] for where in along] + [where[-1] + 1 for where in along])
+        return cls(kind, sign, places, mask.shape, np.packbits(mask[_block(*np.split(places, 2))]))
+
+    @property
+    def corners(self) -> tuple[np.ndarray, np.ndarray]:  # [axes] each
+        "The first pixel of its block, and the one behind the last."
+        low, high = (self.places, self.places + 1) if self.kind == "point" else np.split(self.places, 2)
+        if (low < 0).any() or (high > self.spatial).any():
+            raise ValueError(f"{self.kind}: {self.places.tolist()} lies outside the image of {list(self.spatial)}")
+        return low, high
+
+    def pixels(self) -> np.ndarray:  # [m, axes]
+        "The pixels that it covers, one after the other."
+        low, high = self.corners
+        part = np.ones(high - low, bool)
+        if self.bits is not None:
+            part = np.unpackbits(self.bits, count=part.size).reshape(part.shape)
+        return np.argwhere(part) + low
+
+    def cover(
+        self,
+        mask: np.ndarray,  # bool [*spatial]
+    ) -> None:
+        "Mark its pixels, and look at no others: with hundreds of prompts in a large volume that matters."
+        part = mask[_block(*self.corners)]
+        part |= True if self.bits is None else np.unpackbits(self.bits, count=part.size).reshape(part.shape) > 0
 
     def marked(self) -> np.ndarray:  # bool [*spatial]
         "The pixels that it covers; `ValueError` if it leaves the image."
-        covered = marked(self.places, self.spatial, self.kind) if self.kind in ("point", "box") else None
-        if covered is None:
-            covered = np.zeros(self.spatial, bool)
-            covered.ravel()[self.places] = True
+        covered = np.zeros(self.spatial, bool)
+        self.cover(covered)
         return covered
 
     @cached_property
+    def size(self) -> int:
+        "How many pixels it covers."
+        if self.bits is not None:
+            return int(np.unpackbits(self.bits).sum())
+        low, high = self.corners
+        return int(np.prod(high - low))
+
+    @property
     def plane(self) -> tuple[int, int] | None:  # the axis across which it lies, and its number
         "The plane of a volume that a box or a lasso lies in; None where it lies in several, and in a picture."
         if len(self.spatial) < 3 or self.kind not in OUTLINES:
             return None
-        if self.kind == "box":
-            low, high = np.split(self.places, 2)
-        else:
-            pixels = np.stack(np.unravel_index(self.places, self.spatial))
-            low, high = pixels.min(1), pixels.max(1) + 1
+        low, high = self.corners
         flat = flat_axis(high - low)
         return None if flat is None else (flat, int(low[flat]))
+
+
+def _block(low: np.ndarray, high: np.ndarray) -> tuple[slice, ...]:
+    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 # %% ../../nbs/58c_prompts.ipynb #257e2c51
 Bounds = Sequence[Sequence[float]]  # [3][2], from the first voxel to the one behind the last, along every axis
@@ -135,7 +179,7 @@ def _stroke(graph: RegionGraph, prompt: Prompt, said: np.ndarray | None, against
     "A prompt as a stroke; `said`: what it says of every leaf, if it is an outline."
     if said is not None:
         return exact_stroke(graph, said, prompt.sign, against)
-    return stroke_of_pixels(graph.landmark_map, np.argwhere(prompt.marked()), prompt.sign)
+    return stroke_of_pixels(graph.landmark_map, prompt.pixels(), prompt.sign)
 
 
 def _beside(graph: RegionGraph, said: list, strokes: list[Stroke | None], first: int) -> list[Stroke]:  # one or none
@@ -191,7 +235,7 @@ def _covered(prompts: Iterable[Prompt], spatial: tuple[int, ...]) -> np.ndarray:
     "The pixels of some prompts."
     covered = np.zeros(spatial, bool)
     for prompt in prompts:
-        covered |= prompt.marked()
+        prompt.cover(covered)
     return covered
 
 

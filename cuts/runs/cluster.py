@@ -155,6 +155,37 @@ def _local(n_workers: int):
 
 
 @contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    "Inside the `with`, a variable that nobody has set has this value; processes that are started inherit it."
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+
+
+def _quiet():
+    "Of this process and its workers only the worst is told, unless somebody said otherwise."
+    return _environment("DASK_LOGGING__DISTRIBUTED", "critical")
+
+
+def _remote(scheduler: str, wait: float):
+    "A client of a scheduler elsewhere; `ClusterError` where none answers."
+    try:
+        return _distributed().Client(scheduler, timeout=wait)
+    except (TimeoutError, OSError) as e:
+        remedy = "Is it running there, and may this machine reach it?"
+        raise ClusterError(f"{scheduler}: no scheduler answered within {wait:.0f} s. {remedy}") from e
+    except ValueError as e:
+        raise ClusterError(
+            f"{scheduler}: no address of a scheduler ({e}). Expected one such as tcp://10.0.0.1:8786"
+        ) from e
+
+
+@contextmanager
 def connected(
     scheduler: str | None = None,  # address of a scheduler, such as "tcp://10.0.0.1:8786"; None: a local one
     n_workers: int | None = None,  # processes on this machine, where no address is given
@@ -165,23 +196,7 @@ def connected(
         with using(None):
             yield None
         return
-    os.environ.setdefault(
-        "DASK_LOGGING__DISTRIBUTED", "critical"
-    )  # of this process and its workers, unless one says so
-    if scheduler is None:
-        with _local(n_workers or 1) as client, using(client):
-            yield client
-        return
-    try:
-        client = _distributed().Client(scheduler, timeout=wait)
-    except (TimeoutError, OSError) as e:
-        remedy = "Is it running there, and may this machine reach it?"
-        raise ClusterError(f"{scheduler}: no scheduler answered within {wait:.0f} s. {remedy}") from e
-    except ValueError as e:
-        raise ClusterError(
-            f"{scheduler}: no address of a scheduler ({e}). Expected one such as tcp://10.0.0.1:8786"
-        ) from e
-    with client, using(client):
+    with _quiet(), _local(n_workers or 1) if scheduler is None else _remote(scheduler, wait) as client, using(client):
         yield client
 
 # %% ../../nbs/57_cluster.ipynb #f6c156b9
