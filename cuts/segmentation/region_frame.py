@@ -38,6 +38,13 @@ def _cells(row: pd.Series, axes: list[str]) -> dict[str, str]:
 class RegionFrame(pd.DataFrame):
     "A table of regions that is printed in few columns; see `cuts.segmentation.regions.region_table` for all."
 
+    def __init__(
+        self,
+        data=None,  # what a `DataFrame` takes
+        **options,  # of a `DataFrame`
+    ):
+        super().__init__(data, **options)
+
     @property
     def _constructor(self):
         return pd.DataFrame  # a part of it is an ordinary table
