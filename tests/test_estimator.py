@@ -1,6 +1,9 @@
 "`cuts.Segmenter` by the rules of scikit-learn: what its own checks ask, searches in processes, files, and bad input."
 
+import contextlib
+import itertools
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -8,6 +11,7 @@ import sys
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 from repository import root
 from sklearn.base import clone
 from sklearn.ensemble import BaggingRegressor
@@ -29,6 +33,11 @@ TRUTHS = [nested_phantom((32, 32), seed)[1][0] for seed in range(4)]
 @pytest.fixture(scope="module")
 def learned():
     return cuts.Segmenter(what=4, epochs=1, settings=SHORT).fit(PICTURES)
+
+
+@pytest.fixture(scope="module")
+def other():
+    return cuts.Segmenter(what=6, epochs=1, settings=SHORT, random_state=5).fit(PICTURES)
 
 
 # The rules of scikit-learn -------------------------------------------------------------------------------------------
@@ -145,8 +154,121 @@ def test_other_estimators_take_the_rows():
 def test_segmentations_answer_hints(learned):
     first = next(iter(learned.segmentations(PICTURES)))
     np.testing.assert_array_equal(
-        first.mask((16, 16)), clone(learned).set_params(hint=(16, 16)).fit(PICTURES).predict(PICTURES)[0]
+        first.mask((16, 16)),
+        clone(learned).set_params(hint=(16, 16), what="persistent").fit(PICTURES).predict(PICTURES)[0],
     )
+
+
+# What the parameters say together ------------------------------------------------------------------------------------
+def test_the_parameters_have_one_order():
+    config = Config().replace(epochs=1, **SHORT)
+    assert cuts.Segmenter(config=config).fit(PICTURES).model_ is not None  # epochs=None: as the configuration says
+    assert cuts.Segmenter(config=config, epochs=0).fit(PICTURES).model_ is None
+    assert cuts.Segmenter(settings=QUICK).fit(PICTURES).model_ is None  # nothing says how many
+    fitted = cuts.Segmenter(config=config, settings={"n_landmarks": 50}, epochs=0, channels="gray").fit(PICTURES)
+    assert fitted.config_ == config.replace(n_landmarks=50, epochs=0, channels="gray")
+
+
+@pytest.mark.parametrize(
+    ("settings", "parameters"),
+    [
+        (dict(epochs=1), {}),
+        (dict(epochs=1), dict(epochs=1)),
+        (dict(channels="gray"), dict(channels="rgb")),
+        (dict(channel_axis=0), {}),
+        (dict(seed=3), dict(random_state=4)),
+        (dict(segmentation_seed=3), dict(random_state=4)),
+    ],
+)
+def test_what_is_said_twice_is_refused(settings, parameters):
+    with pytest.raises(ValueError, match="settings: '.*' is said by a parameter"):
+        cuts.Segmenter(settings=settings, **parameters).fit(PICTURES)
+
+
+def test_seeds_come_from_numbers_and_from_random_states():
+    def seeds(random_state):
+        known = cuts.Segmenter(random_state=random_state).fit(PICTURES[:1]).config_.flat()
+        return known["seed"], known["segmentation_seed"]
+
+    assert seeds(None) == (Config().training.seed, Config().segmentation.segmentation_seed)
+    assert seeds(3) == seeds(np.int64(3)) == (3, 3)
+    drawing = np.random.RandomState(0)
+    first = seeds(drawing)
+    assert first == seeds(np.random.RandomState(0))
+    assert first != seeds(drawing)  # the next number
+
+
+def test_a_fit_that_fails_leaves_nothing_behind(monkeypatch):
+    def failing(*args, **kwargs):
+        raise RuntimeError("out of memory")
+
+    segmenter = cuts.Segmenter(what=3, settings=QUICK)
+    with pytest.raises(ValueError, match="X: empty"):
+        segmenter.fit([])
+    with pytest.raises(NotFittedError):
+        segmenter.predict(PICTURES)
+    segmenter.fit(PICTURES)
+    before = dict(vars(segmenter))
+    monkeypatch.setattr("cuts.integrations.estimator.train", failing)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        segmenter.set_params(epochs=1, settings=SHORT).fit([picture[..., 0] for picture in PICTURES])
+    for name in ("config_", "model_", "n_channels_", "n_numbers_"):
+        assert vars(segmenter)[name] is before[name]
+
+
+def test_a_wrong_request_is_refused_before_any_image_is_read(learned):
+    def unread():
+        raise AssertionError("read")
+        yield
+
+    with pytest.raises(ValueError, match="what: 'foo'"):
+        cuts.Segmenter(what="foo").fit(unread())
+    for y, message in (
+        (TRUTHS[:1], "y: expected a label map for each of the 2 images, found 1"),
+        ([TRUTHS[0], TRUTHS[1][:9]], r"y: label map 1: labels \[9, 32\], but the image"),
+        ([TRUTHS[0], TRUTHS[1] + 0.5], "y: label map 1: labels hold fractions"),
+    ):
+        segmenter = cuts.Segmenter.__new__(cuts.Segmenter)
+        vars(segmenter).update(vars(learned))
+        segmenter.predict = None  # must not be reached
+        with pytest.raises(ValueError, match=message):
+            segmenter.score(PICTURES[:2], y)
+
+
+# Which images --------------------------------------------------------------------------------------------------------
+def test_a_generator_is_gone_through_once():
+    segmenter = cuts.Segmenter(what=3, settings=QUICK)
+    expected = segmenter.fit_predict(PICTURES)
+    np.testing.assert_array_equal(segmenter.fit_predict(x for x in PICTURES), expected)
+    np.testing.assert_array_equal(segmenter.fit_transform(x for x in PICTURES), segmenter.transform(PICTURES))
+    assert segmenter.score((x for x in PICTURES), iter(TRUTHS)) == segmenter.score(PICTURES, TRUTHS)
+
+
+@pytest.mark.parametrize("make", [np.asarray, torch.from_numpy])
+def test_a_picture_with_channels_is_not_taken_for_many(make):
+    segmenter = cuts.Segmenter(what=3, settings=QUICK)
+    last, first = PICTURES[0], np.ascontiguousarray(np.moveaxis(PICTURES[0], -1, 0))
+    for single in (last, first, last[..., :1], np.concatenate([last, last[..., :1]], -1)):
+        with pytest.raises(
+            ValueError, match=r"X: an array .* looks like a single picture .*\[image\], or image\[None\]"
+        ):
+            segmenter.fit(make(single))
+    for axis in (0, -1):
+        with pytest.raises(ValueError, match="looks like a single picture"):
+            clone(segmenter).set_params(channel_axis=axis).fit(np.zeros((9, 32, 9)))
+    expected = segmenter.fit_predict([last])[0]
+    for many in ([make(last)], make(last)[None], [make(first)]):
+        np.testing.assert_array_equal(np.asarray(segmenter.fit_predict(many))[0], expected)
+
+
+def test_pictures_without_channels_are_known_by_a_parameter():
+    gray = np.stack([picture[..., 0] for picture in PICTURES])
+    segmenter = cuts.Segmenter(what=3, channel_axis="none", settings=QUICK).fit(gray)
+    assert segmenter.n_channels_ == 1
+    np.testing.assert_array_equal(segmenter.predict(gray[:3]), clone(segmenter).fit_predict(list(gray[:3])))
+    assert cross_val_score(segmenter, gray, TRUTHS, cv=2).shape == (2,)
+    wide = np.moveaxis(np.stack([PICTURES[0][..., 0]] * 5), 0, 1)  # five channels in the middle, which no shape tells
+    assert cuts.Segmenter(channel_axis=1, settings=QUICK).fit([wide]).n_channels_ == 5
 
 
 # Files ---------------------------------------------------------------------------------------------------------------
@@ -161,6 +283,108 @@ def test_a_folder_keeps_everything(learned, tmp_path):
         assert again.config_ == segmenter.config_
         assert {**again.get_params(), "hint": None} == {**segmenter.get_params(), "hint": None}
         np.testing.assert_array_equal(again.predict(PICTURES), segmenter.predict(PICTURES))
+
+
+def test_copies_have_the_same_parameters(tmp_path):
+    mask = np.zeros((32, 32), bool)
+    mask[8:12, 9:14] = True
+    told = dict(hint=mask, settings={"window": (0.0, 1.0), "prior_weight": 1.0}, config="paper", n_jobs=2)
+    for parameters in (told, told | dict(hint=(5, 5)), told | dict(hint=[(5, 5), (6, 7)]), told | dict(hint=None)):
+        segmenter = cuts.Segmenter(**parameters, epochs=0).fit(PICTURES)
+        segmenter.save(tmp_path / "kept")
+        for copy in (pickle.loads(pickle.dumps(segmenter)), cuts.Segmenter.load(tmp_path / "kept")):
+            for name, value in segmenter.get_params().items():
+                assert type(copy.get_params()[name]) is type(value), name
+                np.testing.assert_equal(copy.get_params()[name], value)
+
+
+def test_a_yaml_file_stays_a_path_in_a_pickle_and_is_read_into_a_folder(tmp_path):
+    (tmp_path / "own.yaml").write_text(Config().replace(n_landmarks=50, method="condensation").to_yaml())
+    segmenter = cuts.Segmenter(config=tmp_path / "own.yaml", epochs=0).fit(PICTURES)
+    assert pickle.loads(pickle.dumps(segmenter)).config == segmenter.config
+    segmenter.save(tmp_path / "kept")
+    (tmp_path / "own.yaml").unlink()
+    assert cuts.Segmenter.load(tmp_path / "kept").config == Config().replace(n_landmarks=50, method="condensation")
+
+
+def test_a_file_of_an_older_version_is_read(learned, tmp_path):
+    learned.save(tmp_path)
+    path = tmp_path / "estimator.json"
+    told = json.loads(path.read_text())
+    del told["model_sha256"], told["params"]["channel_axis"]
+    told["params"] |= dict(hint=[3, 4], config=Config().as_dict())
+    path.write_text(json.dumps(told))
+    again = cuts.Segmenter.load(tmp_path)
+    assert (again.hint, again.config, again.model_.data_digest) == ([3, 4], Config(), learned.model_.data_digest)
+
+
+def files_of(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_folders_of_something_else_are_left_alone(learned, tmp_path):
+    prior = cuts.Segmenter(settings=QUICK).fit(PICTURES)
+    for name, content, made in (
+        ("run", {"model.safetensors": b"of a run"}, ("manifest",)),
+        ("model", {"model.safetensors": b"anything"}, ()),
+        ("other", {"estimator.json": b"{}", "model.safetensors": b"anything"}, ()),
+    ):
+        folder = tmp_path / name
+        for part in ("", *made):
+            (folder / part).mkdir()
+        for file, data in content.items():
+            (folder / file).write_bytes(data)
+        for segmenter in (prior, learned):
+            with pytest.raises(ValueError, match="Choose another folder"):
+                segmenter.save(folder)
+            assert files_of(folder) == content
+    shared = tmp_path / "shared"
+    learned.model_.push(shared)
+    before = files_of(shared)
+    with pytest.raises(ValueError, match="has a model, but not that of an estimator"):
+        prior.save(shared)
+    assert files_of(shared) == before
+
+
+class Crash(BaseException):
+    "What no program catches, as a power cut."
+
+
+def breaking(function, steps, breaks_at: int):
+    "A function of the system that is never reached at this step, and never after it."
+
+    def step(*args, **kwargs):
+        if next(steps) >= breaks_at:
+            raise Crash
+        return function(*args, **kwargs)
+
+    return step
+
+
+@pytest.mark.parametrize("breaks_at", range(1, 7))
+@pytest.mark.parametrize("pair", [("learned", "prior"), ("learned", "other"), ("prior", "learned")], ids="-".join)
+def test_a_crash_leaves_the_old_estimator_or_the_new_one(learned, other, tmp_path, monkeypatch, breaks_at, pair):
+    prior = cuts.Segmenter(what=5, settings=QUICK).fit(PICTURES)
+    old, new = (dict(learned=learned, prior=prior, other=other)[name] for name in pair)
+    old.save(tmp_path)
+    with monkeypatch.context() as system, contextlib.suppress(Crash):
+        steps = itertools.count(1)
+        for name in ("replace", "unlink"):
+            system.setattr(os, name, breaking(getattr(os, name), steps, breaks_at))
+        new.save(tmp_path)
+    again = cuts.Segmenter.load(tmp_path)
+    source = old if again.what == old.what else new
+    assert (again.what, again.model_ is None) == (source.what, source.model_ is None)
+    np.testing.assert_array_equal(again.transform(PICTURES[:1]), source.transform(PICTURES[:1]))
+    new.save(tmp_path)  # and it can be written into again
+    assert cuts.Segmenter.load(tmp_path).what == new.what
+
+
+def test_another_model_in_the_folder_is_refused(learned, other, tmp_path):
+    learned.save(tmp_path)
+    other.model_.save(tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="the model there is not the one that was saved with it"):
+        cuts.Segmenter.load(tmp_path)
 
 
 def test_no_pickle_is_read(tmp_path):
@@ -220,14 +444,17 @@ def test_bad_input_is_named(learned, tmp_path):
 def test_wrong_parameters_are_named_in_fit():
     for parameters, message in (
         (dict(what="persistant"), "what: 'persistant', expected"),
-        (dict(what="kmeans", settings=QUICK), 'what: "kmeans" was not computed'),
+        (dict(what="kmeans", settings=QUICK), "what: 'kmeans', which method='condensation' does not make"),
+        (dict(what=3, hint=(5, 5)), "what: 3 beside a hint"),
+        (dict(random_state="abc"), "abc"),
+        (dict(channel_axis="last"), "channel_axis"),
         (dict(epochs=-1), "epochs"),
         (dict(config="papier"), "papier"),
         (dict(settings={"smooothing": 1}), "smooothing"),
         (dict(channels="grey"), "channels"),
     ):
         with pytest.raises(ValueError, match=message):
-            cuts.Segmenter(**parameters).fit(PICTURES).predict(PICTURES[:1])
+            cuts.Segmenter(**parameters).fit(PICTURES)
 
 
 def test_scores_need_labels(learned):

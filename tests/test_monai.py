@@ -274,6 +274,22 @@ def test_monai_finds_the_classes_by_name():
     assert type(pickle.loads(pickle.dumps(made))) is CutsSegmentd
 
 
+def test_a_request_that_is_none_is_refused_when_the_transform_is_made(model):
+    for make, message in (
+        (lambda: CutsSegment(what="foo"), "what: 'foo', expected"),
+        (lambda: CutsSegmentd("image", what=0), "what: 0, expected"),
+        (lambda: CutsSegment(what="kmeans", **QUICK), "what: 'kmeans', which method='condensation'"),
+        (lambda: CutsSegment(model, what=3, config="paper", method="kmeans"), "what: 3, which method='kmeans'"),
+        (lambda: CutsSegment(what=3, hint=(5, 5)), "what: 3 beside a hint"),
+        (lambda: CutsSegment(what="kmeans", negative=(5, 5)), "what: 'kmeans' beside a hint"),
+        (lambda: CutsSegmentd("image", what=3, hint_keys="click"), "what: 3 beside a hint"),
+        (lambda: CutsSegment(what=3, **QUICK)(eye(), (5, 5)), "what: 3 beside a hint"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()
+    assert CutsSegment(model, what="kmeans").what == "kmeans"  # the method is that of the model
+
+
 def test_keys_that_are_missing():
     with pytest.raises(KeyError, match="second"):
         CutsSegmentd(["image", "second"], **QUICK)({"image": eye()})

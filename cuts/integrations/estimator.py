@@ -6,24 +6,25 @@
 __all__ = ['image_samples', 'image_features', 'Segmenter']
 
 # %% ../../nbs/58g_estimator.ipynb #7ce69cb6
-import json
 import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..config.settings import Config
 from ..data.dataset import ImageDataset
-from ..data.items import Sample
+from ..data.items import Sample, as_labels
 from ..device import fixed_threads
 from ..evaluate.classes import adjusted_rand
-from ..files.atomic import write_atomic
+from .parameters import Storable, check_asked
 from ..io.image import Image
+from ..io.pixels import MAX_CHANNELS
+from ..io.reading import check_labels_match
 from ..runs.one_image import make_config, map_samples, open_configured, segment_sample
 from ..segmentation.content import image_tiles, parts_of
 from ..segmentation.picture import Segmentation
@@ -32,27 +33,47 @@ from ..stage1.prior import load_prior
 from ..stage1.training import train
 
 # %% ../../nbs/58g_estimator.ipynb #c2f2c1f3
-def _as_list(X) -> list:
-    "Images one by one; ValueError for a single one."
-    if isinstance(X, Image) or (hasattr(X, "__array__") and np.ndim(X) == 2 and np.asarray(X).dtype.kind in "biuf"):
-        raise ValueError("X: a single picture, expected many along the first axis. Pass a list of one: [image]")
-    samples = list(X)
-    if not samples:
-        raise ValueError("X: empty, expected at least one image")
-    return samples
+_ONE = "Pass a list of one: [image], or image[None]"
+
+
+def _check_many(X, channel_axis) -> None:
+    "`ValueError` for a single picture, and for an array that may be one with channels."
+    if isinstance(X, Image):
+        raise ValueError(f"X: a single picture, expected many along the first axis. {_ONE}")
+    if not hasattr(X, "__array__") or np.asarray(X).dtype.kind not in "biuf":
+        return
+    shape = np.shape(X)
+    if len(shape) == 2:
+        raise ValueError(f"X: a single picture, expected many along the first axis. {_ONE}")
+    has_channels = len(shape) == 3 and (shape[-1] <= MAX_CHANNELS or 1 < shape[0] <= MAX_CHANNELS)
+    if channel_axis != "none" and len(shape) == 3 and (has_channels or channel_axis is not None):
+        otherwise = 'If these are pictures without channels, say so: channel_axis="none"'
+        problem = f"X: an array {list(shape)} looks like a single picture with channels, expected many"
+        raise ValueError(f"{problem}. {_ONE}. {otherwise}")
+
+
+def _kept(X):
+    "Samples that can be gone through twice; a generator as a list."
+    is_lasting = isinstance(X, (str, os.PathLike, ImageDataset, Image, Sequence)) or hasattr(X, "__array__")
+    return X if is_lasting else list(X)
 
 
 def image_samples(
     X,  # images: arrays, Images or paths in a list, an array [N,…], or a folder, a pattern, a set's name
     config: Config,  # how they are read
+    channel_axis: int | str | None = None,  # of arrays; "none": they have none; None: as the configuration says
 ) -> ImageDataset:
     "Images as samples; ValueError for a single picture, for none, and for one that cannot be read."
+    data = config.data
+    axis = data.channel_axis if channel_axis is None else channel_axis
     if isinstance(X, (str, os.PathLike, ImageDataset)):
         dataset = open_configured(X, config)
     else:
-        data = config.data
-        options: dict[str, Any] = dict(channels=data.channels, channel_axis=data.channel_axis, window=data.window)
-        items = ((f"{i:06}", x, None) for i, x in enumerate(_as_list(X)))  # a path may come twice
+        _check_many(X, axis)
+        items = [(f"{i:06}", x, None) for i, x in enumerate(X)]  # a path may come twice
+        if not items:
+            raise ValueError("X: empty, expected at least one image")
+        options: dict[str, Any] = dict(channels=data.channels, channel_axis=axis, window=data.window)
         dataset = ImageDataset(items, name="X", max_pixels=data.max_pixels, **options)
     dataset.check(progress=False)
     for name, why in dataset.failures.items():
@@ -86,70 +107,37 @@ def _read_off(sample: Sample, model: Model | None, config: Config, what, hint) -
     seg = segment_sample(sample, model, config)
     return seg.map(what) if hint is None else seg.mask(hint)
 
-# %% ../../nbs/58g_estimator.ipynb #70fea69a
-def _model_bytes(model: Model | None) -> np.ndarray | None:  # uint8
-    "A model as its file has it."
-    if model is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder) / "model.safetensors")
-        return np.frombuffer((Path(folder) / "model.safetensors").read_bytes(), np.uint8)
+# %% ../../nbs/58g_estimator.ipynb #9daf8d7b
+_OWN, _SEEDS = ("epochs", "channels", "channel_axis"), ("seed", "segmentation_seed")
 
 
-def _model_of_bytes(content: np.ndarray | None) -> Model | None:
-    "The model that such bytes are."
-    if content is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        write_atomic(Path(folder) / "model.safetensors", content.tobytes())
-        return Model.load(Path(folder) / "model.safetensors")
+def _seed(random_state) -> int:
+    "A seed; ValueError for what gives none."
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-_FORMAT = "cuts estimator 1"
-_LEARNED = ("n_channels_", "n_numbers_")
-
-
-def _plain_value(x):
-    "A number, a list or a text that JSON knows; TypeError for anything else."
-    if isinstance(x, os.PathLike):
-        return os.fspath(x)
-    if hasattr(x, "tolist"):  # a number or an array of NumPy, as a search hands them out
-        return x.tolist()
-    raise TypeError(f"a {type(x).__name__} among the parameters, expected numbers, texts, lists and dictionaries")
-
-
-def _plain(estimator: "Segmenter") -> dict[str, Any]:
-    "Parameters and what was learned but for the model, as JSON knows them."
-    params = estimator.get_params()
-    params["config"] = None if params["config"] is None else make_config(params["config"]).as_dict()
-    learned: dict[str, Any] = {name: int(value) for name, value in vars(estimator).items() if name in _LEARNED}
-    if "config_" in vars(estimator):
-        learned["config_"] = estimator.config_.as_dict()
-    output = getattr(estimator, "_sklearn_output_config", {})  # of `set_output`
-    return dict(format=_FORMAT, params=params, learned=learned, output=dict(output))
-
-
-def _restore(estimator: "Segmenter", told: dict, model: Model | None) -> None:
-    "Give an estimator what `_plain` told; ValueError for what it did not tell."
-    if not isinstance(told, dict) or told.get("format") != _FORMAT:
-        raise ValueError(f"not the parameters of a cuts.Segmenter, expected format {_FORMAT!r}")
-    params, learned = dict(told["params"]), dict(told["learned"])
-    if params.get("config") is not None:
-        params["config"] = Config.from_dict(params["config"])
-    if unknown := set(params) - set(Segmenter().get_params()):
-        raise ValueError(f"{sorted(unknown)[0]!r} is no parameter of a cuts.Segmenter")
-    estimator.__init__(**params)  # type: ignore[misc]  # as a class method would call it
-    estimator.set_output(transform=dict(told.get("output", {})).get("transform"))
-    if "config_" in learned:
-        estimator.config_, estimator.model_ = Config.from_dict(learned["config_"]), model
-        if (model is None) != (estimator.config_.training.epochs == 0):
-            n = estimator.config_.training.epochs
-            raise ValueError(f"it learned in {n} epochs, but model.safetensors is {'not ' * (not model)}there")
-        for name in _LEARNED:
-            setattr(estimator, name, int(learned[name]))
+def _configured(estimator: "Segmenter") -> Config:
+    "The configuration that all parameters say together; ValueError for what is said twice, and for what is no setting."
+    settings = dict(estimator.settings or {})
+    for name in (*_OWN, *(_SEEDS if estimator.random_state is not None else ())):
+        if name in settings:
+            own = name if name in _OWN else "random_state"
+            raise ValueError(
+                f"settings: {name!r} is said by a parameter. Pass Segmenter({own}=…) and leave it out here"
+            )
+    own = {name: getattr(estimator, name) for name in _OWN}
+    if own["channel_axis"] == "none":  # of arrays, see `image_samples`
+        own["channel_axis"] = None
+    if own["epochs"] is None and estimator.config is None:
+        own["epochs"] = 0
+    if estimator.random_state is not None:
+        own |= dict.fromkeys(_SEEDS, _seed(estimator.random_state))
+    return make_config(estimator.config, **settings | {name: x for name, x in own.items() if x is not None})
 
 # %% ../../nbs/58g_estimator.ipynb #40b8bc15
-class Segmenter(TransformerMixin, BaseEstimator):
+class Segmenter(Storable, TransformerMixin, BaseEstimator):
     """Segment images without labels, as an estimator of scikit-learn. A sample is an image.
 
     Attributes: `model_`, the `cuts.Model` that was learned, None with `epochs=0`; `config_`, the configuration;
@@ -161,11 +149,12 @@ class Segmenter(TransformerMixin, BaseEstimator):
         what="persistent",  # "persistent", "kmeans", or a number of regions: which label map `predict` gives
         *,
         hint=None,  # a point (row, col), points, a box or a mask: `predict` gives the structure there in every image
-        epochs: int = 0,  # passes over the images to learn an embedding; 0: the prior alone
+        epochs: int | None = None,  # passes over the images; 0: the prior alone; None: as `config`, without it 0
         config=None,  # a configuration, the name of a preset or a YAML file; None: the default
         settings=None,  # other settings by name, such as {"spatial_weight": 0.5}
         channels=None,  # "gray" or "rgb": convert every image
-        random_state=None,  # seed of the training and of stage 2; None: that of the configuration
+        channel_axis=None,  # of the array of an image; "none": it has none; None: where its shape tells
+        random_state=None,  # a seed or a RandomState, of the training and of stage 2; None: as `config`
         n_jobs: int = 1,  # processes of `predict`; the embedding takes the cores that torch has
     ):
         self.what = what
@@ -174,17 +163,9 @@ class Segmenter(TransformerMixin, BaseEstimator):
         self.config = config
         self.settings = settings
         self.channels = channels
+        self.channel_axis = channel_axis
         self.random_state = random_state
         self.n_jobs = n_jobs
-
-    def _configured(self) -> Config:
-        "The configuration that all parameters say together."
-        given: dict[str, Any] = dict(epochs=self.epochs) | dict(self.settings or {})
-        if self.channels is not None:
-            given["channels"] = self.channels
-        if self.random_state is not None:
-            given |= dict(seed=self.random_state, segmentation_seed=self.random_state)
-        return make_config(self.config, **given)
 
     def fit(
         self,
@@ -192,17 +173,20 @@ class Segmenter(TransformerMixin, BaseEstimator):
         y=None,  # not looked at
     ) -> "Segmenter":
         "Learn an embedding from images, or with `epochs=0` only how many channels they have."
-        self.config_ = self._configured()
-        dataset = image_samples(X, self.config_)
-        self.model_ = train(dataset, self.config_, progress=False) if self.config_.training.epochs else None
-        self.n_channels_ = dataset.n_channels
-        self.n_numbers_ = _n_numbers(dataset[0].image, self.model_, self.config_)
+        config = _configured(self)
+        check_asked(self.what, self.hint is not None, config.segmentation.method)
+        dataset = image_samples(X, config, self.channel_axis)
+        n_channels = dataset.n_channels
+        model = train(dataset, config, progress=False) if config.training.epochs else None
+        n_numbers = _n_numbers(dataset[0].image, model, config)
+        self.config_, self.model_, self.n_channels_, self.n_numbers_ = config, model, n_channels, n_numbers
         return self
 
     def _samples(self, X) -> ImageDataset:
         "Images like those of `fit`; ValueError for others."
         check_is_fitted(self, "config_")
-        dataset = image_samples(X, self.config_)
+        check_asked(self.what, self.hint is not None, self.config_.segmentation.method)
+        dataset = image_samples(X, self.config_, self.channel_axis)
         if (n := dataset.n_channels) != self.n_channels_:
             problem = f"images of {n} channels, but those of fit had {self.n_channels_}"
             raise ValueError(f'X: {problem}. Convert both: Segmenter(channels="gray") or "rgb"')
@@ -224,7 +208,17 @@ class Segmenter(TransformerMixin, BaseEstimator):
         y=None,  # not looked at
     ):  # as `predict`
         "`fit`, then `predict` of the same images."
+        X = _kept(X)
         return self.fit(X).predict(X)
+
+    def fit_transform(
+        self,
+        X,  # images
+        y=None,  # not looked at
+        **params,  # of `fit`
+    ) -> np.ndarray:  # as `transform`
+        "`fit`, then `transform` of the same images."
+        return super().fit_transform(_kept(X), y, **params)
 
     def segmentations(
         self,
@@ -253,39 +247,9 @@ class Segmenter(TransformerMixin, BaseEstimator):
         y,  # label maps of these, integers [*spatial] each
     ) -> float:  # at most 1
         "Adjusted Rand index of the label maps of `predict` and those of `y`, the mean over images."
-        labels = self.predict(X)
-        if y is None or len(y) != len(labels):
-            raise ValueError(f"y: expected a label map for each of the {len(labels)} images")
-        return float(np.mean([adjusted_rand(a, np.asarray(b)) for a, b in zip(labels, y, strict=True)]))
-
-    def save(
-        self,
-        folder,  # made where it is not there
-    ) -> None:
-        "Write estimator.json and, if a model was learned, model.safetensors."
-        check_is_fitted(self, "config_")
-        folder = Path(folder).expanduser()
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.safetensors").unlink(missing_ok=True)
-        if self.model_ is not None:
-            self.model_.save(folder / "model.safetensors")
-        write_atomic(folder / "estimator.json", json.dumps(_plain(self), indent=2, default=_plain_value) + "\n")
-
-    @classmethod
-    def load(
-        cls,
-        folder,  # that `save` wrote
-    ) -> "Segmenter":
-        "Read what `save` wrote; nothing in it is executed. ValueError for other files."
-        return _read_estimator(Path(folder).expanduser())
-
-    def __getstate__(self):
-        return dict(
-            told=json.dumps(_plain(self), default=_plain_value), model=_model_bytes(getattr(self, "model_", None))
-        )
-
-    def __setstate__(self, state):
-        _restore(self, json.loads(state["told"]), _model_of_bytes(state["model"]))
+        dataset = self._samples(X)
+        truths = _truths(y, dataset)
+        return float(np.mean([adjusted_rand(a, b) for a, b in zip(self.predict(dataset), truths, strict=True)]))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -295,14 +259,12 @@ class Segmenter(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _read_estimator(folder: Path) -> Segmenter:
-    path, file = folder / "estimator.json", folder / "model.safetensors"
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder}: no estimator.json in it. Expected a folder that Segmenter.save wrote")
-    model = Model.load(file) if file.is_file() else None
-    estimator = Segmenter.__new__(Segmenter)
-    try:
-        _restore(estimator, json.loads(path.read_text(encoding="utf-8")), model)
-    except (ValueError, KeyError, TypeError, RecursionError) as e:
-        raise ValueError(f"{path}: {e}") from None
-    return estimator
+def _truths(y, dataset: ImageDataset) -> list[np.ndarray]:  # [*spatial] integers each
+    "Label maps, one for each image; ValueError or TypeError for anything else."
+    y = [] if y is None else list(y)
+    if len(y) != len(dataset):
+        raise ValueError(f"y: expected a label map for each of the {len(dataset)} images, found {len(y)}")
+    truths = [as_labels(truth, f"y: label map {i}") for i, truth in enumerate(y)]
+    for i, (truth, sample) in enumerate(zip(truths, dataset, strict=True)):
+        check_labels_match(truth, sample.image, f"y: label map {i}")
+    return truths

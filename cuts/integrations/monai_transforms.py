@@ -15,6 +15,7 @@ import numpy as np
 from ..api import segment
 from ..config.settings import Config
 from ..device import alone, fixed_threads
+from .parameters import check_asked
 from ..io.image import Image
 from ..io.pixels import VOLUME_AXES, reorient
 from ..io.reading import as_image
@@ -113,7 +114,9 @@ class Prepared:
         **settings,  # of stage 2 by name, such as n_landmarks=200
     ):
         self.model, self.channels, self.window, self.config, self.settings = model, channels, window, config, settings
-        make_config(config, **settings)  # refuses now what is no setting
+        checked = make_config(config, **settings)  # refuses now what is no setting
+        is_known = model is None or config is not None or "method" in settings  # else the model says
+        self._method = checked.segmentation.method if is_known else None  # of stage 2
         self._loaded: Model | None = model if isinstance(model, Model) else None
 
     def __getstate__(self):
@@ -189,6 +192,7 @@ class Segmenting(Prepared):
     ):
         super().__init__(model, **options)
         self.what, self.hint, self.negative = what, hint, negative
+        check_asked(what, hint is not None or negative is not None, self._method)
 
     def __call__(
         self,
@@ -198,14 +202,16 @@ class Segmenting(Prepared):
     ):  # [1,*spatial] int32, 0 where nothing persists, or with a hint uint8; of the kind of `img`
         "The regions of an image, or the structure that a hint means."
         hint, negative = self.hint if hint is None else hint, self.negative if negative is None else negative
+        is_hinted = hint is not None or negative is not None
+        check_asked(self.what, is_hinted)
         with alone():
             model, config = self._ready()
             turned = self._turned(img, config)
             seg = segment(turned.image, model, config.replace(epochs=0) if model is None else config)
-            if hint is None and negative is None:
-                labels = seg.map(self.what).astype(np.int32)
-            else:
+            if is_hinted:
                 labels = seg.mask(turned.hint(hint), turned.hint(negative)).astype(np.uint8)
+            else:
+                labels = seg.map(self.what).astype(np.int32)
         return _like(np.ascontiguousarray(turned.back(labels))[None], img)
 
 # %% ../../nbs/58b_monai_transforms.ipynb #071ec289
@@ -242,6 +248,8 @@ class OnKeys:
         self.output_keys = _names(output_keys, self.keys, "output_keys")
         self.hint_keys = _names(hint_keys, self.keys, "hint_keys")
         self.negative_keys = _names(negative_keys, self.keys, "negative_keys")
+        if "what" in options and any((*self.hint_keys, *self.negative_keys)):
+            check_asked(options["what"], is_hinted=True)
         self.transform = _classes()[self.made_of](model, **options)
 
     def __call__(
