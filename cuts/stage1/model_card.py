@@ -20,7 +20,8 @@ from ..io.reading import IMAGE_SUFFIXES
 FORMAT = "cuts model 1"  # what `Model.save` and `config.json` call themselves
 
 
-def app_version() -> str:
+def app_version() -> str:  # such as 0.2.0
+    "The version of this package."
     from cuts import __version__
 
     return __version__
