@@ -561,26 +561,25 @@ def correct_in_jupyterlab(seen, notebook):
     notebook.wait("len(explorer.state['marks'])", 0)
 
 
-def test_in_notebook_7(jupyter_notebook, page, segmented):
-    source = f"from cuts.show.explorer import Explorer\nexplorer = Explorer({str(segmented / '0.npz')!r})\nexplorer"
-    notebook = jupyter_notebook.open(page, source).run()
-    seen = ExplorerPage(page)
+def explorer_in(jupyter, page, files: list[str]):
+    "A notebook with an explorer, of which a structure was clicked, and its page; the kernel has the mask."
+    source = f"from cuts.show.explorer import Explorer\nexplorer = Explorer({files!r}, folder='made')\nexplorer"
+    notebook, seen = jupyter.open(page, source).run(), ExplorerPage(page)
     seen.page.locator(".picture").scroll_into_view_if_needed()
     seen.click(*AT)
     notebook.wait("int(explorer.mask.sum())", seen.pixels)
+    return notebook, seen
+
+
+def test_in_notebook_7(jupyter_notebook, page, segmented):
+    notebook, seen = explorer_in(jupyter_notebook, page, [str(segmented / "0.npz")])
     notebook.value("setattr(explorer, 'state', explorer.state | dict(level=3, marks=[]))")  # from Python to the page
     page.get_by_text("3 regions", exact=True).wait_for()
     correct_in_jupyterlab(seen, notebook)
 
 
 def test_in_jupyterlab(jupyter_lab, page, segmented):
-    files = [str(segmented / f"{i}.npz") for i in range(3)]
-    source = f"from cuts.show.explorer import Explorer\nexplorer = Explorer({files!r}, folder='made')\nexplorer"
-    notebook = jupyter_lab.open(page, source).run()
-    seen = ExplorerPage(page)
-    seen.page.locator(".picture").scroll_into_view_if_needed()
-    seen.click(*AT)
-    notebook.wait("int(explorer.mask.sum())", seen.pixels)
+    notebook, seen = explorer_in(jupyter_lab, page, [str(segmented / f"{i}.npz") for i in range(3)])
     assert seen.of("x.session.image.palette.length") == 3 * 256
     bars = page.locator(".barcode rect[data-node]")
     assert len(set(bars.evaluate_all("bars => bars.map(bar => bar.getAttribute('fill'))"))) > 2
