@@ -16,7 +16,6 @@ from zarr_folders import ARRAYS, by_hand, make_array, pyramid, rng
 
 from cuts.io.zarr import read_zarr
 from cuts.io.pixels import ImageError, ImageTypeError, Pixels
-from cuts.io.guard import read_ahead
 
 REFUSED = (ImageError, ImageTypeError)
 METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
@@ -37,11 +36,31 @@ def test_bombs_in_chunks(tmp_path):
         folder = by_hand(tmp_path / f"{packer}.zarr", array, 30, packer=None, compressor={"id": packer})
         (folder / "0.0").write_bytes(bomb)
         tracemalloc.start()
-        with pytest.raises(ImageError, match=f"{packer}.zarr: cannot be read .*(100000000|reshape|more than 15424)"):
+        told = "(100000000|reshape|more than 15424|need 15424)"
+        with pytest.raises(ImageError, match=f"{packer}.zarr: cannot be read .*{told}"):
             read_zarr(folder)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 2e7 or packer == "zstd"
+
+
+@pytest.mark.parametrize("packer", ["zlib", "gzip", "bz2", "lzma", "zstd", "lz4", "blosc"])
+@pytest.mark.filterwarnings("ignore")
+def test_bombs_in_shards(tmp_path, packer):
+    bomb = bytes(numcodecs.get_codec({"id": packer}).encode(bytes(10**8)))
+    plain = [dict(name="bytes", configuration=dict(endian="little"))]
+    inner = [*plain, dict(name=f"numcodecs.{packer}", configuration={})]
+    shard = dict(chunk_shape=[3, 3], codecs=inner, index_codecs=plain)
+    codecs = [dict(name="sharding_indexed", configuration=shard)]
+    folder = by_hand(tmp_path / "a.zarr", np.zeros((3, 6), np.uint8), version=3, packer=None, codecs=codecs)
+    table = b"".join(n.to_bytes(8, "little") for n in (2**64 - 1, 2**64 - 1, 0, len(bomb)))
+    (folder / "c/0/0").write_bytes(bomb + table)
+    tracemalloc.start()
+    with pytest.raises(ImageError, match="a.zarr: cannot be read .*c/0/0: a chunk of [0-9]+ bytes"):
+        read_zarr(folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2e7
 
 
 def frame(*blocks, flags=0):
@@ -127,9 +146,6 @@ def test_damaged_chunks(tmp_path, how):
         file.write_bytes(mutants[int(k)])
         return outcome(folder)
 
-    if {"shards", "compressors"} <= set(how):  # blosc in a shard may end the process that reads it
-        assert len(list(read_ahead(map(str, range(150)), read, 60))) == 150
-        return
     for k in range(150):
         got = read(k)
         assert "a.zarr" in str(got) if isinstance(got, Exception) else got.data.shape == array.shape

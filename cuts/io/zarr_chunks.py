@@ -8,6 +8,7 @@ __all__ = ['check_chunk_size', 'check_chunks', 'CheckedArray']
 # %% ../../nbs/07e_zarr_chunks.ipynb #44265b5c
 import bz2
 import gzip
+import io
 import itertools
 import lzma
 import math
@@ -15,7 +16,6 @@ import operator
 import os
 import zlib
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
@@ -102,35 +102,93 @@ def _zstd_size(head) -> int:
     return int.from_bytes(head[start : start + width], "little") + 256 * (width == 2)
 
 
-def _check_chunk(path, packer, most, n_last):
-    "Refuse an empty file, one that unpacks to more than `most` bytes, and one of blosc that is not whole."
-    size = os.path.getsize(path) - n_last  # without the sums behind it
+def _check_packed(
+    f,  # the open file
+    start: int,  # where the chunk begins in it
+    size: int,  # its bytes
+    packer: str | None,  # its last codec
+    most: int,  # bytes that it may unpack to
+) -> None:
+    "Refuse a chunk of no bytes, one of more than `most` bytes, packed or not, and one of blosc that is not whole."
     if size <= 0:
         raise EOFError("a chunk of no bytes")
-    with open(path, "rb") as f:
-        head = f.read(18)
+    if size > most + most // 16:  # what can't be packed grows a little
+        raise EOFError(f"a chunk of {size} bytes, of which its numbers need {most} at most")
+    f.seek(start)
+    head = f.read(min(size, 18))
     unpacked, packed = int.from_bytes(head[4:8], "little"), int.from_bytes(head[12:16], "little")
     if packer == "blosc" and (len(head) < 16 or packed != size or unpacked > most):
         raise EOFError(f"a chunk of {size} bytes that should have {packed}, and unpacks to {unpacked}")
     told = {"lz4": int.from_bytes(head[:4], "little"), "zstd": _zstd_size(head)}.get(packer, 0)
-    if told > most or _unpacks_to_more(path, packer, most):
+    if told > most or _unpacks_to_more(f, start, size, packer, most):
         raise EOFError(f"a chunk of {size} bytes that unpacks to more than {most}")
 
 
-def _unpacks_to_more(path, packer, most):
+def _unpacks_to_more(f, start, size, packer, most):
     "Whether a chunk that does not say its size unpacks to more than `most` bytes. Damage is left to its codec."
+    if packer != "zlib" and packer not in _STREAMS:
+        return False
+    f.seek(start)
+    content = f.read(size)
     try:
         if packer == "zlib":
-            return len(zlib.decompressobj().decompress(Path(path).read_bytes(), most + 1)) > most
-        if packer in _STREAMS:
-            with _STREAMS[packer](path) as stream:
-                while piece := stream.read(2**20):
-                    most -= len(piece)
-                    if most < 0:
-                        return True
+            return len(zlib.decompressobj().decompress(content, most + 1)) > most
+        with _STREAMS[packer](io.BytesIO(content)) as stream:
+            while piece := stream.read(2**20):
+                most -= len(piece)
+                if most < 0:
+                    return True
     except (EOFError, OSError, lzma.LZMAError, zlib.error):
         pass
     return False
+
+# %% ../../nbs/07e_zarr_chunks.ipynb #49ee81c3
+_NOTHING = 2**64 - 1  # the place of a chunk that a shard does not hold
+
+
+def _inner_chunks(f, start, size, shard, shape, part):
+    "Start, bytes, and what is asked for of the chunks of a shard that are asked for."
+    inner, packing = shard["chunk_shape"], [_named(codec) for codec in shard.get("index_codecs", ())]
+    counts = [n // k for n, k in zip(shape, inner, strict=True)]
+    if {name for name, _ in packing} - {"bytes", "crc32c"}:
+        raise EOFError("a shard whose table is packed; expected plain numbers and a sum")
+    order = ">" if any(settings.get("endian") == "big" for _, settings in packing) else "<"
+    n_bytes = 16 * math.prod(counts)
+    whole = n_bytes + 4 * sum(name == "crc32c" for name, _ in packing)
+    if size < whole:
+        raise EOFError(f"a shard of {size} bytes, of which its table alone needs {whole}")
+    f.seek(start if shard.get("index_location") == "start" else start + size - whole)
+    table = np.frombuffer(f.read(n_bytes), f"{order}u8").reshape(*counts, 2)
+    spans = [range(s.start // k, -(-s.stop // k)) for s, k in zip(part, inner, strict=True)]
+    for place in itertools.product(*spans):
+        offset, length = table[place].tolist()
+        if offset == length == _NOTHING:
+            continue
+        if offset + length > size:
+            raise EOFError(f"a shard of {size} bytes that has a chunk from {offset} to {offset + length}")
+        ends = zip(part, place, inner, strict=True)
+        yield start + offset, length, [slice(max(s.start - i * k, 0), min(s.stop - i * k, k)) for s, i, k in ends]
+
+
+def _check_chunk(
+    f,  # the open file
+    start: int,  # where the chunk begins in it
+    size: int,  # its bytes
+    codecs: list[tuple],  # see `_codecs_of`
+    shape: tuple[int, ...],  # of the chunk
+    part: list[slice],  # what is asked for of it
+) -> None:
+    "Refuse a chunk that is empty, damaged or too large, and a shard with such among those that are asked for."
+    while codecs and codecs[-1][0] == "crc32c":  # check sums, which their codec looks at
+        codecs, size = codecs[:-1], size - 4
+    name, settings = codecs[-1] if codecs else (None, {})
+    if name != "sharding_indexed":
+        return _check_packed(f, start, size, name, 16 * math.prod(shape) + 1024)  # no number has more than 16 bytes
+    for _, before in (codec for codec in codecs if codec[0] == "transpose"):
+        shape, part = ([x[axis] for axis in before["order"]] for x in (shape, part))
+    inner = [_named(codec) for codec in settings["codecs"]]
+    for where, length, asked in _inner_chunks(f, start, size, settings, shape, part):
+        _check_chunk(f, where, length, inner, settings["chunk_shape"], asked)
 
 # %% ../../nbs/07e_zarr_chunks.ipynb #0de2186d
 def _refuse_link(root, name):
@@ -154,18 +212,16 @@ class CheckedArray:
         self.root, self.array, codecs = root, array, _codecs_of(array)
         _check_numbers(root, array, codecs)
         self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
-        names = [name for name, _ in codecs]
-        self.n_last = 4 * (len(names) - len(names := _without_sums(names)))
-        self.packer = names[-1] if names else None
-        self.most = 16 * math.prod(array.chunks) + 1024  # no number has more than 16 bytes, and packing adds little
+        self.codecs, self.files = codecs, array.shards or array.chunks  # how a file is packed, and what it holds
 
     def __getitem__(self, index):  # a whole number or a slice for each axis, from 0 and without steps
         index = tuple(_plain(i, n) for i, n in zip(index, self.shape, strict=True))
-        for name, _ in self._parts(index):
+        for name, part in self._parts(index):
             _refuse_link(self.root, name)
             if os.path.isfile(path := os.path.join(self.root, name)):  # where there is none, all is fill
-                with _naming(name):
-                    _check_chunk(path, self.packer, self.most, self.n_last)
+                with _naming(name), open(path, "rb") as f:
+                    inside = [slice(s.start % n, (s.stop - 1) % n + 1) for s, n in zip(part, self.files, strict=True)]
+                    _check_chunk(f, 0, os.path.getsize(path), self.codecs, self.files, inside)
         try:
             return np.asarray(self.array[index])
         except Exception:
@@ -177,7 +233,7 @@ class CheckedArray:
     def _parts(self, index):
         "The files of the chunks that an index needs, and what it takes of each."
         spans = []
-        for i, n in zip(index, self.array.shards or self.chunks, strict=True):
+        for i, n in zip(index, self.files, strict=True):
             start, stop = (i.start, i.stop) if isinstance(i, slice) else (i, i + 1)
             chunks = range(start // n, -(-stop // n))
             spans.append([(k, slice(max(start, k * n), min(stop, (k + 1) * n))) for k in chunks])
@@ -196,13 +252,6 @@ def _plain(index, n):
     if not 0 <= (i := operator.index(index)) < n:
         raise IndexError(f"{i}, expected 0 to {n - 1}")
     return i
-
-
-def _without_sums(names):
-    "The names of codecs without the check sums behind them."
-    while names and names[-1] == "crc32c":
-        names = names[:-1]
-    return names
 
 
 @contextmanager
