@@ -90,18 +90,22 @@ class Explorer:
         negative: bool = False,  # take away instead
         level: int | str | None = None,  # number of regions, or "persistent": marks are then regions of their levels
         growth: float = 0,  # how often the odds of what is not marked are doubled, until the next mark
+        region: bool = False,  # mean all of the region of the level that is looked at, as the arrows beside a click do
         plane: int | None = None,  # of a volume, in which the hint lies
         sparse: bool | None = None,  # whether a mask is a scribble and no outline; None: a negative one is
     ):
         "Mark pixels of the image that is looked at, as a click, a stroke, a box or a lasso does."
         check_growth(growth)
-        if growth and level is not None:
+        if growth and (level is not None or region):
             raise ValueError(f"growth: {growth!r}, but a region of a level does not grow. Leave one of both out")
         seg, change = self.segmentation, {} if level is None else dict(auto=False)
         if level not in (None, "persistent") and (not isinstance(level, (int, np.integer)) or level < 1):
             raise ValueError(f'level: {level!r}, expected a number of regions, 1 or more, or "persistent"')
         mark = make_mark(seg, hint, -1 if negative else 1, level, self.state["image"], self.level, plane, sparse)
-        self.state = change | dict(marks=[*self.state["marks"], mark | (dict(growth=float(growth)) if growth else {})])
+        if region and "level" not in mark:
+            raise ValueError("region: an outline means what it surrounds and no region. Give a point or a scribble")
+        more = dict(growth=float(growth)) if growth else dict(region=True) if region else {}
+        self.state = change | dict(marks=[*self.state["marks"], mark | more])
 
     def propose(self):
         "Mark what the masks of other images, with trees of their own, suggest for the one that is looked at."

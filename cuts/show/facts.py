@@ -8,6 +8,7 @@ __all__ = ['tree_and_map', 'plane_facts', 'persistent_leaves', 'hint_facts', 'ne
 
 # %% ../../nbs/41a_facts.ipynb #5d313b05
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -191,10 +192,29 @@ def _leaves_under(tree, node):
     return owner(tree.nodes, np.array([node])) >= 0
 
 
-def exact_leaves(tree: CondensationTree, mark: dict) -> np.ndarray | None:  # int8 [n]
+def _marked(tree, mark):
+    "How many pixels a mark has in each leaf [n]."
+    leaf, n_pixels = np.array(mark["leaves"], int).reshape(-1, 2).T
+    return np.bincount(leaf, n_pixels, len(tree))
+
+# %% ../../nbs/41a_facts.ipynb #4caeca99
+def _in_regions(tree, mark, persistent):
+    "The leaves [n] of the regions that a mark touches at its level."
+    region, n_pixels = _region_of_leaves(tree, mark["level"], persistent), _marked(tree, mark)
+    in_region = np.bincount(region + 1, n_pixels)[region + 1]
+    return (region >= 0) & (in_region >= max(0.1 * n_pixels.sum(), 1e-9))
+
+
+def exact_leaves(
+    tree: CondensationTree,
+    mark: dict,
+    persistent: np.ndarray | None = None,  # [n], the persistent structure of each leaf, −1 where nothing persists
+) -> np.ndarray | None:  # int8 [n]
     "1 of each leaf that a mark means exactly, 0 of others, −1 where it says nothing; None if it is no such mark."
     if "node" in mark:
         return _leaves_under(tree, mark["node"]).astype(np.int8)
+    if mark.get("region"):
+        return _in_regions(tree, mark, persistent).astype(np.int8)
     if not mark.get("whole"):
         return None
     beside = mark.get("beside")
@@ -204,19 +224,10 @@ def exact_leaves(tree: CondensationTree, mark: dict) -> np.ndarray | None:  # in
     return exact
 
 
-def _marked(tree, mark):
-    "How many pixels a mark has in each leaf [n]."
-    leaf, n_pixels = np.array(mark["leaves"], int).reshape(-1, 2).T
-    return np.bincount(leaf, n_pixels, len(tree))
-
-# %% ../../nbs/41a_facts.ipynb #4caeca99
 def _touched_leaves(tree, mark, persistent):
     "The leaves [n] of the regions that a mark touches at its level, or those that it means exactly."
-    if (exact := exact_leaves(tree, mark)) is not None:
-        return exact > 0
-    region, n_pixels = _region_of_leaves(tree, mark["level"], persistent), _marked(tree, mark)
-    in_region = np.bincount(region + 1, n_pixels)[region + 1]
-    return (region >= 0) & (in_region >= max(0.1 * n_pixels.sum(), 1e-9))
+    exact = exact_leaves(tree, mark, persistent)
+    return _in_regions(tree, mark, persistent) if exact is None else exact > 0
 
 # %% ../../nbs/41a_facts.ipynb #9d758338
 def mark_stroke(
@@ -224,9 +235,10 @@ def mark_stroke(
     mark: dict,
     image: int,  # number of the reader's image
     needed: bool = False,  # look at its leaves even if the image has none of them, as if they lay in its middle
+    persistent: np.ndarray | None = None,  # see `exact_leaves`
 ) -> Stroke:  # in which nothing is looked at where the image has none of its leaves
     "A mark as a stroke: its leaves at their places, or at their centres where it was not made on this image."
-    graph, exact = reader.graph, exact_leaves(reader.graph.tree, mark)
+    graph, exact = reader.graph, exact_leaves(reader.graph.tree, mark, persistent)
     if exact is not None:
         leaf, place = np.flatnonzero(exact > 0), None
     else:
@@ -254,11 +266,13 @@ def _beside(reader: HintReader, mark: dict) -> list[Stroke]:
     return [beside_stroke(reader.graph, np.array(mark["beside"], int))]
 
 
-def _strokes_on(reader: HintReader, marks: Sequence[dict]) -> list[Stroke]:
+def _strokes_on(seg: Segmentation, marks: Sequence[dict]) -> list[Stroke]:
     "Marks as strokes on the image of the last one; at least one positive one is looked at, wherever its leaves are."
-    image = marks[-1]["image"]
-    is_known = any(mark["sign"] > 0 and len(mark_stroke(reader, mark, image).leaf) for mark in marks)
-    strokes = [[mark_stroke(reader, m, image, m is marks[-1] or not is_known), *_beside(reader, m)] for m in marks]
+    reader, image = seg.reader, marks[-1]["image"]
+    persistent = persistent_leaves(seg) if any(mark.get("region") for mark in marks) else None
+    stroke_of = partial(mark_stroke, reader, image=image, persistent=persistent)
+    is_known = any(mark["sign"] > 0 and len(stroke_of(mark).leaf) for mark in marks)
+    strokes = [[stroke_of(m, needed=m is marks[-1] or not is_known), *_beside(reader, m)] for m in marks]
     return [stroke for of_mark in strokes for stroke in of_mark]
 
 
@@ -268,7 +282,7 @@ def _read(segs: Segmentations, marks: Sequence[dict]) -> np.ndarray:  # bool [n]
     for end, last in enumerate(marks, 1):
         if any(mark["sign"] > 0 for mark in marks[:end]):
             reader = segs[last["image"]].reader
-            strokes, n_more = _strokes_on(reader, marks[:end]), len(_beside(reader, last))
+            strokes, n_more = _strokes_on(segs[last["image"]], marks[:end]), len(_beside(reader, last))
             if n_more:
                 p = reader.step(strokes[:-n_more], p)
             p = grown(reader.step(strokes, p), last.get("growth", 0), strokes)

@@ -47,7 +47,8 @@ def _is_mark(mark, n_images: int) -> bool:
         return False
     is_placed = len(mark.get("places") or mark["leaves"]) == len(mark["leaves"])
     is_known = mark["image"] in range(n_images) and mark["sign"] in (1, -1)
-    is_told = "level" in mark or "node" in mark or (mark.get("whole") is True and len(mark["leaves"]) > 0)
+    is_named = "node" in mark or (mark.get("whole") is True and len(mark["leaves"]) > 0)
+    is_told = "level" in mark or (is_named and not mark.get("region"))
     is_closed = not mark.get("box") or np.shape(mark.get("path") or ()) == (4, 2)
     return is_placed and is_known and is_told and is_closed and _can_grow(mark)
 
@@ -128,7 +129,7 @@ def _path(hint, marks):
 def _seeds(seg, mark, i):
     "The pixels [*spatial] of a picture that a mark speaks of; those of its leaves if it was not made on the picture."
     pixels = np.zeros(seg.spatial, bool)
-    if (exact := exact_leaves(seg.tree, mark)) is not None:
+    if not mark.get("region") and (exact := exact_leaves(seg.tree, mark)) is not None:
         return np.isin(seg.landmark_map, np.flatnonzero(exact > 0))
     if mark.get("path") or mark.get("pixels"):
         if mark["image"] == i and mark.get("path"):

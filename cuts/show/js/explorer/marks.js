@@ -4,7 +4,8 @@
 // and no pixel of them outside its path if it is a `box`; or `node`, a node of the tree. `places` tells where in the
 // image each of its leaves is marked. Its pixels are a `path` of (row, column) in a `plane`, or where Python made it
 // their indices, `pixels`; a mark made elsewhere than on an image has none. What marks mean up to one is
-// grown by its `growth`: how often the odds are doubled.
+// grown by its `growth`: how often the odds are doubled; or, where it is a `region`, means all of the regions that it
+// touches at its level, and nothing else.
 import { sum } from "./numbers.js";
 import { grown } from "./reader.js";
 
@@ -13,15 +14,16 @@ const SLIP = 0.1;  // a region with less than this share of a mark's pixels was 
 
 // A mark as a stroke on an image: its leaves at their places, or at their centres where it was made elsewhere; where
 // the image has none of them, none is looked at unless the mark is `needed`.
-function strokeOf({ tree, reader }, mark, isHere, needed) {
-  const exact = exactLeaves(tree, mark), marked = mark.leaves.map(([leaf]) => leaf);
+function strokeOf({ tree, reader, persistent }, mark, isHere, needed) {
+  const exact = exactLeaves(tree, mark, persistent), marked = mark.leaves.map(([leaf]) => leaf);
   if (!exact) return reader.stroke(mark.sign, marked, { places: isHere ? mark.places : null, needed });
   return reader.stroke(mark.sign, Array.from(exact.keys()).filter(leaf => exact[leaf] > 0), { exact, needed });
 }
 
 // Of a mark that means leaves exactly 1 of each of these, 0 of others, −1 where it says nothing; null of other marks.
-function exactLeaves(tree, mark) {
+function exactLeaves(tree, mark, persistent) {
   if (mark.node !== undefined) return Int8Array.from(tree.leavesIn([mark.node]));
+  if (mark.region) return Int8Array.from(inRegions(tree, mark, persistent));
   if (!mark.whole) return null;
   const exact = new Int8Array(tree.n).fill(mark.beside ? -1 : 0);
   for (const leaf of mark.beside || []) exact[leaf] = 0;
@@ -57,8 +59,12 @@ export function likelihood(marks, images) {
 
 // The leaves that one mark means at its level.
 function leavesOf(tree, mark, persistent) {
-  const exact = exactLeaves(tree, mark);
-  if (exact) return exact.map(inside => inside > 0);
+  const exact = exactLeaves(tree, mark, persistent);
+  return exact ? exact.map(inside => inside > 0) : inRegions(tree, mark, persistent);
+}
+
+// The leaves of the regions that a mark touches at its level.
+function inRegions(tree, mark, persistent) {
   const lasting = mark.level === "persistent";
   const region = lasting && persistent ? persistent : tree.labels(lasting ? 1 : mark.level);
   const total = sum(mark.leaves.map(([, pixels]) => pixels)), touched = new Map();
@@ -78,15 +84,30 @@ export function selectedLeaves(image, marks, auto, images) {
   return selected;
 }
 
-// The last mark with its next growth, up (1) or down (−1), at which other leaves of an image are selected; null if
-// there is none.
-export function nextAnswer({ counts }, marks, way, images) {
-  const last = marks[marks.length - 1], now = likelihood(marks, images).map(p => p > 0.5);
-  for (let growth = (last.growth || 0) + way; Math.abs(growth) <= MOST_GROWTH; growth += way) {
-    const next = { ...last, growth }, then = likelihood([...marks.slice(0, -1), next], images).map(p => p > 0.5);
-    if (then.some((inside, leaf) => inside !== now[leaf] && counts[leaf])) return next;
-  }
+// The last mark with the next answer, larger (1) or smaller (−1), of which other leaves of an image are selected; null
+// if there is none. Answers grow; and next to the one that has not grown, on the side of its size, lies the region that
+// is drawn under the mark.
+export function nextAnswer(image, marks, way, images) {
+  const last = marks[marks.length - 1], others = marks.slice(0, -1), { counts } = image;
+  const answer = mark => likelihood([...others, mark], images).map(p => p > 0.5);
+  const sizeOf = mark => sum(answer(mark).map((inside, leaf) => inside ? counts[leaf] : 0));
+  const plain = { ...last, growth: 0, region: false }, drawn = drawnRegion(image, last), now = answer(last);
+  const side = drawn && (sizeOf(drawn) < sizeOf(plain) ? -1 : 1);
+  const after = mark => {
+    if (mark.region) return { ...plain, growth: way === side ? side : 0 };
+    const growth = mark.growth || 0, meets = way === side ? growth === 0 : growth === side;
+    return drawn && meets ? drawn : { ...plain, growth: growth + way };
+  };
+  for (let next = after(last); Math.abs(next.growth) <= MOST_GROWTH; next = after(next))
+    if (answer(next).some((inside, leaf) => inside !== now[leaf] && counts[leaf])) return next;
   return null;
+}
+
+// A mark that means all of the region that is drawn under it; null where none is, and for outlines and bars.
+function drawnRegion({ tree, persistent }, mark) {
+  if (mark.node !== undefined || mark.whole) return null;
+  const drawn = { ...mark, growth: 0, region: true };
+  return inRegions(tree, drawn, persistent).some(inside => inside) ? drawn : null;
 }
 
 // How many pixels of a stroke lie in each leaf, as pairs, and where on average. `map`: the leaf of each pixel; `plane`:

@@ -52,7 +52,8 @@ export function describe(session) {
   const share = `(${(100 * pixels / image.pixelCount).toFixed(1)} %)`;
   const agreement = dice ? ` · Dice ${dice[0].toFixed(3)}${several ? ` with class ${dice[1]}` : ""}` : "";
   const counted = `${pixels.toLocaleString("en")} ${flat ? "pixels" : "voxels"}`;
-  return `Selected: ${physical}${counted} ${share}${parts > 1 ? ` in ${parts} pieces` : ""}${agreement}`;
+  const what = session.state.auto && marks.at(-1)?.region ? "The region that is drawn here" : "Selected";
+  return `${what}: ${physical}${counted} ${share}${parts > 1 ? ` in ${parts} pieces` : ""}${agreement}`;
 }
 
 // What to say of an error.
