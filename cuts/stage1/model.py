@@ -21,6 +21,7 @@ from ..config.settings import Config
 from ..files.atomic import write_atomic
 from ..io.image import Image
 from .encoder import Network
+from .model_card import FORMAT
 from .patches import check_fits, window
 from .sharing import Shareable
 from ..device import fixed_threads, in_threads, mixed_precision
@@ -298,7 +299,7 @@ class Model(Shareable):
     @classmethod
     def load(cls, path: str | os.PathLike, device: str | torch.device = "cpu") -> "Model":
         "Read a model that `save` wrote; `ValueError` for anything else."
-        weights, header = read_tensors(path, "cuts model 1")
+        weights, header = read_tensors(path, FORMAT)
         try:
             network, facts = _described_model(header)
         except (KeyError, TypeError, ValueError, RuntimeError) as e:  # `RecursionError` is a `RuntimeError`
@@ -313,7 +314,7 @@ class Model(Shareable):
 def _header(model: Model) -> dict:
     "What a file says of its model, see `_described_model`."
     return dict(
-        format="cuts model 1",
+        format=FORMAT,
         n_channels=model.n_channels,
         config=model.config.as_dict(),
         history=model.history,
