@@ -7,6 +7,7 @@ __all__ = ['WRITERS', 'write_labels']
 
 # %% ../../nbs/00f_writing.ipynb #7c40a744
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from .nifti import encode_nifti
 from .pixels import ImageError, suffix
 from .rasters import encode_png
 from .reading import check_labels_match
+from .segments import encode_segments
 from .tiff import encode_tiff
 
 # %% ../../nbs/00f_writing.ipynb #289c7464
@@ -34,21 +36,28 @@ WRITERS: dict[str, Callable[..., bytes]] = {  # ending → encoder of labels
     ".npz": encode_npz,
     **dict.fromkeys((".nii", ".nii.gz"), encode_nifti),
     **dict.fromkeys((".nrrd", ".mha"), encode_itk),
+    ".seg.nrrd": encode_segments,
     ".dcm": _encode_dicom,
 }
 
+
+def _writer(path):
+    "The encoder that a name asks for; None if there is none."
+    ending = ".seg.nrrd" if Path(path).name.lower().endswith(".seg.nrrd") else suffix(path)
+    return WRITERS.get(ending)
+
 # %% ../../nbs/00f_writing.ipynb #80374575
 def write_labels(
-    path,  # .png, .tif, .tiff, .npy, .npz, .nii, .nii.gz, .nrrd, .mha; .dcm for images that came from DICOM
+    path,  # .png, .tif, .npy, .npz, .nii, .nii.gz, .nrrd, .seg.nrrd, .mha; .dcm for images that came from DICOM
     labels: np.ndarray,  # [*spatial] whole numbers
     like: Image | None = None,  # the image they belong to: gives spacing, affine and the file's axes
 ) -> None:
     "Write a label map, whole or not at all; `read_labels` gives the same numbers back."
     labels = whole_numbers(np.asarray(labels), str(path))
-    if suffix(path) not in WRITERS:
+    if (encode := _writer(path)) is None:
         raise ImageError(f"{path}: labels cannot be written as {suffix(path)!r}. Use {', '.join(WRITERS)}.")
     if labels.ndim not in (2, 3) or labels.size == 0:
         raise ImageError(f"{path}: labels {list(labels.shape)}, expected [H,W] or [D,H,W] and not empty.")
     if like is not None:
         check_labels_match(labels, like, str(path))
-    write_file(path, WRITERS[suffix(path)](labels, like, path))
+    write_file(path, encode(labels, like, path))
