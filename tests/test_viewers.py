@@ -1,4 +1,4 @@
-"What is written for other programs can be read by them: outlines, GeoJSON, colour tables, layers."
+"What is written for other programs can be read by them: outlines, GeoJSON, colour tables, segmentations, layers."
 
 import json
 import subprocess
@@ -11,10 +11,12 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from skimage.draw import polygon as fill
 
-from cuts.io.viewers import geojson, napari_layers, outlines, slicer_colors, snap_labels
+from cuts.io.viewers import geojson, labels_of_geojson, napari_layers, outlines, slicer_colors, snap_labels
 from cuts.io.image import Image
-from cuts.io.reading import as_image
+from cuts.io.reading import as_image, read_image, read_labels, read_placed_labels
 from cuts.io.labels import label_palette
+from cuts.io.segments import encode_segments
+from cuts.io.writing import write_labels
 
 plain = settings(max_examples=150, deadline=None)
 maps = arrays(
@@ -199,6 +201,213 @@ def test_planes_of_a_volume():
     ]
     assert all("classification" not in f["properties"] for f in features)
     assert "plane" not in json.loads(geojson(volume[1]))["features"][0]["geometry"]
+
+
+@plain
+@given(maps)
+def test_geojson_comes_back_as_labels(labels):
+    names = {2: "a lesion", 3: "region 1"}
+    back, called = labels_of_geojson(geojson(labels, names), labels.shape, names)
+    there = [n for n in np.unique(labels).tolist() if n]
+    names = {n: names.get(n, f"region {n}") for n in there}
+    if 1 in there and 3 in there:  # two regions of one name are one class
+        assert list(called.values()) == list(dict.fromkeys(names[n] for n in sorted(there, key=lambda n: n == 1)))
+        assert np.array_equal(back == 3, (labels == 3) | (labels == 1))
+    else:
+        assert np.array_equal(back != 0, labels != 0)
+        assert np.array_equal(back == 2, labels == 2)
+        assert set(called.values()) == set(names.values())
+
+
+@pytest.mark.parametrize(
+    ("geometry", "message"),
+    [
+        ({"type": "Point", "coordinates": [1, 2]}, "a Point, which encloses no pixels"),
+        ({"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]], "plane": {"z": 3}}, "plane 3, but"),
+    ],
+)
+def test_annotations_that_are_no_regions(geometry, message):
+    feature = {"type": "Feature", "geometry": geometry, "properties": {}}
+    for text in (feature, [feature], {"type": "FeatureCollection", "features": [feature]}):
+        with pytest.raises(ValueError, match=message):
+            labels_of_geojson(json.dumps(text), (2, 8, 9))
+
+
+def test_annotations_as_qupath_exports_them():
+    "Ids, measurements and a class of two names beside what is read; floating corners; later ones lie above."
+    ring = [[1.2, 1.3], [5.2, 1.3], [5.2, 4.3], [1.2, 4.3], [1.2, 1.3]]
+    about = {"objectType": "annotation", "classification": {"names": ["Tumor", "Positive"], "color": [200, 0, 0]}}
+    annotations = [
+        {"type": "Feature", "id": "4f0e2a4e-0d05-4e4b-8a8c-8a7c8b1d2c11", "geometry": g, "properties": p}
+        for g, p in (
+            ({"type": "Polygon", "coordinates": [ring]}, about | {"measurements": {"Area µm^2": 12.0}}),
+            ({"type": "Polygon", "coordinates": [(np.array(ring) + 2).tolist()]}, {"objectType": "annotation"}),
+        )
+    ]
+    labels, called = labels_of_geojson(json.dumps(annotations), (8, 9), {7: "Tumor: Positive"})
+    assert called == {7: "Tumor: Positive", 8: "no class"}
+    assert (labels == 7).sum() == 12 - 2
+    assert (labels == 8).sum() == 12
+
+
+def test_levels_resolve_into_a_hierarchy():
+    "Each outline of a finer level lies in one of a coarser level, as QuPath's Resolve hierarchy wants it."
+    shapely = pytest.importorskip("shapely.geometry")
+    fine = ragged(96, 6)
+    coarse = np.where(fine < 3, 1, np.where(fine < 6, 2, 3))
+    parents, children = (
+        [shapely.shape(f["geometry"]) for f in json.loads(geojson(x))["features"]] for x in (coarse, fine)
+    )
+    assert [round(shape.area) for shape in parents] == [(coarse == n).sum() for n in np.unique(coarse)]
+    assert all(sum(parent.covers(child) for parent in parents) == 1 for child in children)
+
+
+# ---------- segmentations of 3D Slicer
+
+SLANTED = np.array([[0, 0.1, -0.7, 9], [0.1, -0.5, 0, 8], [3, 0.1, 0, 7], [0, 0, 0, 1.0]])
+SEGMENTS = np.random.default_rng(3).integers(0, 6, (5, 9, 8)) * (np.arange(9) > 2)[:, None]
+SCANS = {
+    "slanted": as_image(np.random.default_rng(0).random((5, 9, 8)), affine=SLANTED, channel_axis="none"),
+    "in millimetres": as_image(np.random.default_rng(0).random((5, 9, 8)), spacing=(3, 0.5, 0.7), channel_axis="none"),
+    "without a place": None,
+}
+
+
+def written_segments(folder, kind, plane=False, names=None):
+    "A segmentation in a file, and its labels."
+    scan, labels, path = SCANS[kind], SEGMENTS[2] if plane else SEGMENTS, folder / "a.seg.nrrd"
+    like = scan and (scan.plane(2) if plane else scan)
+    path.write_bytes(encode_segments(labels, like, path, names))
+    return path, labels
+
+
+@pytest.mark.parametrize("kind", SCANS)
+def test_slicerio_reads_segments(tmp_path, kind):
+    slicerio = pytest.importorskip("slicerio")
+    path, labels = written_segments(tmp_path, kind, names={2: "left ventricle: a|b"})
+    theirs = slicerio.read_segmentation(str(path))
+    assert theirs["containedRepresentationNames"] == ["Binary labelmap"]
+    assert [s["labelValue"] for s in theirs["segments"]] == [1, 2, 3, 4, 5]
+    assert [s["name"] for s in theirs["segments"]][:3] == ["region 1", "left ventricle: a|b", "region 3"]
+    for segment in theirs["segments"]:
+        n = segment["labelValue"]
+        assert np.allclose(np.array(segment["color"]) * 255, color(n), atol=0.01)
+        voxels = np.argwhere(theirs["voxels"] == n)
+        assert segment["extent"] == np.stack([voxels.min(0), voxels.max(0)], 1).ravel().tolist()
+        assert len(voxels) == (labels == n).sum()
+    if kind == "slanted":
+        own = np.diag([-1, -1, 1, 1]) @ SLANTED[:, [2, 1, 0, 3]]  # x, y, z; to the left and back
+        places = [matrix @ [*np.argwhere(x == 3).mean(0), 1] for matrix, x in ((theirs["ijkToLPS"], theirs["voxels"]),)]
+        assert np.allclose(places[0], own @ [*np.argwhere(labels == 3).mean(0)[::-1], 1])
+
+
+@pytest.mark.parametrize("kind", SCANS)
+def test_nrrd_reads_segments(tmp_path, kind):
+    nrrd = pytest.importorskip("nrrd")
+    path, labels = written_segments(tmp_path, kind, plane=True)
+    voxels, header = nrrd.read(str(path))
+    assert voxels.shape == (*labels.T.shape, 1)
+    assert header["Segment4_LabelValue"] == "5"
+    assert header["Segment0_Extent"].endswith("0 0")
+    assert ("space directions" in header) == (kind != "without a place")
+
+
+def slicer_node(path):
+    "What 3D Slicer's own libraries make of a segmentation; and what saves it again."
+    slicer = pytest.importorskip("slicer")
+    if not hasattr(slicer, "vtkMRMLSegmentationStorageNode"):
+        pytest.skip("a package slicer that is not 3D Slicer's")
+    scene, logic = slicer.vtkMRMLScene(), slicer.vtkSlicerSegmentationsModuleLogic()
+    logic.SetMRMLScene(scene)
+    node, storage = scene.AddNewNodeByClass("vtkMRMLSegmentationNode"), slicer.vtkMRMLSegmentationStorageNode()
+    storage.SetFileName(str(path))
+    assert storage.ReadData(node)
+    return (scene, logic), node, storage
+
+
+@pytest.mark.parametrize("plane", [False, True])
+@pytest.mark.parametrize("kind", SCANS)
+def test_slicer_reads_segments_and_saves_them_again(tmp_path, kind, plane):
+    "Rows 0 to 2 have no region: without the grid of the image Slicer would cut them away."
+    path, labels = written_segments(tmp_path, kind, plane, {2: "Ödem “links”", 3: "a\\b: c|d"})
+    _, node, storage = slicer_node(path)
+    segments = node.GetSegmentation()
+    theirs = [segments.GetNthSegment(i) for i in range(segments.GetNumberOfSegments())]
+    assert [s.GetLabelValue() for s in theirs] == [1, 2, 3, 4, 5]
+    assert [s.GetName() for s in theirs][:3] == ["region 1", "Ödem “links”", "a\\b: c|d"]
+    assert all(np.allclose(np.array(s.GetColor()) * 255, color(s.GetLabelValue()), atol=0.01) for s in theirs)
+    theirs[0].SetName("renamed")
+    storage.SetFileName(str(tmp_path / "again.seg.nrrd"))
+    assert storage.WriteData(node)
+    back, _, affine = read_placed_labels(tmp_path / "again.seg.nrrd")
+    assert np.array_equal(back, labels)
+    if kind == "slanted":
+        like = SCANS[kind].plane(2) if plane else SCANS[kind]
+        assert np.allclose(affine, like.affine, atol=1e-5)
+
+
+def test_slicer_reads_color_tables(tmp_path):
+    slicer = pytest.importorskip("slicer")
+    if not hasattr(slicer, "vtkMRMLColorTableStorageNode"):
+        pytest.skip("a package slicer that is not 3D Slicer's")
+    (tmp_path / "a.ctbl").write_text(slicer_colors([1, 4], {4: "Ödem 'x y"}))
+    storage, table, rgba = slicer.vtkMRMLColorTableStorageNode(), slicer.vtkMRMLColorTableNode(), [0.0] * 4
+    storage.SetFileName(str(tmp_path / "a.ctbl"))
+    assert storage.ReadData(table)
+    assert (table.GetColorName(1), table.GetColorName(4)) == ("region 1", "Ödem 'x y")
+    table.GetColor(4, rgba)
+    assert np.allclose(np.array(rgba) * 255, (*color(4), 255))
+
+
+def test_segments_are_written_by_name(tmp_path):
+    labels = SEGMENTS[2]
+    for name in ("a.seg.nrrd", "A.SEG.NRRD"):
+        write_labels(tmp_path / name, labels)
+        assert b"Segment4_Name" in (tmp_path / name).read_bytes()
+        assert np.array_equal(read_labels(tmp_path / name), labels)
+    write_labels(tmp_path / "seg.nrrd", labels)
+    assert b"Segment0" not in (tmp_path / "seg.nrrd").read_bytes()
+    with pytest.raises(ValueError, match=r"a.seg.nrrd: 1001 regions, but a segmentation has up to 1000"):
+        write_labels(tmp_path / "a.seg.nrrd", np.arange(1002)[None])
+
+
+@plain
+@given(names)
+def test_any_names_of_segments(names):
+    "A name is one line of the header, and no line of it ends the header."
+    sitk = pytest.importorskip("SimpleITK")
+    from tempfile import TemporaryDirectory
+
+    numbers = np.array([[n for n in names if n] or [1]])
+    with TemporaryDirectory() as folder:
+        path = f"{folder}/a.seg.nrrd"
+        with open(path, "wb") as file:
+            file.write(encode_segments(numbers, None, path, names))
+        theirs = sitk.ReadImage(path)
+        assert np.array_equal(read_labels(path), numbers)
+    assert sum(key.endswith("_LabelValue") for key in theirs.GetMetaDataKeys()) == numbers.size
+
+
+# ---------- slides
+
+
+def test_the_size_of_a_pixel_of_a_slide(tmp_path):
+    "As the description of an OME-TIFF says it, and as the labels of it say it to whoever reads TIFF."
+    ome_types, tifffile = pytest.importorskip("ome_types"), pytest.importorskip("tifffile")
+    size = dict(PhysicalSizeX=0.25, PhysicalSizeXUnit="µm", PhysicalSizeY=0.5, PhysicalSizeYUnit="µm")
+    pixels = np.zeros((64, 96, 3), np.uint8)
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as file:
+        file.write(pixels, subifds=1, metadata={"axes": "YXS", **size}, photometric="rgb")
+        file.write(pixels[::2, ::2], subfiletype=1, photometric="rgb")
+    theirs = ome_types.from_tiff(tmp_path / "a.ome.tif").images[0].pixels
+    slide = read_image(tmp_path / "a.ome.tif")
+    assert np.allclose(slide.spacing, [theirs.physical_size_y / 1000, theirs.physical_size_x / 1000])
+    write_labels(tmp_path / "labels.tif", np.ones((64, 96), int), slide)
+    with tifffile.TiffFile(tmp_path / "labels.tif") as file:
+        tags = {name: file.pages[0].tags[name].value for name in ("XResolution", "YResolution", "ResolutionUnit")}
+    assert tags["ResolutionUnit"] == 3  # centimetres
+    per_um = [tags[f"{axis}Resolution"][0] / tags[f"{axis}Resolution"][1] / 10_000 for axis in "XY"]
+    assert np.allclose(per_um, [4, 2])
 
 
 # ---------- colour tables

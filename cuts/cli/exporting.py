@@ -66,7 +66,10 @@ _WHAT_HELP = (
     "persistent, levels (all salient ones), kmeans, mask, or a number of regions. "
     "[default: mask where there are scribbles, else persistent]"
 )
-_TO_HELP = "png, tif, npy, npz, nii, nii.gz, nrrd, mha, dcm (DICOM-SEG) or geojson. [default: png; for volumes nii.gz]"
+_TO_HELP = (
+    "png, tif, npy, npz, nii, nii.gz, nrrd, seg.nrrd (3D Slicer), mha, dcm (DICOM-SEG) or geojson. "
+    "[default: png; for volumes nii.gz]"
+)
 _SCRIBBLES_HELP = (
     "Label map, or a folder of them: 1 inside the structure that is meant, 2 outside. "
     "One plane of a volume, here the thirteenth, is called like scan_z012.png."

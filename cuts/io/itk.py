@@ -10,6 +10,7 @@ import math
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -272,6 +273,7 @@ def encode_itk(
     labels: np.ndarray,  # [H,W] or [D,H,W] whole numbers
     like,  # what they belong to, with `affine`, `file_axes`, `spacing` and `unit`; None: nothing is known
     path,  # where it will be written: .nrrd or .mha
+    fields: Callable[..., dict[str, str]] | None = None,  # of labels [x,y,z] and their affine or None: header lines
 ) -> bytes:  # the file
     "A label map as a compressed NRRD or MetaImage, where `like` lies. Raises `ImageError`."
     if suffix(path) not in (".nrrd", ".mha"):
@@ -279,8 +281,15 @@ def encode_itk(
     data, affine = _to_file(_smallest(np.asarray(labels), path), like)
     if affine is not None and not _spans(affine):
         raise ImageError(f"{path}: the affine of its image is singular, which no file can keep: {affine.tolist()}.")
+    added = {}
+    if fields is not None:
+        data = np.atleast_3d(data)  # whoever reads such lines wants three axes
+        added = fields(data, affine)
+    image = _itk_image(data, affine)
+    for name, value in added.items():
+        image.SetMetaData(name, value)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"labels{suffix(path)}"
-        _sitk().WriteImage(_itk_image(data, affine), os.fspath(file), useCompression=True)
+        _sitk().WriteImage(image, os.fspath(file), useCompression=True)
         encoded = file.read_bytes()
     return _without_place(encoded) if affine is None else encoded

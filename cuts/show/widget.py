@@ -19,7 +19,7 @@ from scipy.ndimage import label
 from ..files.atomic import write_atomic
 from ..io.pixels import suffix
 from ..io.reading import IMAGE_SUFFIXES
-from ..io.writing import WRITERS
+from ..io.writing import WRITERS, label_suffix
 from ..segmentation.large import LargeSegmentation
 from ..segmentation.picture import Segmentation
 from .elements import Element, sendable
@@ -42,7 +42,7 @@ def to_buffers(data, buffers: list[bytes]):  # buffers: filled
 # %% ../../nbs/41b_widget.ipynb #ea1a318a
 def free_path(path: Path) -> Path:
     "The path, numbered if there is such a file already."
-    end = suffix(path)
+    end = label_suffix(path)
     stem, number = path.name.removesuffix(end), 1
     while path.exists():
         number += 1
