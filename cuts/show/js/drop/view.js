@@ -26,15 +26,23 @@ function directions({ n, d, x }) {
   }
   const centre = Float32Array.from(mean, sum => sum / n), smallest = 1e-5 * Math.sqrt(square / n);
   for (let i = 0; i < n; i++) {
-    let length = 0;
+    const squares = new Float32Array(d);
     for (let k = 0; k < d; k++) {
-      const v = out[i * d + k] = x[i * d + k] - centre[k];
-      length += v * v;
+      const v = out[i * d + k] = Math.fround(x[i * d + k] - centre[k]);
+      squares[k] = v * v;
     }
-    length = Math.sqrt(length);
+    const length = Math.fround(Math.sqrt(pairwise(squares)));
     for (let k = 0; k < d; k++) out[i * d + k] = length > smallest ? out[i * d + k] / length : 0;
   }
   return { n, d, x: out };
+}
+
+// The sum of some float32, a multiple of eight of them, in NumPy's order: every eighth, then these eight two by two.
+function pairwise(x) {
+  const part = x.slice(0, 8);
+  for (let k = 8; k < x.length; k++) part[k % 8] += x[k];
+  for (let step = 1; step < 8; step *= 2) for (let k = 0; k < 8; k += 2 * step) part[k] += part[k + step];
+  return part[0];
 }
 
 // Where pixels are, of mean 0 and total variance 1.
