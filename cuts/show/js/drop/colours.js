@@ -9,12 +9,14 @@ const RGB_TO_XYZ = [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.07216
   .map(row => row.map(f));
 const WHITE = [0.95047, 1, 1.08883].map(f);
 
-// Of an image with values in [-1, 1] the colours [pixels, channels], about 0 to 1; of three channels as CIELAB.
-export function evenColours({ height, width, channels, values }) {
+// Of an image with values in [-1, 1] the colours [pixels, channels], about 0 to 1; of three channels as CIELAB. `tell`
+// hears which part is done.
+export function evenColours({ height, width, channels, values }, tell = () => {}) {
   const n = height * width, out = new Float32Array(n * channels), x = values.map(v => v / 2 + 0.5);
   if (channels === 3) toLab(x);
   for (let c = 0; c < channels; c++) {
     const even = withoutGrain(x.filter((_, i) => i % channels === c), height, width);
+    tell((c + 1) / channels);
     for (let i = 0; i < n; i++) out[i * channels + c] = even[i];
   }
   return out;

@@ -60,7 +60,7 @@ function enough(points, wanted) {
 
 // Every centre moves to the mean of the points nearest to it; one without points stays.
 function moved(points, centres) {
-  const { d, x } = points, index = nearestOf(points, centres, false), total = new Float32Array(centres.x.length);
+  const { d, x } = points, index = nearestOf(centres, false)(points), total = new Float32Array(centres.x.length);
   const mass = new Float64Array(centres.n);
   for (let i = 0; i < points.n; i++) {
     mass[index[i]]++;
@@ -73,7 +73,7 @@ function moved(points, centres) {
 // The nearest centre of every point, without the centres that are nobody's.
 function tied(points, centres) {
   for (;;) {
-    const nearest = nearestOf(points, centres), mass = new Float64Array(centres.n);
+    const nearest = nearestOf(centres)(points), mass = new Float64Array(centres.n);
     for (const j of nearest) mass[j]++;
     if (mass.every(m => m > 0)) return { centres, nearest, mass };
     centres = rows(centres, Array.from(mass.keys()).filter(j => mass[j] > 0));

@@ -4,41 +4,72 @@
 // then the rounding of float32 decides. So what is nearly equal in float64 is asked for again as Python computes it:
 // products and sums fused, in the order of the coordinates, and sums in torch's order for eight lanes.
 
+import { squaredDistances } from "./condensation.js";
+
 const EPS = 2 ** -23, f = Math.fround;
 
-// `isExact`: what float32 may have wrong, since it lies at a centre, is left to float64.
-export function nearestOf({ n, d, x }, centres, isExact = true) {
-  const about = aboutMean(centres), { mean, C, half } = about, m = centres.n, index = new Int32Array(n);
-  const p = new Float32Array(d), most = half.reduce((a, b) => Math.max(a, b), 0), doubt = 64 * EPS * most;
-  for (let i = 0; i < n; i++) {
+// A function that answers for points { n, d, x }, best such that follow one another in an image: it looks first at the
+// centre of the point before, then at those around that one. `isExact`: what float32 may have wrong, since it lies at a
+// centre, is left to float64.
+export function nearestOf(centres, isExact = true) {
+  const about = { ...aboutMean(centres), ...around(centres), ...centres }, doubt = 64 * EPS * about.most;
+  const { mean } = about, p = new Float32Array(centres.d);
+  let before = 0;
+  return ({ n, d, x }) => Int32Array.from({ length: n }, (_, i) => {
     for (let k = 0; k < d; k++) p[k] = x[i * d + k] - mean[k];
-    let least = Infinity, second = Infinity, best = 0;
-    for (let j = 0, c = 0; j < m; j++) {
-      let a = half[j], b = 0;
-      const end = c + d;
-      let k = 0;
-      for (; c + 1 < end; c += 2, k += 2) {
-        a -= p[k] * C[c];
-        b -= p[k + 1] * C[c + 1];
-      }
-      if (c < end) a -= p[k] * C[c++];
-      a += b;
-      if (a < least) {
-        second = least;
-        least = a;
-        best = j;
-      } else if (a < second) second = a;
-    }
-    index[i] = second - least < doubt ? decided(x, i, centres, about, p, isExact, best) : best;
+    const { best, second, least } = byWayOf(about, p, before, doubt);
+    before = best;
+    return second - least < doubt ? decided(about, x.subarray(i * d, (i + 1) * d), p, isExact, best) : best;
+  });
+}
+
+// The nearest centre of a point about the mean, its score and the next one's. What lies farther from `start` than the
+// point and the best until now together is farther from the point, too.
+function byWayOf({ n, d, C, half, order, apart }, p, start, doubt) {
+  const size = 2 * halfOf(p), from = Math.sqrt(Math.max(2 * score(C, half, d, p, start) + size, 0));
+  let least = Infinity, second = Infinity, best = start, reach = Infinity;
+  for (let k = start * n; k < (start + 1) * n && apart[k] <= reach; k++) {
+    const j = order[k], a = score(C, half, d, p, j);
+    if (a < least || a === least && j < best) {
+      second = least;
+      least = a;
+      best = j;
+      reach = (from + Math.sqrt(Math.max(2 * least + size, 0) + 4 * doubt)) * 1.0001;
+    } else if (a < second) second = a;
   }
-  return index;
+  return { best, second, least };
+}
+
+// Half of the squared distance of a point from a centre, but for what is the same for all centres.
+function score(C, half, d, p, j) {
+  let a = half[j], b = 0, k = 0;
+  for (let c = j * d; k + 1 < d; k += 2, c += 2) {
+    a -= p[k] * C[c];
+    b -= p[k + 1] * C[c + 1];
+  }
+  return k < d ? a + b - p[k] * C[j * d + k] : a + b;
+}
+
+function halfOf(p) {
+  let sum = 0;
+  for (let k = 0; k < p.length; k++) sum += p[k] * p[k];
+  return sum / 2;
+}
+
+// Of every centre all centres, the nearest first, and how far they are.
+function around({ n, d, x }) {
+  const D = squaredDistances({ n, d, x: Float64Array.from(x) }).map(Math.sqrt), order = new Int32Array(n * n);
+  for (let i = 0; i < n; i++) {
+    const row = D.slice(i * n, (i + 1) * n);
+    order.set(Int32Array.from(row, (_, j) => j).sort((a, b) => row[a] - row[b]), i * n);
+  }
+  return { order, apart: Float64Array.from(order, (j, k) => D[Math.floor(k / n) * n + j]) };
 }
 
 // The nearest of centres that are nearly equally near.
-function decided(x, i, centres, { C, half, most }, p, isExact, best) {
-  const { n: m, d } = centres;
+function decided({ n, d, x, C, half, most }, point, p, isExact, best) {
   let least = Infinity, first = 0;
-  for (let j = 0; j < m; j++) {
+  for (let j = 0; j < n; j++) {
     let product = 0;
     for (let k = 0; k < d; k++) product = f(product - p[k] * C[j * d + k]);
     const score = f(product + half[j]);
@@ -49,7 +80,7 @@ function decided(x, i, centres, { C, half, most }, p, isExact, best) {
   }
   if (!isExact) return first;
   let distance = 0;
-  for (let k = 0; k < d; k++) distance += (x[i * d + k] - centres.x[first * d + k]) ** 2;
+  for (let k = 0; k < d; k++) distance += (point[k] - x[first * d + k]) ** 2;
   return distance > 0 && distance < 32 * EPS * most ? best : first;
 }
 

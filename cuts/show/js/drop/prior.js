@@ -1,9 +1,11 @@
 // The network that has seen only drawings, and what it says of an image. Python's `prior_vectors` answers alike.
 import { continued, convolve, doubledBeside, folded, halved, picture } from "./convolution.js";
+import { shown } from "./resize.js";
 import { readTensors } from "./safetensors.js";
 import { evened, flatZones } from "./zones.js";
 
 const TAIL = 0.005;     // part of the values at each end that is cut off
+const SIDE = 256;       // pixels of the longer side, at which the network sees an image
 
 export class Prior {
   // `buffer`: the file that comes with the package.
@@ -52,10 +54,11 @@ export class Prior {
   }
 }
 
-// What the prior says of an image { height, width, channels, values in [-1, 1] }; pixels of a flat zone say the same.
+// What the prior says of an image { height, width, channels, values in [-1, 1] }, as a picture of its vectors, with no
+// more than 256 pixels a side; pixels of a flat zone say the same.
 export function priorVectors(prior, image) {
-  const shown = stretched(image), Z = prior.vectors(shown);
-  return evened(Z, prior.dim, flatZones(shown));
+  const small = shown(stretched(image), SIDE), Z = prior.vectors(small);
+  return picture(small.height, small.width, prior.dim, evened(Z, prior.dim, flatZones(small)));
 }
 
 // An image of three channels whose values fill their range but for a few; grey is shown three times.
@@ -63,10 +66,19 @@ export function stretched({ height, width, channels, values }) {
   const n = height * width, out = picture(height, width, 3);
   for (let i = 0; i < n; i++)
     for (let c = 0; c < 3; c++) out.values[3 * i + c] = values[channels * i + (channels === 3 ? c : 0)];
-  const sorted = out.values.slice().sort(), low = quantile(sorted, TAIL), high = quantile(sorted, 1 - TAIL);
+  const sorted = someOf(out.values, n).sort(), low = quantile(sorted, TAIL), high = quantile(sorted, 1 - TAIL);
   const range = Math.max(high - low, 2e-3);
   for (let i = 0; i < 3 * n; i++) out.values[i] = 2 * Math.min(Math.max((out.values[i] - low) / range, 0), 1) - 1;
   return out;
+}
+
+// The numbers that are sorted: all, or of more than a million some, the first channel before the second.
+function someOf(values, n) {
+  const step = Math.max(1, Math.floor(3 * n / 2 ** 20));
+  return Float32Array.from({ length: Math.ceil(3 * n / step) }, (_, i) => {
+    const k = i * step, channel = Math.floor(k / n);
+    return values[3 * (k - channel * n) + channel];
+  });
 }
 
 function quantile(sorted, part) {
