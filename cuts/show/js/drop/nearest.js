@@ -1,8 +1,8 @@
 // The nearest centre of every point. Python's `nearest` answers alike.
 //
-// A point of a flat area often lies between two centres on the same pixels of a grid, as far from one as from the other;
-// then the rounding of float32 decides. So what is nearly equal in float64 is asked for again as Python computes it:
-// products and sums fused, in the order of the coordinates, and sums in torch's order for eight lanes.
+// A point of a flat area often lies midway between two centres, since pixels lie on a grid; then how float32 rounds
+// decides. So what is nearly equal in float64 is asked for again as Python computes it: products and sums fused, in the
+// order of the coordinates, and sums in torch's order for eight lanes.
 
 import { squaredDistances } from "./condensation.js";
 

@@ -5,7 +5,7 @@ import { readTensors } from "./safetensors.js";
 import { evened, flatZones } from "./zones.js";
 
 const TAIL = 0.005;     // part of the values at each end that is cut off
-const SIDE = 256;       // pixels of the longer side, at which the network sees an image
+export const SIDE = 256;      // pixels of the longer side, at which the network sees an image
 
 export class Prior {
   // `buffer`: the file that comes with the package.
@@ -21,16 +21,21 @@ export class Prior {
     this.dim = dim;
   }
 
-  // Of every pixel of a picture of three channels a vector of length one, [pixels, dim].
-  vectors(image) {
+  // Of every pixel of a picture of three channels a vector of length one, [pixels, dim]; `tell` hears which part is
+  // done.
+  vectors(image, tell = () => {}) {
     const { height, width } = image, step = 2 ** this.up.length, over = size => (step - size % step) % step;
     let x = continued(image, 0, 0, over(height), over(width));
     const scales = [];
     for (const layers of this.down) {
       x = layers.reduce(convolve, scales.length ? halved(x) : x);
       scales.push(x);
+      tell(0.4 * scales.length / this.down.length);
     }
-    for (let i = this.up.length - 1; i >= 0; i--) x = this.up[i].reduce(convolve, doubledBeside(x, scales[i]));
+    for (let i = this.up.length - 1; i >= 0; i--) {
+      x = this.up[i].reduce(convolve, doubledBeside(x, scales[i]));
+      tell(1 - 0.6 * i / this.up.length);
+    }
     return this.#directions(x, height, width);
   }
 
@@ -56,8 +61,8 @@ export class Prior {
 
 // What the prior says of an image { height, width, channels, values in [-1, 1] }, as a picture of its vectors, with no
 // more than 256 pixels a side; pixels of a flat zone say the same.
-export function priorVectors(prior, image) {
-  const small = shown(stretched(image), SIDE), Z = prior.vectors(small);
+export function priorVectors(prior, image, tell) {
+  const small = shown(stretched(image), SIDE), Z = prior.vectors(small, tell);
   return picture(small.height, small.width, prior.dim, evened(Z, prior.dim, flatZones(small)));
 }
 

@@ -1,6 +1,8 @@
 // The random numbers that torch draws on the processor from a seed: the Mersenne twister (Matsumoto & Nishimura 1998);
 // and those of NumPy's `default_rng(0)`: a permuted congruential generator (O'Neill 2014).
 
+export const SAMPLE = 2 ** 16;  // pixels at most from which landmarks and tree are learnt
+
 const N = 624, M = 397;
 
 export class Twister {
@@ -83,7 +85,7 @@ class Congruential {
 
 // Which `wanted` of `total` pixels Python takes for a sample, in their order; all where there are no more. `wanted` is
 // at least a fiftieth of them: fewer are drawn in another way.
-export function sampled(total, wanted) {
+export function sampled(total, wanted = SAMPLE) {
   const order = Int32Array.from({ length: total }, (_, i) => i);
   if (total <= wanted) return order;
   const random = new Congruential();

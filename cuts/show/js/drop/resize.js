@@ -4,12 +4,24 @@ import { roundedToEven } from "./zones.js";
 
 const f = Math.fround;
 
+const STRIP = 2 ** 20;         // pixels that are made smaller together
+
 // An image whose longer side has at most `side` pixels.
 export function shown(image, side) {
-  const scale = Math.min(1, side / Math.max(image.height, image.width));
-  if (scale === 1) return image;
-  const size = n => Math.max(1, roundedToEven(n * scale));
-  return turned(alongRows(turned(alongRows(image, size(image.width))), size(image.height)));
+  const { height, width, channels, values } = image, row = width * channels;
+  if (Math.max(height, width) <= side) return image;
+  const strip = (first, end) => picture(end - first, width, channels, values.subarray(first * row, end * row));
+  return shownOfStrips(image, strip, side);
+}
+
+// The same of an image whose rows from `first` to `end` are what `strip(first, end)` gives.
+export function shownOfStrips({ height, width, channels }, strip, side) {
+  const scale = Math.min(1, side / Math.max(height, width)), size = n => Math.max(1, roundedToEven(n * scale));
+  if (scale === 1) return strip(0, height);
+  const narrow = picture(height, size(width), channels), rows = Math.max(1, Math.floor(STRIP / width));
+  for (let y = 0; y < height; y += rows)
+    narrow.values.set(alongRows(strip(y, Math.min(y + rows, height)), size(width)).values, y * size(width) * channels);
+  return turned(alongRows(turned(narrow), size(height)));
 }
 
 // The image with another width: means over triangles, as wide as two new pixels.

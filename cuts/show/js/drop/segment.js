@@ -13,22 +13,22 @@ import { fromMerges, salientLevels } from "./tree.js";
 import { View } from "./view.js";
 
 const LANDMARKS = 500;
-const SAMPLE = 2 ** 16;         // pixels at most from which landmarks and tree are learnt
 const ROWS = 32;                // of an image that are looked at together
 
 // `image`: { height, width, channels: 1 or 3, values in [-1, 1] }; `tell(step, part)` hears of every step before it
 // begins, and in long ones which part of it is done.
 export function segment(image, prior, tell = () => {}) {
   tell("looking at it with the network");
-  const grid = priorVectors(prior, image);
+  const grid = priorVectors(prior, image, part => tell("looking at it with the network", part));
   tell("evening out its colours");
   const content = new Content(image, grid, evenColours(image, part => tell("evening out its colours", part)));
   tell("choosing landmarks");
-  const sample = sampled(image.height * image.width, SAMPLE), view = new View(content.of(sample));
+  const sample = sampled(image.height * image.width), view = new View(content.of(sample));
   const chosen = inOrder(landmarks(view.points, LANDMARKS)), { merges, times } = agreed(chosen, view, tell);
   tell("pricing regions");
   const first = fromMerges(merges, times, chosen.mass), leaf = chosen.nearest.map(i => first.leaf[i]);
-  const pairs = neighbours(sample, image.width), { tree, leaf: renamed } = scaleSet(first.tree, leaf, view.meaning, pairs);
+  const pairs = neighbours(sample, image.width);
+  const { tree, leaf: renamed } = scaleSet(first.tree, leaf, view.meaning, pairs);
   const centres = rows(chosen.centres, inverse(first.leaf)), isWhole = sample.length === image.height * image.width;
   const map = isWhole ? leaf : leavesOf(content, view, centres, tell);
   return {
@@ -70,7 +70,7 @@ function inOrder({ centres, nearest, mass }) {
 function agreed({ centres, mass }, { aspects, meaning }, tell) {
   const { n, d } = centres, all = aspects ?? [new Float64Array(d).fill(1)];
   const orders = all.map((row, i) => {
-    tell(`condensing, ${i + 1} of ${all.length}`);
+    tell("condensing", i / all.length);
     return condense({ n, d, x: Float64Array.from(centres.x, (v, k) => v * row[k % d]) }, mass);
   });
   return aspects ? consensus(orders, mass, knownAsOne(centres, meaning.d)) : orders[0];
