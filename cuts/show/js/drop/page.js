@@ -53,7 +53,7 @@ class Page {
   }
 
   #zone(html) {
-    const input = html("input", { type: "file", accept: ".png,.jpg,.jpeg", "aria-label": "Image" });
+    const input = this.input = html("input", { type: "file", accept: ".png,.jpg,.jpeg", "aria-label": "Image" });
     input.addEventListener("change", () => this.takeFirst(input.files));
     this.side = html("select", { "aria-label": "Longer side in pixels" },
       ...SIDES.map(side => html("option", { value: side }, `${side} pixels a side`)));
@@ -89,6 +89,7 @@ class Page {
   async takeFirst([file], none = "What was dropped is no file.") {
     if (!file) return this.#say(none, true);
     const turn = ++this.#turn, isLast = () => turn === this.#turn;
+    if (file !== this.input.files[0]) this.input.value = "";      // the name beside it is of an earlier one
     this.#end();
     this.#say(`${file.name}: reading …`);
     try {
@@ -119,7 +120,8 @@ class Page {
         this.bar.value = told.done ?? 0;
         this.#say(`${image.name}${about}: ${told.step ?? "beginning"} …`);
       };
-      worker.postMessage({ ...image, prior: prior.buffer, hints: hints.buffer });
+      const { rgba, deep } = image.pixels, message = { ...image, prior: prior.buffer, hints: hints.buffer };
+      worker.postMessage(message, [(rgba ?? deep).buffer]);        // handed over, not copied
     });
   }
 
