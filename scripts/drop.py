@@ -3,11 +3,13 @@
 
 python scripts/drop.py                                             writes nbs/results/drop.csv, some minutes
 
-Beside it stands how far Python agrees with itself when the network's answer is disturbed in the seventh digit, the
-worst of a few times, and on a processor without fused multiplication: what no second program can be expected to hit.
+Beside it stands how far Python agrees with itself when the network's answer and the colours are disturbed in the
+seventh digit, the worst of a few times, and on a processor without fused multiplication: what no second program can be
+expected to hit.
 """
 
 import argparse
+import contextlib
 import csv
 import os
 import subprocess
@@ -26,7 +28,7 @@ from skimage.transform import resize
 
 import cuts
 from cuts.data.fundus import fundus_phantom
-from cuts.segmentation.content import prior_vectors
+from cuts.segmentation.content import even_colours, prior_vectors
 from cuts.show.drop import write_drop_page
 
 root = Path(__file__).resolve().parents[1]
@@ -76,15 +78,22 @@ def in_browser(page, path: Path) -> tuple[float, list]:
     return seconds, [np.array(x) for x in page.evaluate(SEEN)]
 
 
+@contextlib.contextmanager
 def disturbed(seed: int):
-    "Inside the `with`, the network's answer has noise in the seventh digit."
+    "Inside the `with`, what is known of pixels has noise in the seventh digit."
     rng = np.random.default_rng(seed)
 
-    def noisy(image):
-        Z = prior_vectors(image)
-        return (Z * (1 + NOISE * rng.standard_normal(Z.shape))).astype(np.float32)
+    def noisy(function):
+        def answer(image):
+            x = function(image)
+            return (x * (1 + NOISE * rng.standard_normal(x.shape))).astype(np.float32)
 
-    return patch("cuts.segmentation.content.prior_vectors", noisy)
+        return answer
+
+    with contextlib.ExitStack() as stack:
+        for function in (prior_vectors, even_colours):
+            stack.enter_context(patch(f"cuts.segmentation.content.{function.__name__}", noisy(function)))
+        yield
 
 
 def on_an_older_processor(path: Path) -> list:
