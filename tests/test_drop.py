@@ -257,7 +257,8 @@ def test_a_whole_image(name):
     got, seg = run_node("segment prior", body, image=given_image(x)), cuts.segment(x, method="condensation")
     assert min(agreements(seg, got).values()) >= 0.99, agreements(seg, got)
     assert got["tree"]["n"] == len(seg.tree)
-    assert sorted(got["tree"]["mass"]) == sorted(seg.tree.mass.tolist())
+    moved = np.abs(np.sort(got["tree"]["mass"]) - np.sort(seg.tree.mass)).sum()
+    assert moved <= 1e-3 * x.shape[0] * x.shape[1]
 
 
 # In a browser --------------------------------------------------------------------------------------------------------
