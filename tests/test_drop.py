@@ -1,8 +1,8 @@
 """The page that segments an image without Python: step by step against Python in Node.js, and as a whole in a browser.
 
-Two computations of one image differ in the last digits of float32, and in what SciPy takes of equally near neighbours
-at the border; where that decides between two equally good answers, regions differ. So steps are compared with the same
-input, and whole images are such that Python's own answer is not moved by noise in the seventh digit."""
+Two computations of one image differ in the last digits of float32; where that decides between two equally good answers,
+regions differ. So steps are compared with the same input, and whole images are such that Python's own answer is not
+moved by noise in the seventh digit."""
 
 import struct
 
@@ -25,8 +25,9 @@ from cuts.show.drop import drop_element, write_drop_page
 from cuts.show.facts import whole_facts
 from cuts.show.tree_colors import segmentation_colors
 from cuts.stage1.prior import flat_zones, prior_vectors, shown_size, stretched, three_channels
-from cuts.stage2.landmarks import _draw
 from cuts.stage2.consensus import consensus
+from cuts.stage2.landmarks import _draw, landmarks
+from cuts.stage2.scale_sets import neighbours
 
 
 def small(x: np.ndarray, *size: int) -> np.ndarray:  # uint8
@@ -59,7 +60,7 @@ IMAGES = {
 def test_the_network_and_colours_say_what_they_say_in_python(name):
     image = as_image(x := IMAGES[name]())
     body = IMAGE + (
-        "return [js.priorVectors(new js.Prior(js.priorFile()), image), js.evenColours(image), "
+        "return [js.priorVectors(new js.Prior(js.priorFile()), image).values, js.evenColours(image), "
         "js.flatZones(js.stretched(image))]"
     )
     Z, colours, zones = run_node("prior colours zones", body, image=given_image(x))
@@ -80,6 +81,41 @@ def test_the_random_numbers_are_those_of_torch():
     assert drawn == _draw(torch.from_numpy(mass), 40, seed).tolist()
 
 
+@needs_node
+def test_a_sample_of_many_pixels_is_that_of_numpy():
+    got = run_node("random", "return [js.sampled(90_000, 70_000), js.sampled(12)]")
+    assert got[0] == np.sort(np.random.default_rng(0).choice(90_000, 70_000, replace=False)).tolist()
+    assert got[1] == list(range(12))
+
+
+@needs_node
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (20, 30), (280, 300)])
+def test_the_nearest_pixels_are_those_that_scipy_takes(size):
+    "At the border, and in a sample, several are equally far."
+    total, most = size[0] * size[1], 2**16
+    chosen = np.sort(np.random.default_rng(0).choice(total, most, replace=False)) if total > most else np.arange(total)
+    got = run_node(
+        "neighbours random", "return js.neighbours(js.sampled(given.n), given.width)", n=total, width=size[1]
+    )
+    assert [got["first"], got["second"]] == neighbours(places(chosen, size)).tolist()
+
+
+@needs_node
+@pytest.mark.skipif(not torch.backends.cpu.get_cpu_capability().startswith("AVX"), reason="no fused multiplication")
+@pytest.mark.parametrize("name", ["grey", "colours", "ties"])
+def test_landmarks_are_those_of_python_to_the_last_bit(name):
+    "Of the small astronaut many pixels lie midway between two landmarks."
+    _, known = fitted(small(data.astronaut(), 128, 128) if name == "ties" else IMAGES[name]())
+    seed = int(np.random.RandomState(0).randint(2**31 - 1))
+    centres, nearest, mass = landmarks(torch.from_numpy(known["view"]), 500, seed=seed)
+    n, d = known["view"].shape
+    body = "return js.landmarks({ n: given.n, d: given.d, x: Float32Array.from(given.x) }, 500)"
+    got = run_node("landmarks", body, n=n, d=d, x=known["view"].ravel().tolist())
+    assert got["nearest"] == nearest.tolist()
+    assert got["mass"] == mass.tolist()
+    np.testing.assert_array_equal(np.array(got["centres"]["x"], np.float32), centres.numpy().ravel())
+
+
 def fitted(x: np.ndarray) -> tuple[VectorSegmenter, dict]:
     "Stage 2 of an image in Python, and what JavaScript needs to begin where its landmarks are known."
     image, config = as_image(x), SegmentationConfig(method="condensation")
@@ -96,13 +132,17 @@ def fitted(x: np.ndarray) -> tuple[VectorSegmenter, dict]:
 def test_the_view_and_its_aspects(name):
     segmenter, known = fitted(x := IMAGES[name]())
     body = IMAGE + (
-        "const { points, aspects } = js.viewOf(Float32Array.from(given.prior), 32, Float32Array.from(given.colours), "
-        "image.channels, image); return [points.x, aspects]"
+        "const { height, width, channels } = image, n = height * width; "
+        "const grid = { height, width, channels: 32, values: Float32Array.from(given.prior) }; "
+        "const content = new js.Content(image, grid, Float32Array.from(given.colours)); "
+        "const all = content.of(Array.from({ length: n }, (_, i) => i)), view = new js.View(all); "
+        "return [view.points.x, view.aspects, view.of(all).x]"
     )
     prior, colours = np.split(known["Z"], [32], 1)
     both = dict(prior=prior.ravel().tolist(), colours=colours.ravel().tolist())
-    points, aspects = run_node("view", body, image=given_image(x), **both)
-    np.testing.assert_allclose(np.reshape(points, known["view"].shape), known["view"], atol=1e-5)
+    points, aspects, again = run_node("view content", body, image=given_image(x), **both)
+    assert again == points
+    np.testing.assert_allclose(np.reshape(points, known["view"].shape), known["view"], atol=1e-6)
     np.testing.assert_allclose(aspects, segmenter.view.aspects(known["view"]), atol=1e-6)
 
 
@@ -184,11 +224,11 @@ def test_regions_have_the_colours_that_they_have_in_python(name):
 @pytest.mark.parametrize("size", [(300, 200), (256, 513), (5, 1000)])
 def test_a_large_image_is_made_smaller_as_torch_does_it(size):
     x = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
-    got = run_node("resize", IMAGE + "return js.shown(image)", image=given_image(x))
+    got = run_node("resize", IMAGE + "return js.shown(image, 256)", image=given_image(x))
     options = dict(mode="bilinear", antialias=True)
     expected = torch.nn.functional.interpolate(torch.from_numpy(as_image(x).data)[None], shown_size(*size), **options)
     assert (got["height"], got["width"]) == shown_size(*size)
-    np.testing.assert_allclose(np.reshape(got["values"], expected.shape), expected, atol=1e-4)
+    np.testing.assert_allclose(np.reshape(got["values"], expected.shape), expected, atol=1e-6)
 
 
 # Whole images --------------------------------------------------------------------------------------------------------
@@ -196,6 +236,7 @@ LEVELS = ("persistent", 2, 4, 8, 16, 32)
 WHOLE = {name: IMAGES[name] for name in ("grey", "colours", "odd sides", "flat", "one pixel", "one row")} | {
     "coins": lambda: small(data.coins(), 96, 128),
     "eye ground": lambda: np.rint(255 * fundus_phantom((64, 64), 1)[0]).astype(np.uint8),
+    "large": lambda: small(data.coffee(), 220, 330),  # so that the network sees less, and the tree is that of a sample
 }
 
 
@@ -216,7 +257,8 @@ def test_a_whole_image(name):
     got, seg = run_node("segment prior", body, image=given_image(x)), cuts.segment(x, method="condensation")
     assert min(agreements(seg, got).values()) >= 0.99, agreements(seg, got)
     assert got["tree"]["n"] == len(seg.tree)
-    assert sorted(got["tree"]["mass"]) == sorted(seg.tree.mass.tolist())
+    moved = np.abs(np.sort(got["tree"]["mass"]) - np.sort(seg.tree.mass)).sum()
+    assert moved <= 1e-3 * x.shape[0] * x.shape[1]
 
 
 # In a browser --------------------------------------------------------------------------------------------------------
@@ -273,7 +315,7 @@ def picture(tmp_path, x: np.ndarray, name: str, **options):
 @pytest.mark.parametrize(
     ("name", "x", "options"),
     [
-        ("grey.png", lambda: small(data.camera(), 256, 256), {}),
+        ("large grey.png", lambda: small(data.camera(), 200, 330), {}),
         ("colours.png", IMAGES["colours"], {}),
         ("colours.jpg", IMAGES["colours"], dict(quality=95)),
         ("grey.jpg", IMAGES["grey"], dict(quality=95)),
@@ -314,36 +356,81 @@ def test_pixels_are_those_that_python_reads(drop_page, tmp_path):
         assert pixels == np.rint(255 * expected.display()).astype(int).ravel().tolist(), path.name
 
 
-def test_a_click_selects_what_it_selects_in_python(drop_page, tmp_path):
+def click(page, seg, row: int, column: int) -> np.ndarray:  # bool [H,W]
+    "What is selected after a click into the picture."
+    (height, width), canvas = seg.spatial, page.locator(".picture").first
+    box = canvas.bounding_box()
+    canvas.click(position=dict(x=box["width"] * (column + 0.5) / width, y=box["height"] * (row + 0.5) / height))
+    page.wait_for_function(f"() => ({_SEEN})().selected.some(Boolean)")
+    got = page.evaluate(_SEEN)
+    return np.array(got["selected"])[got["map"]].reshape(seg.spatial) > 0
+
+
+def downloaded(page, button: str) -> np.ndarray:
+    "The numbers in the PNG that a button gives."
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    return np.array(Picture.open(download.value.path()))
+
+
+def test_a_click_takes_a_region_or_the_structure_and_both_are_downloaded(drop_page, tmp_path):
     path = picture(tmp_path, IMAGES["colours"](), "cat.png")
     choose(drop_page, path)
-    seg, (row, column) = cuts.segment(path, method="condensation"), (30, 45)
-    canvas = drop_page.locator(".picture").first
-    box = canvas.bounding_box()
-    height, width = seg.spatial
-    x, y = box["width"] * (column + 0.5) / width, box["height"] * (row + 0.5) / height
-    canvas.click(position=dict(x=x, y=y))
-    drop_page.wait_for_function(f"() => ({_SEEN})().selected.some(Boolean)")
-    got = drop_page.evaluate(_SEEN)
-    selected = np.array(got["selected"])[got["map"]].reshape(seg.spatial) > 0
-    assert (selected == seg.mask((row, column))).mean() >= 0.99
+    seg = cuts.segment(path, method="condensation")
+    level = drop_page.evaluate("() => [...document.querySelectorAll('*')].find(e => e.explorer).explorer.session.level")
+    region = seg.labels(level) == seg.labels(level)[30, 45]
+    assert (click(drop_page, seg, 30, 45) == region).mean() >= 0.99
+    assert ((downloaded(drop_page, "Download mask") > 0) == region).mean() >= 0.99
+    assert agreement(downloaded(drop_page, "Download labels"), seg.labels(level)) >= 0.99
+    drop_page.get_by_role("button", name="Clear").click()
+    drop_page.get_by_role("button", name="Structure", exact=True).click()
+    assert (click(drop_page, seg, 30, 45) == seg.mask((30, 45))).mean() >= 0.99
+
+
+def test_an_example_a_size_and_a_way_out(drop_page):
+    "An example is at hand; it is done again when another size is chosen, and a picture stays when that is cancelled."
+    drop_page.get_by_label("Longer side in pixels").select_option("256")
+    drop_page.get_by_role("button", name="Cell").click()
+    drop_page.wait_for_function("s => document.querySelector(s).textContent.includes('about')", arg=_STATUS)
+    assert "213 × 256 pixels, about " in drop_page.locator(_STATUS).inner_text()
+    assert "masks have 213 × 256 pixels, the file 320 × 384" in says(drop_page, "Cell.jpg: ready after")
+    drop_page.get_by_label("Longer side in pixels").select_option("1024")
+    drop_page.wait_for_function("() => document.querySelector('progress').value > 0")
+    drop_page.get_by_role("button", name="Cancel").click()
+    assert says(drop_page, "Cancelled") == "Cancelled."
+    assert drop_page.locator("progress").is_hidden()
+    assert drop_page.evaluate(_SEEN)["shape"] == [256, 213]
+
+
+def test_what_is_pasted_counts(drop_page, tmp_path):
+    paste = """([kind, bytes]) => {
+      const clipboardData = new DataTransfer();
+      if (kind === "picture") clipboardData.items.add(new File([new Uint8Array(bytes)], "image.png"));
+      else if (kind === "words") clipboardData.setData("text/plain", "words");
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+    }"""
+    little = picture(tmp_path, IMAGES["odd sides"](), "little.png")
+    drop_page.evaluate(paste, ["words", []])
+    assert says(drop_page) == "Nothing has been dropped yet."
+    drop_page.evaluate(paste, ["nothing", []])
+    assert "no picture" in says(drop_page, "clipboard")
+    drop_page.evaluate(paste, ["picture", list(little.read_bytes())])
+    assert says(drop_page, "image.png: ").startswith("image.png: ready after")
 
 
 def test_what_is_dropped_anywhere_counts_and_the_last_one_wins(drop_page, tmp_path):
-    "A large image is made smaller; while it is looked at, another one is dropped."
+    "While a large image is looked at, another one is dropped."
     drop = """([bytes, name]) => {
       const files = new DataTransfer();
       files.items.add(new File([new Uint8Array(bytes)], name));
       document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
     }"""
-    large, little = picture(tmp_path, data.coffee(), "large.png"), picture(tmp_path, IMAGES["grey"](), "little.png")
+    large, little = picture(tmp_path, WHOLE["large"](), "large.png"), picture(tmp_path, IMAGES["grey"](), "little.png")
     drop_page.evaluate(drop, [list(large.read_bytes()), "large.png"])
     drop_page.wait_for_function("s => document.querySelector(s).textContent.includes('looking')", arg=_STATUS)
     drop_page.evaluate(drop, [list(little.read_bytes()), "little.png"])
     assert "made smaller" not in says(drop_page, "little.png: ready")
-    drop_page.evaluate(drop, [list(large.read_bytes()), "large.png"])
-    assert "masks have 256 × 171 pixels, the file 600 × 400" in says(drop_page, "large.png: ready")
-    drop_page.wait_for_function(f"() => ({_SEEN})().shape[0] === 171")
+    drop_page.wait_for_function(f"() => ({_SEEN})().shape[0] === 64")
 
 
 def test_what_cannot_be_segmented_is_said(drop_page, tmp_path):
@@ -353,13 +440,19 @@ def test_what_cannot_be_segmented_is_said(drop_page, tmp_path):
     deep[25] = 2
     (tmp_path / "deep.png").write_bytes(deep)
     (tmp_path / "cut.png").write_bytes(whole[:300])
-    (tmp_path / "scan.dcm").write_bytes(bytes(200))
+    (tmp_path / "scan.dcm").write_bytes(bytes(128) + b"DICM" + bytes(200))
+    (tmp_path / "notes.txt").write_bytes(b"words")
+    Picture.fromarray(IMAGES["grey"]()).save(tmp_path / "scan.tif")
     (tmp_path / "empty.png").write_bytes(b"")
     assert "deep.png: sixteen bits" in choose(drop_page, tmp_path / "deep.png")
     assert "cut deep.png: cannot be decoded" in choose(drop_page, tmp_path / "cut deep.png")
     assert "cut.png: cannot be decoded" in choose(drop_page, tmp_path / "cut.png")
-    assert "scan.dcm: neither PNG nor JPEG. The program reads" in choose(drop_page, tmp_path / "scan.dcm")
-    assert "empty.png: neither PNG nor JPEG" in choose(drop_page, tmp_path / "empty.png")
+    told = choose(drop_page, tmp_path / "scan.dcm")
+    assert "scan.dcm: DICOM, which this page cannot read. Use Python" in told
+    assert 'cuts explore "scan.dcm"' in told
+    assert "scan.tif: a TIFF, which" in choose(drop_page, tmp_path / "scan.tif")
+    assert "notes.txt: neither PNG nor JPEG. Use Python" in choose(drop_page, tmp_path / "notes.txt")
+    assert "empty.png: empty." in choose(drop_page, tmp_path / "empty.png")
     assert drop_page.locator(".cuts-element .fault").count() == 1
     assert "whole.png: ready after" in choose(drop_page, tmp_path / "whole.png")
     assert drop_page.locator(".cuts-element .fault").count() == 0

@@ -6,10 +6,12 @@
 __all__ = ['drop_element', 'write_drop_page']
 
 # %% ../../nbs/43a_drop.ipynb #b9ed3158
+import io
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 
 from ..files.atomic import write_atomic
 from .elements import Element, bundle
@@ -17,7 +19,8 @@ from .marks import palette
 
 # %% ../../nbs/43a_drop.ipynb #c5e73b0d
 _ALT = (
-    "A place to drop a PNG or a JPEG on. It is segmented in this page, and nothing leaves this machine; "
+    "A place to drop a PNG or a JPEG on, to paste or to choose one. It is segmented in this page, and nothing leaves "
+    "this machine; "
     "this needs a browser in which scripts run."
 )
 
@@ -27,10 +30,24 @@ def _bytes_of(room: str, name: str) -> np.ndarray:  # uint8
     return np.frombuffer((files(room) / name).read_bytes(), np.uint8)
 
 
+def _example(loader: str, side: int = 384) -> np.ndarray:  # uint8
+    "A picture of scikit-image as the bytes of a JPEG."
+    from skimage import data
+
+    picture, file = PIL.Image.fromarray(getattr(data, loader)()), io.BytesIO()
+    picture.thumbnail((side, side))
+    picture.save(file, "JPEG", quality=88)
+    return np.frombuffer(file.getvalue(), np.uint8)
+
+
+_EXAMPLES = {"Eye ground": "retina", "Stained tissue": "immunohistochemistry", "Cell": "cell"}
+
+
 def drop_element() -> Element:
     "An element on which an image is dropped, with the networks and the scripts that segment it inside."
     scripts = Path(str(files("cuts.show") / "js"))
     content = dict(
+        examples=[dict(name=f"{name}.jpg", bytes=_example(loader)) for name, loader in _EXAMPLES.items()],
         prior=_bytes_of("cuts.stage1", "prior.safetensors"),
         hints=_bytes_of("cuts.segmentation", "hints.safetensors"),
         palette=palette(),

@@ -1,5 +1,6 @@
 // A picture that was dropped, as pixels.
 import { readDeep } from "./deep-png.js";
+import { refusal } from "./kinds.js";
 
 const MOST_PIXELS = 2 ** 26;
 
@@ -38,7 +39,7 @@ function kindOf(bytes, name) {
     return { isGrey: colour === 0 || colour === 4, isDeep, width: view.getUint32(16), height: view.getUint32(20) };
   }
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return { isGrey: componentsOfJpeg(bytes) === 1, isDeep: false };
-  throw new Error(`${name}: neither PNG nor JPEG. The program reads DICOM, NIfTI, TIFF and others.`);
+  throw refusal(bytes, name);
 }
 
 // The number of colours in the frame header of a JPEG.

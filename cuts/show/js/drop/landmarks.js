@@ -1,5 +1,6 @@
 // A few hundred weighted points stand for all pixels. Python's `landmarks` answers alike: the same seed draws the same.
 // Points are { n, d, x }, x in float32 row by row.
+import { nearestOf } from "./nearest.js";
 import { Twister } from "./random.js";
 
 export const SEED = 209652396;    // what scikit-learn's check_random_state(0) hands on
@@ -57,46 +58,9 @@ function enough(points, wanted) {
   return points.n <= some ? points : rows(points, new Twister(SEED).permutation(points.n, some).sort());
 }
 
-// The nearest centre of every point.
-export function nearestOf({ n, d, x }, centres) {
-  const { mean, C, half } = aboutMean(centres), m = centres.n, index = new Int32Array(n), p = new Float64Array(d);
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < d; k++) p[k] = x[i * d + k] - mean[k];
-    let least = Infinity, best = 0;
-    for (let j = 0, c = 0; j < m; j++) {
-      let a = half[j], b = 0;
-      const end = c + d;
-      let k = 0;
-      for (; c + 1 < end; c += 2, k += 2) {
-        a -= p[k] * C[c];
-        b -= p[k + 1] * C[c + 1];
-      }
-      if (c < end) a -= p[k] * C[c++];
-      a += b;
-      if (a < least) {
-        least = a;
-        best = j;
-      }
-    }
-    index[i] = best;
-  }
-  return index;
-}
-
-// Centres about their mean, and half of their squared sizes.
-function aboutMean({ n, d, x }) {
-  const mean = new Float64Array(d), C = Float64Array.from(x), half = new Float64Array(n);
-  for (let i = 0; i < n * d; i++) mean[i % d] += x[i] / n;
-  for (let i = 0; i < n * d; i++) {
-    C[i] -= mean[i % d];
-    half[Math.floor(i / d)] += C[i] * C[i] / 2;
-  }
-  return { mean, C, half };
-}
-
 // Every centre moves to the mean of the points nearest to it; one without points stays.
 function moved(points, centres) {
-  const { d, x } = points, index = nearestOf(points, centres), total = new Float32Array(centres.x.length);
+  const { d, x } = points, index = nearestOf(centres, false)(points), total = new Float32Array(centres.x.length);
   const mass = new Float64Array(centres.n);
   for (let i = 0; i < points.n; i++) {
     mass[index[i]]++;
@@ -109,7 +73,7 @@ function moved(points, centres) {
 // The nearest centre of every point, without the centres that are nobody's.
 function tied(points, centres) {
   for (;;) {
-    const nearest = nearestOf(points, centres), mass = new Float64Array(centres.n);
+    const nearest = nearestOf(centres)(points), mass = new Float64Array(centres.n);
     for (const j of nearest) mass[j]++;
     if (mass.every(m => m > 0)) return { centres, nearest, mass };
     centres = rows(centres, Array.from(mass.keys()).filter(j => mass[j] > 0));

@@ -5,10 +5,10 @@ const LOWEST_PRICE = 2 ** -11;
 const PRICE = 0.004;
 
 // The same nodes, meeting in the order of the prices from which on they are left whole: the tree, and the number in it
-// of each leaf. `judged` { n, d, x } is what should be even; `leaf` that of each pixel.
-export function scaleSet(tree, leaf, judged, { height, width }) {
+// of each leaf. `judged` { n, d, x } is what should be even; `leaf` that of each pixel; `pairs` of `neighbours`.
+export function scaleSet(tree, leaf, judged, pairs) {
   const nodes = nodesOf(tree), moments = momentsOf(nodes, tree.n, leaf, judged);
-  const cost = unevenness(moments, judged.n), pairs = neighbours(height, width);
+  const cost = unevenness(moments, judged.n);
   const weight = cutWeights(nodes, tree.n, leaf, judged, pairs, moments);
   const price = nodePrices(nodes.parent, cost, weight).subarray(tree.n), children = childrenOf(nodes.parent);
   const order = Array.from(price.keys()).sort((a, b) => price[a] - price[b]);
@@ -58,46 +58,6 @@ function unevenness({ number, scatter }, count) {
   return scatter.map((s, v) => Math.sqrt(number[v] / count * s / whole));
 }
 
-// Pixels farther than an edge, ring after ring.
-const RINGS = (() => {
-  const rings = new Map(), sides = Array.from({ length: 9 }, (_, i) => i - 4);
-  for (const down of sides)
-    for (const along of sides) {
-      const far = down * down + along * along;
-      if (far > 1) rings.set(far, [...rings.get(far) ?? [], [down, along]]);
-    }
-  return Array.from(rings.keys()).sort((a, b) => a - b).map(far => rings.get(far));
-})();
-
-// Each pixel and the four that lie nearest to it, as pairs with weights. At the border of the image some are one of
-// several that are equally far, of which Python takes any; here each counts as often as it would be taken by chance.
-export function neighbours(height, width) {
-  const first = [], second = [], far = new Map(), n = height * width;
-  const isInside = (y, x) => y >= 0 && y < height && x >= 0 && x < width;
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const i = y * width + x, beside = [x + 1 < width && i + 1, y + 1 < height && i + width].filter(j => j);
-      first.push(...beside.map(() => i));
-      second.push(...beside);
-      let missing = 4 - beside.length - (x > 0) - (y > 0);
-      for (let ring = 0; missing > 0 && ring < RINGS.length; ring++) {
-        const there = RINGS[ring].filter(([down, along]) => isInside(y + down, x + along));
-        for (const [down, along] of there) {
-          const j = i + down * width + along, key = Math.min(i, j) * n + Math.max(i, j);
-          far.set(key, Math.max(far.get(key) ?? 0, Math.min(1, missing / there.length)));
-        }
-        missing -= there.length;
-      }
-    }
-  const weight = first.map(() => 1);
-  for (const [key, share] of far) {
-    first.push(Math.floor(key / n));
-    second.push(key % n);
-    weight.push(share);
-  }
-  return { first, second, weight };
-}
-
 // The node at which two leaves meet.
 function meeting(parent, a, b) {
   while (a !== b) if (a < b) a = parent[a]; else b = parent[b];
@@ -112,8 +72,8 @@ function cutWeights({ parent, m }, n, leaf, { d, x }, pairs, { means }) {
     if (a === b) continue;
     if (!known.has(a * n + b)) known.set(a * n + b, meeting(parent, a, b));
     const v = known.get(a * n + b);
-    contrast[v] += pairs.weight[p] * distance(x, i * d, x, j * d, d);
-    touching[v] += pairs.weight[p];
+    contrast[v] += distance(x, i * d, x, j * d, d);
+    touching[v]++;
   }
   const weight = new Float64Array(m).fill(1);
   childrenOf(parent).forEach(([left, right], i) => {

@@ -1,9 +1,11 @@
 // The network that has seen only drawings, and what it says of an image. Python's `prior_vectors` answers alike.
 import { continued, convolve, doubledBeside, folded, halved, picture } from "./convolution.js";
+import { shown } from "./resize.js";
 import { readTensors } from "./safetensors.js";
 import { evened, flatZones } from "./zones.js";
 
 const TAIL = 0.005;     // part of the values at each end that is cut off
+export const SIDE = 256;      // pixels of the longer side, at which the network sees an image
 
 export class Prior {
   // `buffer`: the file that comes with the package.
@@ -19,16 +21,21 @@ export class Prior {
     this.dim = dim;
   }
 
-  // Of every pixel of a picture of three channels a vector of length one, [pixels, dim].
-  vectors(image) {
+  // Of every pixel of a picture of three channels a vector of length one, [pixels, dim]; `tell` hears which part is
+  // done.
+  vectors(image, tell = () => {}) {
     const { height, width } = image, step = 2 ** this.up.length, over = size => (step - size % step) % step;
     let x = continued(image, 0, 0, over(height), over(width));
     const scales = [];
     for (const layers of this.down) {
       x = layers.reduce(convolve, scales.length ? halved(x) : x);
       scales.push(x);
+      tell(0.4 * scales.length / this.down.length);
     }
-    for (let i = this.up.length - 1; i >= 0; i--) x = this.up[i].reduce(convolve, doubledBeside(x, scales[i]));
+    for (let i = this.up.length - 1; i >= 0; i--) {
+      x = this.up[i].reduce(convolve, doubledBeside(x, scales[i]));
+      tell(1 - 0.6 * i / this.up.length);
+    }
     return this.#directions(x, height, width);
   }
 
@@ -52,10 +59,11 @@ export class Prior {
   }
 }
 
-// What the prior says of an image { height, width, channels, values in [-1, 1] }; pixels of a flat zone say the same.
-export function priorVectors(prior, image) {
-  const shown = stretched(image), Z = prior.vectors(shown);
-  return evened(Z, prior.dim, flatZones(shown));
+// What the prior says of an image { height, width, channels, values in [-1, 1] }, as a picture of its vectors, with no
+// more than 256 pixels a side; pixels of a flat zone say the same.
+export function priorVectors(prior, image, tell) {
+  const small = shown(stretched(image), SIDE), Z = prior.vectors(small, tell);
+  return picture(small.height, small.width, prior.dim, evened(Z, prior.dim, flatZones(small)));
 }
 
 // An image of three channels whose values fill their range but for a few; grey is shown three times.
@@ -63,10 +71,19 @@ export function stretched({ height, width, channels, values }) {
   const n = height * width, out = picture(height, width, 3);
   for (let i = 0; i < n; i++)
     for (let c = 0; c < 3; c++) out.values[3 * i + c] = values[channels * i + (channels === 3 ? c : 0)];
-  const sorted = out.values.slice().sort(), low = quantile(sorted, TAIL), high = quantile(sorted, 1 - TAIL);
+  const sorted = someOf(out.values, n).sort(), low = quantile(sorted, TAIL), high = quantile(sorted, 1 - TAIL);
   const range = Math.max(high - low, 2e-3);
   for (let i = 0; i < 3 * n; i++) out.values[i] = 2 * Math.min(Math.max((out.values[i] - low) / range, 0), 1) - 1;
   return out;
+}
+
+// The numbers that are sorted: all, or of more than a million some, the first channel before the second.
+function someOf(values, n) {
+  const step = Math.max(1, Math.floor(3 * n / 2 ** 20));
+  return Float32Array.from({ length: Math.ceil(3 * n / step) }, (_, i) => {
+    const k = i * step, channel = Math.floor(k / n);
+    return values[3 * (k - channel * n) + channel];
+  });
 }
 
 function quantile(sorted, part) {

@@ -2,31 +2,56 @@
 import { evenColours } from "./colours.js";
 import { condense, squaredDistances } from "./condensation.js";
 import { consensus } from "./consensus.js";
+import { Content } from "./content.js";
 import { landmarks, rows } from "./landmarks.js";
+import { nearestOf } from "./nearest.js";
+import { neighbours } from "./neighbours.js";
 import { scaleSet, worthRegions } from "./prices.js";
 import { priorVectors } from "./prior.js";
+import { sampled } from "./random.js";
 import { fromMerges, salientLevels } from "./tree.js";
-import { viewOf } from "./view.js";
+import { View } from "./view.js";
 
 const LANDMARKS = 500;
+const ROWS = 32;                // of an image that are looked at together
 
-// `image`: { height, width, channels: 1 or 3, values in [-1, 1] }; `tell` hears of every step before it begins.
+// `image`: { height, width, channels: 1 or 3, values in [-1, 1] }; `tell(step, part)` hears of every step before it
+// begins, and in long ones which part of it is done.
 export function segment(image, prior, tell = () => {}) {
   tell("looking at it with the network");
-  const Z = priorVectors(prior, image);
+  const grid = priorVectors(prior, image, part => tell("looking at it with the network", part));
   tell("evening out its colours");
-  const colours = evenColours(image), view = viewOf(Z, prior.dim, colours, image.channels, image);
+  const content = new Content(image, grid, evenColours(image, part => tell("evening out its colours", part)));
   tell("choosing landmarks");
-  const chosen = inOrder(landmarks(view.points, LANDMARKS));
-  const { merges, times } = agreed(chosen, view, tell);
+  const sample = sampled(image.height * image.width), view = new View(content.of(sample));
+  const chosen = inOrder(landmarks(view.points, LANDMARKS)), { merges, times } = agreed(chosen, view, tell);
   tell("pricing regions");
   const first = fromMerges(merges, times, chosen.mass), leaf = chosen.nearest.map(i => first.leaf[i]);
-  const { tree, leaf: renamed } = scaleSet(first.tree, leaf, view.meaning, image);
-  const map = Uint16Array.from(leaf, i => renamed[i]), place = new Int32Array(tree.n);
-  chosen.nearest.forEach((i, pixel) => { place[map[pixel]] = i; });
+  const pairs = neighbours(sample, image.width);
+  const { tree, leaf: renamed } = scaleSet(first.tree, leaf, view.meaning, pairs);
+  const centres = rows(chosen.centres, inverse(first.leaf)), isWhole = sample.length === image.height * image.width;
+  const map = isWhole ? leaf : leavesOf(content, view, centres, tell);
   return {
-    tree, map, levels: salientLevels(tree), persistent: worthRegions(tree), landmarks: rows(chosen.centres, place),
+    tree, map: Uint16Array.from(map, i => renamed[i]), levels: salientLevels(tree), persistent: worthRegions(tree),
+    landmarks: rows(centres, inverse(renamed)),
   };
+}
+
+function inverse(order) {
+  const out = new Int32Array(order.length);
+  order.forEach((to, i) => { out[to] = i; });
+  return out;
+}
+
+// The nearest landmark of every pixel.
+function leavesOf(content, view, centres, tell) {
+  const { height, width } = content, map = new Int32Array(height * width), ask = nearestOf(centres);
+  for (let y = 0; y < height; y += ROWS) {
+    tell("laying regions over all pixels", y / height);
+    const start = y * width, count = Math.min(ROWS, height - y) * width;
+    map.set(ask(view.of(content.of(Int32Array.from({ length: count }, (_, i) => start + i)))), start);
+  }
+  return map;
 }
 
 // Landmarks in the order of their coordinates, the last first, so that the order of the pixels decides nothing.
@@ -45,7 +70,7 @@ function inOrder({ centres, nearest, mass }) {
 function agreed({ centres, mass }, { aspects, meaning }, tell) {
   const { n, d } = centres, all = aspects ?? [new Float64Array(d).fill(1)];
   const orders = all.map((row, i) => {
-    tell(`condensing, ${i + 1} of ${all.length}`);
+    tell("condensing", i / all.length);
     return condense({ n, d, x: Float64Array.from(centres.x, (v, k) => v * row[k % d]) }, mass);
   });
   return aspects ? consensus(orders, mass, knownAsOne(centres, meaning.d)) : orders[0];

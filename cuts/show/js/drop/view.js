@@ -4,48 +4,64 @@ const DRAWN_WEIGHT = 0.5;       // of colours
 const SPATIAL_WEIGHT = 1;       // of places
 const LITTLE_REGARD = 0.3;      // for places, in parts of their weight
 
-// The view { n, d, x } of all pixels, where its parts end, and the factors of each way of looking at it.
-export function viewOf(prior, dim, colours, channels, { height, width }) {
-  const n = height * width, meaning = directions({ n, d: dim, x: prior });
-  let x = meaning, ends = [dim];
-  const drawn = { n, d: channels, x: colours }, factor = shareFactor(DRAWN_WEIGHT, varianceOf(x), varianceOf(drawn));
-  if (factor) x = beside(x, drawn, factor);
-  ends = [0, dim, x.d];
-  const place = shareFactor(SPATIAL_WEIGHT, varianceOf(x), 1);
-  if (place) x = beside(x, places(height, width), place);
-  return { points: x, meaning, aspects: aspectsOf(x, ends) };
-}
+export class View {
+  #centre;
+  #smallest;
+  #factors;
 
-// Vectors of length one relative to their mean; zeros where only rounding is left of them.
-function directions({ n, d, x }) {
-  const mean = new Float64Array(d), out = new Float32Array(n * d);
-  let square = 0;
-  for (let i = 0; i < n * d; i++) {
-    mean[i % d] += x[i];
-    square += x[i] * x[i];
+  // Learns the mean of the vectors and the factors from `Z`, `colours` and `places` { n, d, x } of some pixels;
+  // `points` is their view, `meaning` what it says of them without colours and places, `aspects` the factors of each
+  // way of looking at it.
+  constructor({ Z, colours, places }) {
+    this.#learn(Z);
+    let x = this.meaning = this.#directions(Z);
+    const ends = [0, x.d], drawn = shareFactor(DRAWN_WEIGHT, varianceOf(x), varianceOf(colours));
+    x = beside(x, colours, drawn);
+    ends.push(x.d);
+    const place = shareFactor(SPATIAL_WEIGHT, varianceOf(x), 1);
+    this.#factors = [drawn, place];
+    this.points = beside(x, places, place);
+    this.aspects = aspectsOf(this.points, ends);
   }
-  const centre = Float32Array.from(mean, sum => sum / n), smallest = 1e-5 * Math.sqrt(square / n);
-  for (let i = 0; i < n; i++) {
-    let length = 0;
-    for (let k = 0; k < d; k++) {
-      const v = out[i * d + k] = x[i * d + k] - centre[k];
-      length += v * v;
+
+  // The view of pixels.
+  of({ Z, colours, places }) {
+    const [drawn, place] = this.#factors;
+    return beside(beside(this.#directions(Z), colours, drawn), places, place);
+  }
+
+  #learn({ n, d, x }) {
+    const mean = new Float64Array(d);
+    let square = 0;
+    for (let i = 0; i < n * d; i++) {
+      mean[i % d] += x[i];
+      square += x[i] * x[i];
     }
-    length = Math.sqrt(length);
-    for (let k = 0; k < d; k++) out[i * d + k] = length > smallest ? out[i * d + k] / length : 0;
+    this.#centre = Float32Array.from(mean, sum => sum / n);
+    this.#smallest = 1e-5 * Math.sqrt(square / n);
   }
-  return { n, d, x: out };
+
+  // Vectors of length one relative to their mean; zeros where only rounding is left of them.
+  #directions({ n, d, x }) {
+    const out = new Float32Array(n * d), squares = new Float32Array(d), centre = this.#centre;
+    for (let i = 0, at = 0; i < n; i++, at += d) {
+      for (let k = 0; k < d; k++) {
+        const v = out[at + k] = Math.fround(x[at + k] - centre[k]);
+        squares[k] = v * v;
+      }
+      const length = Math.fround(Math.sqrt(pairwise(squares))), isSome = length > this.#smallest;
+      for (let k = 0; k < d; k++) out[at + k] = isSome ? out[at + k] / length : 0;
+    }
+    return { n, d, x: out };
+  }
 }
 
-// Where pixels are, of mean 0 and total variance 1.
-function places(height, width) {
-  const scale = Math.max(Math.sqrt((height ** 2 + width ** 2 - 2) / 12), 1e-30);
-  const x = new Float32Array(2 * height * width);
-  for (let i = 0; i < height * width; i++) {
-    x[2 * i] = (Math.floor(i / width) - (height - 1) / 2) / scale;
-    x[2 * i + 1] = (i % width - (width - 1) / 2) / scale;
-  }
-  return { n: height * width, d: 2, x };
+// The sum of some float32, a multiple of eight of them, in NumPy's order: every eighth, then these eight two by two.
+function pairwise(x) {
+  const part = x.slice(0, 8);
+  for (let k = 8; k < x.length; k++) part[k % 8] += x[k];
+  for (let step = 1; step < 8; step *= 2) for (let k = 0; k < 8; k += 2 * step) part[k] += part[k + step];
+  return part[0];
 }
 
 // The total variance of some columns; 0 where numbers differ by rounding alone.
@@ -68,10 +84,12 @@ function varianceOf({ n, d, x }, from = 0, to = d) {
 
 const shareFactor = (weight, whole, part) => part > 0 ? Math.fround(Math.sqrt(weight * whole / part)) : 0;
 
+// Numbers beside others, times a factor; nothing is added for a factor of 0.
 function beside({ n, d, x }, more, factor) {
+  if (!factor) return { n, d, x };
   const all = d + more.d, out = new Float32Array(n * all);
   for (let i = 0; i < n; i++) {
-    out.set(x.subarray(i * d, (i + 1) * d), i * all);
+    for (let k = 0; k < d; k++) out[i * all + k] = x[i * d + k];
     for (let k = 0; k < more.d; k++) out[i * all + d + k] = more.x[i * more.d + k] * factor;
   }
   return { n, d: all, x: out };
