@@ -78,7 +78,9 @@ def test_labels_as_an_array_belong_to_one_image(tmp_path):
     photo, truth = fundus_phantom((40, 40), 0)
     write_picture(tmp_path / "0.png", photo)
     assert (segment(tmp_path / "0.png", labels=truth).truth == truth).all()
-    with pytest.raises(TypeError, match=r"labels: a ndarray, but the source is a folder .* Pass the folder of the labels"):
+    with pytest.raises(
+        TypeError, match=r"labels: a ndarray, but the source is a folder .* Pass the folder of the labels"
+    ):
         segment(tmp_path, labels=truth)
     sample = cuts.open_dataset(tmp_path / "0.png", labels=truth)[0]
     assert (segment(sample).truth == truth).all()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .image import Image
-from .labels import label_palette, smallest_type, write_file
+from .labels import smallest_type, write_file
 from .pixels import BoundedFile, ImageError, MAX_PIXELS, Pixels, check_size, reading, suffix
 
 # %% ../../nbs/00a_rasters.ipynb #c2ddedcf
@@ -155,14 +155,12 @@ def encode_png(
     like: Image | None,  # whose spacing is noted, if it is in mm
     path,  # what messages call it
 ) -> bytes:
-    "A palette PNG, or sixteen bits beyond 256 regions."
+    "A grey PNG of eight bits, or of sixteen beyond 255; no palette, which most readers would apply."
     from PIL import Image as Picture
     from PIL.PngImagePlugin import PngInfo
 
     _check_fits_png(labels, path)
     picture = Picture.fromarray(smallest_type(labels))
-    if labels.max() < 256:
-        picture.putpalette(label_palette().tobytes())
     out = io.BytesIO()
     extra: dict[str, Any] = {}
     if like is not None and like.unit == "mm":
