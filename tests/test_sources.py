@@ -117,3 +117,13 @@ def test_numbers_in_lists_are_refused_at_once():
     with pytest.raises(TypeError, match=r"list of numbers; expected images. Pass one image as an array: np.array"):
         cuts.open_dataset([[0, 1], [2, 3]])
     assert len(cuts.open_dataset([[[0, 1], [2, 3]]])) == 1
+
+
+# Settings that images do not have room for --------------------------------------------------------------------------
+def test_a_crop_that_is_larger_than_any_image_is_told(caplog):
+    photo = fundus_phantom((40, 44), 0)[0]
+    small = dict(epochs=1, batch_size=2, min_batches=1, n_anchors=4, num_kernels=4, device="cpu", progress=False)
+    cuts.fit([photo, photo], crop=44, **small)
+    assert not caplog.messages
+    cuts.fit([photo, photo], crop=4000, **small)
+    assert [m for m in caplog.messages if m.startswith("crop=4000: no image is that large, crops are 40×44 pixels. ")]
