@@ -70,9 +70,10 @@ def fit(
 ) -> Model:
     """Stage 1: learn an embedding from images, without labels.
 
-    Arrays are [H,W], [H,W,C] or [C,H,W]; [D,H,W] is a volume, [N,H,W,C] a stack of N images. Values of any type and
-    range are scaled. What cannot be read is named in the log and left out. Raises `ValueError` for a setting that is
-    none and where no image can be read, `FileNotFoundError` for what is not there, `TypeError` for what is no image.
+    Arrays are [H,W], [H,W,C] or [C,H,W] with at most four channels; [D,H,W] is a volume, [N,H,W,C] a stack of images.
+    Where a shape could be either, channel_axis=… says it. Values are scaled. What cannot be read is named in the log
+    and left out. Raises `ValueError` for a setting that is none and where no image can be read, `FileNotFoundError`
+    for what is not there, `TypeError` for what is no image.
 
         model = cuts.fit("images/", epochs=50)
         model = cuts.fit("images/", "retina", out="runs/mine")  # a preset; an interrupted training goes on
@@ -161,7 +162,7 @@ def segment(
     config=None,  # a `Config`, a dict of settings, the name of a preset, the path of a YAML file; None: the model's
     *,
     together: bool = False,  # one tree over all images, so that a region is the same structure in each
-    n_jobs: int = 1,  # processes, −1: one for each processor; worth while for dozens of images, see below
+    n_jobs: int = 1,  # processes, −1: one for each processor; started once that saves time, as for dozens of images
     client=None,  # a `distributed.Client`: the images, or the pieces of a large one, go to its cluster
     out=None,  # folder of an OME-Zarr: the image, a path, is gone through in pieces and never held in memory
     root=None,  # under which named data sets lie

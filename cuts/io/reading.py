@@ -41,7 +41,13 @@ def as_image(
     source: str = "array",  # what error messages call it
     max_pixels: int = MAX_PIXELS,  # refuse larger ones
 ) -> Image:
-    "Check an array and scale it to [-1, 1]. Raises `ValueError` or `TypeError` naming `source`."
+    """Check an array and scale it to [-1, 1]. Raises `ValueError` or `TypeError` naming `source`.
+
+    [H,W] is a picture, [D,H,W] a volume. A first or last axis of at most four holds channels, so [H,W,3] and [3,H,W]
+    are colours; where both ends are that short, `channel_axis` must say which: 0, -1, or "none" for a thin volume.
+
+        cuts.as_image(array, channel_axis=-1, spacing=(0.5, 0.5))
+    """
     if isinstance(x, (str, os.PathLike)):
         image = read_image(x, channels=channels, channel_axis=channel_axis, window=window, max_pixels=max_pixels)
     elif isinstance(x, Image):
