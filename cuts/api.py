@@ -9,21 +9,25 @@ __all__ = ['fit', 'segment']
 import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from .config.sections import TrainingConfig
 from .config.settings import Config
 from .data.dataset import ImageDataset
+from .data.items import Sample
+from .data.paper_sets import expand_path
 from .device import choose_device
+from .io.dicom import is_dicom
 from .io.image import Image
+from .io.rasters import is_picture
 from .runs.cluster import using
 from .runs.in_pieces import segment_large
 from .runs.loading import load_model
 from cuts.runs.one_image import (
     ONE_IMAGE,
     as_seen_by,
+    check_jobs,
     check_method,
     make_config,
     map_samples,
@@ -31,6 +35,7 @@ from cuts.runs.one_image import (
     place_model,
     segment_all,
     segment_sample,
+    settings_of,
     with_channels,
 )
 from .runs.steps import train_run
@@ -53,17 +58,27 @@ def _check_settings(settings: dict) -> None:
 
 
 def fit(
-    source,  # what to learn from
-    config=None,  # see `make_config`
+    source,  # a folder, a file, a pattern, the name of a data set, an array, an `Image`, or a list of these
+    config=None,  # a `Config`, a dict of settings, the name of a preset, the path of a YAML file
     *,
     out=None,  # run folder; None: nothing is written
-    root=None,
-    labels=None,
-    channels=None,  # see `open_dataset`
+    root=None,  # under which named data sets lie
+    labels=None,  # not looked at; kept apart from the images, see `open_dataset`
+    channels=None,  # "gray" or "rgb": convert every image; None: as stored
     progress: bool = True,  # show a progress bar
-    **settings,  # such as epochs=50
+    **settings,  # such as epochs=50; all of them: `cuts.Config().flat()`
 ) -> Model:
-    "Stage 1: learn an embedding from images, without labels."
+    """Stage 1: learn an embedding from images, without labels.
+
+    Arrays are [H,W], [H,W,C] or [C,H,W] with at most four channels; [D,H,W] is a volume, [N,H,W,C] a stack of images.
+    Where a shape could be either, channel_axis=… says it. Values are scaled. What cannot be read is named in the log
+    and left out. Raises `ValueError` for a setting that is none and where no image can be read, `FileNotFoundError`
+    for what is not there, `TypeError` for what is no image.
+
+        model = cuts.fit("images/", epochs=50)
+        model = cuts.fit("images/", "retina", out="runs/mine")  # a preset; an interrupted training goes on
+        model.save("model.safetensors")
+    """
     _check_settings(settings)
     config = with_channels(make_config(config, **settings), channels)
     if out is not None:
@@ -73,14 +88,30 @@ def fit(
 
 # %% ../nbs/56_api.ipynb #cf6c0891
 def _is_one(source, dataset: ImageDataset) -> bool:
-    "Whether a source is a single image: an `Image`, an array of one picture or volume, or a file that holds one."
-    if isinstance(source, Image):
+    "Whether a source is a single image: an `Image`, a picture, an array of one, or a file or folder that holds one."
+    if isinstance(source, (Image, Sample)) or is_picture(source):
         return True
     if hasattr(source, "__array__"):
         return np.ndim(source) < 4
-    return isinstance(source, (str, os.PathLike)) and Path(source).expanduser().is_file() and len(dataset) == 1
+    if not isinstance(source, (str, os.PathLike)) or len(dataset) != 1:
+        return False
+    path, file = expand_path(source), dataset.file(dataset.names[0])
+    if path.is_file() or file is None:
+        return path.is_file()
+    return file == path or (file.parent == path and is_dicom(file))
 
 # %% ../nbs/56_api.ipynb #3290e0ea
+def _named_model(model) -> Model | None:
+    "A model, or the one that lies there; `TypeError` for anything else."
+    if model is None or isinstance(model, Model):
+        return model
+    if not isinstance(model, (str, os.PathLike)):
+        expected = "a Model of cuts.fit, or the path where one was saved"
+        remedy = "Settings go by their names, or as config=…"
+        raise TypeError(f"model: a {type(model).__name__}, expected {expected}. {remedy}")
+    return load_model(model)
+
+
 def _stage2_config(model: Model | None, config, settings: dict) -> Config:
     "The configuration of stage 2; ValueError for settings of a training that is over."
     if model is None:
@@ -106,34 +137,51 @@ def _segment_into(source, out, model: Model | None, config: Config, client) -> L
     return seg
 
 # %% ../nbs/56_api.ipynb #20eb010e
-def segment(
-    source,  # one image or many, see `fit`
-    model: Model | str | os.PathLike | None = None,  # of `fit`, or where it was saved; None: the prior alone
-    config=None,  # see `make_config`; None: the model's
-    *,
-    together: bool = False,  # one tree over all images, so that a region is the same structure in each
-    n_jobs: int = 1,  # processes
-    client=None,  # a `distributed.Client`: the images, or the pieces of a large one, go to its cluster
-    out=None,  # folder of an OME-Zarr: the image, a path, is gone through in pieces and never held in memory
-    root=None,
-    labels=None,
-    channels=None,  # see `open_dataset`
-    **settings,  # such as n_clusters=6
-) -> Segmentation | LargeSegmentation | Iterator[Segmentation]:
-    "Stage 2: segment one image, or many one after the other."
+def _prepared(
+    model, config, channels, settings: dict
+) -> tuple[Model | None, Config, Config]:  # model in its place, configuration, and the one images are read by
+    "All that segmenting needs beside the images, checked before anything is read or trained."
     _check_settings(settings)
     if model is None:
         only_alone("segmenting without a model")
-    elif not isinstance(model, Model):
-        model = load_model(model)
+    model, (config, named) = _named_model(model), settings_of(config)
+    settings = named | settings
     is_asked, is_given = "device" in settings, config is not None
     config = _stage2_config(model, config, settings)
     if model is not None and (is_asked or is_given):  # else it stays where it is
         place_model(model, config, is_asked)
-    check_method(config)  # before anything is trained
+    check_method(config)
     if is_asked:
         choose_device(config.training.device)
-    seen = as_seen_by(with_channels(config, channels), model)
+    return model, config, as_seen_by(with_channels(config, channels), model)
+
+
+def segment(
+    source,  # one image or many: whatever `fit` takes
+    model: Model | str | os.PathLike | None = None,  # of `fit`, or where it was saved; None: the prior alone
+    config=None,  # a `Config`, a dict of settings, the name of a preset, the path of a YAML file; None: the model's
+    *,
+    together: bool = False,  # one tree over all images, so that a region is the same structure in each
+    n_jobs: int = 1,  # processes, −1: one for each processor; started once that saves time, as for dozens of images
+    client=None,  # a `distributed.Client`: the images, or the pieces of a large one, go to its cluster
+    out=None,  # folder of an OME-Zarr: the image, a path, is gone through in pieces and never held in memory
+    root=None,  # under which named data sets lie
+    labels=None,  # truths, kept as `truth` of each segmentation; see `open_dataset`
+    channels=None,  # "gray" or "rgb": convert every image; None: as the model's
+    **settings,  # of stage 2, such as n_clusters=6; without a model also epochs=40, to train on each image
+) -> Segmentation | LargeSegmentation | Iterator[Segmentation]:
+    """Stage 2: segment one image, or many one after the other.
+
+    One image (a file, an array, an `Image`, a folder with one DICOM series) gives a `Segmentation`; a list, a pattern
+    or any other folder an iterator of them, each computed when it is asked for. Label maps are [H,W], or [D,H,W] of a
+    volume. Raises what `fit` does, and `ValueError` for images that the model cannot take.
+
+        seg = cuts.segment("scan.png")
+        seg.labels(8)  # [H,W] int32, 1 … 8
+        for seg in cuts.segment("images/", model): seg.save(f"out/{seg.name}.npz")
+    """
+    check_jobs(n_jobs)
+    model, config, seen = _prepared(model, config, channels, settings)
     if out is not None:
         if together or labels is not None or root is not None or n_jobs != 1:
             raise ValueError("out: for one large image, expected no together, labels, root or n_jobs beside it")

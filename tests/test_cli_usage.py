@@ -1,11 +1,14 @@
 "The command `cuts`: its help, wrong usage, mistakes and settings. Its ordinary use is in nbs/59_app.ipynb."
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import TINY, cpu_seconds, cuts, naming_imports, picture
+from repository import root
 
 from cuts.config.settings import Config, preset
 from cuts.runs.loading import load
@@ -16,6 +19,13 @@ from cuts.io.rasters import write_picture
 def test_help_is_fast_and_imports_no_torch():
     code = naming_imports(["--help"], ["torch", "numpy", "pandas", "sklearn", "matplotlib", "rich"])
     assert cpu_seconds(code, lambda done: done.stderr.strip() == "[]" and "Commands:" in done.stdout) < 0.5
+
+
+def test_python_m_cuts_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "cuts", "segmnet"], capture_output=True, text=True, cwd=root)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: cuts [OPTIONS] COMMAND")
+    assert "segmnet" in done.stderr
 
 
 def test_short_help_is_whole():

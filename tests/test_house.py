@@ -39,7 +39,8 @@ LINES, MODULE, FUNCTION, CLASS = 120, 400, 40, 150
 
 def module_names() -> list[str]:
     "The modules of the package, dotted below `cuts`."
-    files = (p for p in (root / "cuts").rglob("*.py") if p.name not in ("__init__.py", "_modidx.py"))
+    by_hand = ("__init__.py", "__main__.py", "_modidx.py")
+    files = (p for p in (root / "cuts").rglob("*.py") if p.name not in by_hand)
     return sorted(".".join(p.relative_to(root / "cuts").with_suffix("").parts) for p in files)
 
 

@@ -208,6 +208,20 @@ def test_there_and_back(model, hub, tmp_path):
 
 
 @needs_hub
+def test_a_licence_stays_until_another_is_given(model, hub, tmp_path):
+    repositories, url = hub
+    model.save(tmp_path / "model.safetensors")
+    for given, told in (('licence="mit"', b"mit"), ('title="Eyes"', b"mit"), ('licence="cc-by-4.0"', b"cc-by-4.0")):
+        code = f'import cuts; cuts.load("model.safetensors").push("hf://lab/eyes", {given})'
+        sent = python(tmp_path, url, "-c", code, HF_TOKEN="hf_secret")
+        assert sent.returncode == 0, sent.stderr
+        card = repositories.files["lab/eyes"]["main"]["README.md"]
+        assert b"license: " + told in card
+        assert card.endswith(b"## Licence\n\n" + told + b"\n")
+        assert (b"# Eyes" in card) == ("Eyes" in given)
+
+
+@needs_hub
 def test_a_card_that_was_edited_stays_and_a_branch_is_made(model, hub, tmp_path):
     repositories, url = hub
     repositories.create("lab/eyes")

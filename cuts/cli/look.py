@@ -32,7 +32,7 @@ from cuts.cli.options import (
     check_jobs,
     option,
 )
-from .reports import list_outputs, tell
+from .reports import list_outputs, tell, terminal_width
 from .configuring import configure, configure_images, data_settings, parse_seeds, parse_window, source_preset
 
 # %% ../../nbs/59f_look.ipynb #e4e5a436
@@ -67,7 +67,7 @@ def ablate(
 
     names = rows and [row.strip() for row in rows.split(";")]
     frame, report = ablation.ablate(images, out, settings, rows=names, **work)
-    tell(ablation.report(frame))
+    tell(ablation.report(frame, terminal_width()))
     list_outputs(out, {"ablation.csv": "scores, a line for each row, seed, image and method"})
     return report
 
@@ -99,7 +99,7 @@ def _bench_quality(source: Path, out: Path | None, methods: str | None, seeds: s
         name, meaning = "annotations.csv", "scores, a line for each method and seed of this call"
     else:
         frame, report = quality.measure_quality(source, out, **options)
-        tell(quality.report_quality(frame))
+        tell(quality.report_quality(frame, terminal_width()))
         name, meaning = "quality.csv", "scores, a line for each set, method and seed of this call"
     if len(frame):
         list_outputs(out, {name: meaning})

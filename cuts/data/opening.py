@@ -18,11 +18,13 @@ import numpy as np
 
 from .catalogue import DATASETS, SET_ALIASES, recognise
 from .dataset import ImageDataset
+from .items import Sample
 from .folders import holds_labels, list_files, natural_order, pair_images
 from .paper_sets import expand_path
 from ..io.image import Image
 from ..io.pixels import MAX_PIXELS, suffix
-from ..io.reading import IMAGE_SUFFIXES
+from ..io.rasters import is_picture
+from ..io.reading import IMAGE_SUFFIXES, as_numbers
 
 # %% ../../nbs/01g_opening.ipynb #ea2e5925
 def _recognised(path: Path, options: dict[str, Any]) -> ImageDataset | None:
@@ -92,6 +94,11 @@ def _open_pattern(pattern: Path, labels: Path | None, options: dict[str, Any], n
 def _open_path(source: str | os.PathLike, labels, options: dict[str, Any]) -> ImageDataset:
     "A folder, a file or a pattern."
     path, text = expand_path(source), str(source)
+    if labels is not None and not _is_path(labels):
+        if not path.is_file():
+            found = f"labels: a {type(labels).__name__}, but the source is a folder or a pattern"
+            raise TypeError(f"{found}. Pass the folder of the labels, or lists of images and of labels.")
+        return ImageDataset([(path.name, path, labels)], name=text, **options)
     labels = None if labels is None else expand_path(labels)
     if labels is not None and not labels.exists():
         raise FileNotFoundError(f"labels={str(labels)!r} is not there.")
@@ -130,9 +137,9 @@ def _channel_axis_of_stack(shape: tuple[int, ...], axis: int | str | None) -> in
 # %% ../../nbs/01g_opening.ipynb #f60494cd
 def _open_arrays(x, labels, options: dict[str, Any]) -> ImageDataset:
     "One array or Image, or a stack of them."
-    if isinstance(x, Image) or np.ndim(x) < 4:
+    if isinstance(x, Image) or is_picture(x) or np.ndim(x) < 4:
         return _open_list([x], None if labels is None else [labels], options)
-    x = np.asarray(x)
+    x = as_numbers(x, "source")
     if x.ndim > 4:
         raise ValueError(f"source has shape {list(x.shape)}; expected [H,W], [H,W,C], [N,H,W,C] or a list.")
     axis = _channel_axis_of_stack(x.shape, options["channel_axis"])
@@ -158,6 +165,8 @@ def _open_list(sources: Sequence, labels, options: dict[str, Any]) -> ImageDatas
     "Arrays, Images and paths, in the order given."
     if not len(sources):
         raise ValueError("source is an empty list; expected at least one image.")
+    if isinstance(sources[0], (int, float)) or (isinstance(sources[0], list) and np.ndim(sources[0]) < 2):
+        raise TypeError("source is a list of numbers; expected images. Pass one image as an array: np.array(source).")
     base, names, sources = _named_sources(sources)
     if labels is None:
         labels = [None] * len(names)
@@ -187,7 +196,9 @@ def open_dataset(
     options: dict[str, Any] = dict(channels=channels, channel_axis=channel_axis, window=window, max_pixels=max_pixels)
     if isinstance(source, ImageDataset):
         return source
-    if isinstance(source, Image) or hasattr(source, "__array__"):
+    if isinstance(source, Sample):
+        return ImageDataset([source], **options)
+    if isinstance(source, Image) or is_picture(source) or hasattr(source, "__array__"):
         return _open_arrays(source, labels, options)
     if isinstance(source, (list, tuple)):
         return _open_list(source, labels, options)

@@ -10,13 +10,14 @@ import importlib
 import io
 import math
 import re
+import sys
 import warnings
 from typing import Any
 
 import numpy as np
 
 from .image import Image
-from .labels import label_palette, smallest_type, write_file
+from .labels import smallest_type, write_file
 from .pixels import BoundedFile, ImageError, MAX_PIXELS, Pixels, check_size, reading, suffix
 
 # %% ../../nbs/00a_rasters.ipynb #c2ddedcf
@@ -114,19 +115,24 @@ def noted_spacing(text, ndim: int) -> tuple[float, ...]:
     return spacing if len(spacing) == ndim and all(math.isfinite(s) and s > 0 for s in spacing) else ()
 
 # %% ../../nbs/00a_rasters.ipynb #f8f53e8d
-def read_picture(path, *, max_pixels=MAX_PIXELS, as_labels=False, **_) -> Pixels:
+def is_picture(x) -> bool:
+    "Whether this is a picture of Pillow, which is not imported for it."
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(x, pillow.Image)
+
+
+def picture_pixels(
+    picture,  # of Pillow
+    as_labels: bool = False,  # palettes stay numbers
+) -> Pixels:
     "A picture, turned as its EXIF note says; palettes become colours, or stay numbers in a label map."
     from PIL import ImageOps
 
-    with reading(path, "a picture"), _open_picture(path, max_pixels) as picture, picture.fp:
-        check_size(picture.size[::-1], max_pixels, path)
-        mode, n_pictures = _picture_mode(picture, as_labels), getattr(picture, "n_frames", 1)
-        turned = ImageOps.exif_transpose(picture)
-        data = np.asarray(turned if turned.mode == mode else turned.convert(mode))
-        spacing = noted_spacing(picture.info.get(SPACING_KEY), 2)
-        if picture.format == "GIF" and data.ndim == 3 and (data[..., :3] == data[..., :1]).all():
-            data, mode = data[..., 0], "L"  # the format has no grey
-    _warn_of_losses(path, n_pictures)
+    mode, turned = _picture_mode(picture, as_labels), ImageOps.exif_transpose(picture)
+    data = np.asarray(turned if turned.mode == mode else turned.convert(mode))
+    spacing = noted_spacing(picture.info.get(SPACING_KEY), 2)
+    if picture.format == "GIF" and data.ndim == 3 and (data[..., :3] == data[..., :1]).all():
+        data, mode = data[..., 0], "L"  # the format has no grey
     if data.dtype == np.int32 and data.min() >= 0 and data.max() < 2**16:
         data = data.astype(np.uint16)
     if data.dtype == bool:
@@ -134,20 +140,27 @@ def read_picture(path, *, max_pixels=MAX_PIXELS, as_labels=False, **_) -> Pixels
     channel_axis, unit = -1 if data.ndim == 3 else "none", "mm" if spacing else "px"
     return Pixels(data, channel_axis, alpha=mode in ("LA", "RGBA"), spacing=spacing, unit=unit)
 
+
+def read_picture(path, *, max_pixels=MAX_PIXELS, as_labels=False, **_) -> Pixels:
+    "The picture in a file, see `picture_pixels`."
+    with reading(path, "a picture"), _open_picture(path, max_pixels) as picture, picture.fp:
+        check_size(picture.size[::-1], max_pixels, path)
+        n_pictures, pixels = getattr(picture, "n_frames", 1), picture_pixels(picture, as_labels)
+    _warn_of_losses(path, n_pictures)
+    return pixels
+
 # %% ../../nbs/00a_rasters.ipynb #a11fa3e4
 def encode_png(
     labels: np.ndarray,  # [H,W] whole numbers from 0 to 65535
     like: Image | None,  # whose spacing is noted, if it is in mm
     path,  # what messages call it
 ) -> bytes:
-    "A palette PNG, or sixteen bits beyond 256 regions."
+    "A grey PNG of eight bits, or of sixteen beyond 255; no palette, which most readers would apply."
     from PIL import Image as Picture
     from PIL.PngImagePlugin import PngInfo
 
     _check_fits_png(labels, path)
     picture = Picture.fromarray(smallest_type(labels))
-    if labels.max() < 256:
-        picture.putpalette(label_palette().tobytes())
     out = io.BytesIO()
     extra: dict[str, Any] = {}
     if like is not None and like.unit == "mm":

@@ -24,14 +24,14 @@ from .mrc import MRC_SUFFIXES, read_mrc
 from .neuro import read_afni, read_mgh, read_minc, read_par
 from .nifti import has_partner, partner, read_nifti, read_pair
 from .pixels import ImageError, ImageTypeError, MAX_PIXELS, Pixels, check_size, check_type, plane_affine, suffix
-from .rasters import LOSSY_SUFFIXES, PICTURE_SUFFIXES, read_picture
+from .rasters import LOSSY_SUFFIXES, PICTURE_SUFFIXES, is_picture, picture_pixels, read_picture
 from .tiff import TIFF_SUFFIXES, read_tiff
 from .itk import ITK_SUFFIXES, read_itk
 from .zarr import is_zarr, read_zarr
 
 # %% ../../nbs/00e_reading.ipynb #4bb8a9ac
 def as_image(
-    x,  # an array (anything numpy understands), a path, or an Image
+    x,  # an array (anything numpy understands), a tensor, a picture of Pillow, a path, or an `Image`
     *,
     channels: str | None = None,  # "gray" or "rgb": convert; None: leave
     channel_axis: int | str | None = None,  # where the channels are; "none": nowhere; None: see the table of `Image`
@@ -41,24 +41,39 @@ def as_image(
     source: str = "array",  # what error messages call it
     max_pixels: int = MAX_PIXELS,  # refuse larger ones
 ) -> Image:
-    "Check an array and scale it to [-1, 1]. Raises `ValueError` or `TypeError` naming `source`."
+    """Check an array and scale it to [-1, 1]. Raises `ValueError` or `TypeError` naming `source`.
+
+    [H,W] is a picture, [D,H,W] a volume. A first or last axis of at most four holds channels, so [H,W,3] and [3,H,W]
+    are colours; where both ends are that short, `channel_axis` must say which: 0, -1, or "none" for a thin volume.
+
+        cuts.as_image(array, channel_axis=-1, spacing=(0.5, 0.5))
+    """
     if isinstance(x, (str, os.PathLike)):
         image = read_image(x, channels=channels, channel_axis=channel_axis, window=window, max_pixels=max_pixels)
     elif isinstance(x, Image):
         _check_same_window(x, window)
         image = x if channels is None else x.convert(channels)
+    elif is_picture(x):
+        check_size(x.size[::-1], max_pixels, source)
+        image = image_from_pixels(picture_pixels(x), channels, window, source)
     else:
-        x = _as_numbers(x, source)
+        x = as_numbers(x, source)
         check_size(x.shape, max_pixels, source)
         image = image_from_pixels(Pixels(x, channel_axis), channels, window, source)
     return place(image, spacing, affine)
 
 # %% ../../nbs/00e_reading.ipynb #f578b092
-def _as_numbers(x, source):
+def as_numbers(
+    x,  # anything numpy understands; a tensor, wherever it is
+    source: str,  # what messages call it
+) -> np.ndarray:
     "An array of real numbers."
+    if hasattr(x, "detach"):  # a tensor with a gradient, on a GPU, or of a type that numpy has not
+        x = x.detach().cpu()
+        x = x.float() if "bfloat16" in str(x.dtype) else x
     try:
         x = np.asarray(x)
-    except (ValueError, TypeError, RuntimeError) as e:  # ragged lists; tensors on a GPU or with a gradient
+    except (ValueError, TypeError, RuntimeError) as e:  # ragged lists
         raise ImageTypeError(
             f"{source}: no regular array of numbers ({e}). Give images of different shapes one by one."
         ) from e

@@ -119,7 +119,7 @@ def _check_packed(
     unpacked, packed = int.from_bytes(head[4:8], "little"), int.from_bytes(head[12:16], "little")
     if packer == "blosc" and (len(head) < 16 or packed != size or unpacked > most):
         raise EOFError(f"a chunk of {size} bytes that should have {packed}, and unpacks to {unpacked}")
-    told = {"lz4": int.from_bytes(head[:4], "little"), "zstd": _zstd_size(head)}.get(packer, 0)
+    told = {"lz4": int.from_bytes(head[:4], "little"), "zstd": _zstd_size(head)}.get(packer or "", 0)
     if told > most or _unpacks_to_more(f, start, size, packer, most):
         raise EOFError(f"a chunk of {size} bytes that unpacks to more than {most}")
 

@@ -18,7 +18,7 @@ from ..data.dataset import ImageDataset
 from ..data.items import Sample
 from ..evaluate.baselines import segment_colours
 from ..evaluate.classes import adjusted_rand, covering
-from ..evaluate.tables import read_table, write_table
+from ..evaluate.tables import in_blocks, read_table, write_table
 from ..files.digests import digest
 from .folder import Run
 from .one_image import Report, open_checked
@@ -250,17 +250,17 @@ def score_text(
 # %% ../../nbs/53_ablation.ipynb #1a036bde
 def report(
     frame,  # of `ablate`
+    width: int | None = None,  # characters of a line; None: as many as it takes
 ) -> str:  # lines of text
-    "The table for people: mean ± standard deviation over seeds."
+    "The table for people: mean ± standard deviation over seeds, a distance with one decimal."
     summary = summarise_ablation(frame)
-    methods, columns = summary.method.unique(), summary.columns.get_level_values(0).unique()
-    scores = [c for c in columns if c not in ("group", "row", "method")]
-    titles = [method.removeprefix("diffusion ").strip("()") for method in methods]
-    lines = [
-        f"{'':28}" + "".join(f"{title:>{15 * len(scores)}}" for title in titles),
-        f"{'':28}" + "".join(f"{score:>15}" for _ in methods for score in scores),
-    ]
-    for name, part in summary.groupby("row", sort=False):
-        cells = [part[part.method == method][score].iloc[0] for method in methods for score in scores]
-        lines.append(f"{name:28}" + "".join(f"{score_text(cell):>15}" for cell in cells))
-    return "\n".join(lines)
+    rows, columns = summary.row.unique(), summary.columns.get_level_values(0).unique()
+    scores, groups = [c for c in columns if c not in ("group", "row", "method")], []
+    for method, part in summary.groupby("method", sort=False):
+        part = part.set_index("row").loc[rows]
+        texts = [
+            [score, *(score_text(part.loc[row, score], 1 if score == "hausdorff" else 3) for row in rows)]
+            for score in scores
+        ]
+        groups.append((method.removeprefix("diffusion ").strip("()"), texts))
+    return in_blocks(["", *rows], groups, width)

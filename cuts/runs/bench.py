@@ -7,6 +7,7 @@ __all__ = ['log', 'ROWS', 'LARGE', 'PEERS', 'MEANING', 'measure', 'benchmark', '
 
 # %% ../../nbs/52b_bench.ipynb #d60b32d5
 import logging
+import textwrap
 
 from tqdm.auto import tqdm
 
@@ -102,23 +103,27 @@ def seconds_of(row: dict) -> float | None:
     return next((value for key, value in row.items() if key.startswith("seconds")), None)
 
 # %% ../../nbs/52b_bench.ipynb #f27ef4a5
-def _line(name: str, row: dict) -> str:
-    "A row as a line of text."
+_WIDTH = 80  # characters of a line
+
+
+def _lines(name: str, row: dict) -> list[str]:
+    "A row as a line of text; why it was not measured may take several."
     meaning = MEANING.get(name, name)
     if "error" in row:
-        return f"{meaning:64}  not measured: {row['error']}"
+        problem = textwrap.wrap(f"not measured: {row['error']}", _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        return [meaning, *problem]
     peak = row.get("peak_rss_mb")
-    return f"{meaning:64}  {seconds_of(row):8.3f} s  {f'{peak:7.0f} MB' if peak else '      –'}"
+    return [f"{meaning:56}  {seconds_of(row):8.3f} s  {f'{peak:6.0f} MB' if peak else '      –'}"]
 
 
 def report(
     results: dict,  # of `benchmark`
 ) -> str:  # lines of text
-    "Measurements as a table for people."
+    "Measurements as a table for people, in eighty columns."
     m = results["machine"]
     able = [name for name, has in [("bfloat16", m["bf16"]), ("AMX", m["amx"]), ("AVX-512", m["avx512"])] if has]
     cores = f"{m['cores']} cores{' with ' + ', '.join(able) if able else ''}"
     hardware = f"{m['cpu']}, {cores}, {m['ram_gb']} GB, {m['accelerator'] or 'no accelerator'}"
     software = f"Python {m['python']}, torch {m['torch']}, {m['threads']} threads"
-    lines = [_line(name, row) for name, row in results.items() if name != "machine"]
-    return "\n".join([f"{hardware}; {software}", *lines])
+    lines = [line for name, row in results.items() if name != "machine" for line in _lines(name, row)]
+    return "\n".join([*textwrap.wrap(f"{hardware}; {software}", _WIDTH), "", *lines])

@@ -28,6 +28,18 @@ def duration_in_words(seconds: float) -> str:
             return f"about {n} {unit}{'s' * (n != 1)}"
     raise AssertionError
 
+# %% ../../nbs/50i_duration.ipynb #fba93d97
+def _costs(
+    one: float,  # seconds of a batch and a validation
+    three: float,  # of three batches and a validation
+) -> tuple[float, float]:  # seconds of a batch, and of a validation
+    "What both cost; a validation is a part of a step, whatever else a machine did while it was measured."
+    per_batch = (three - one) / 2
+    if 0.1 * per_batch <= one - per_batch <= 0.6 * per_batch:
+        return per_batch, one - per_batch
+    per_batch = (one + three) / (4 + 2 / 3)
+    return per_batch, per_batch / 3
+
 # %% ../../nbs/50i_duration.ipynb #4c0b8d2e
 _FEW = 8  # images of a probe
 
@@ -38,15 +50,15 @@ def _probe(dataset: ImageDataset, config: Config) -> tuple[Trainer, float, float
     few = [names[i] for i in np.unique(np.linspace(0, len(names) - 1, _FEW).round().astype(int))]
     trainer = Trainer(dataset.subset(few), config.replace(num_workers=0))
     validated_on, trainer.validated_on = trainer.validated_on, trainer.validated_on[:1]
-    trainer.n_batches = 5
+    lengths = (1, 1, 3, 1, 3)
+    trainer.n_batches = sum(lengths)
     batches, seconds = trainer.batches(1), []
-    for n in (1, 1, 3):
+    for n in lengths:
         trainer.n_batches, start = n, time.monotonic()
         trainer.run_epoch(batches)
         seconds.append(time.monotonic() - start)
-    per_batch = max(0.0, seconds[2] - seconds[1]) / 2
     trainer.validated_on = validated_on
-    return trainer, per_batch, max(0.0, seconds[1] - per_batch)
+    return trainer, *_costs(min(seconds[1], seconds[3]), min(seconds[2], seconds[4]))
 
 
 def estimate_training(

@@ -7,6 +7,7 @@ __all__ = ['models_in', 'load', 'load_model', 'SegmentationFile', 'segmentation_
            'require_segmentations']
 
 # %% ../../nbs/50f_loading.ipynb #81367227
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,9 +43,17 @@ _OURS = (".safetensors", ".pty", ".npz", ".html")
 def load(
     path,  # a model (`.safetensors`, `.pty` of the published code), its folder or hf://owner/name; a segmentation
 ) -> Model | Segmentation | LargeSegmentation:
-    "Load what was saved. FileNotFoundError where nothing is, or no model in a folder; ValueError for another file."
+    """Load what was saved: a `Model`, a `Segmentation`, or the `LargeSegmentation` that lies in a folder.
+
+    Raises `FileNotFoundError` where nothing is, or no model in a folder, and `ValueError` for another file.
+
+        model = cuts.load("runs/mine")  # or model.safetensors, or hf://owner/name
+        seg = cuts.load("07.npz")
+    """
     if is_address(path):
         return Model.load(fetch(path))
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path: a {type(path).__name__}, expected the path of a model, of a segmentation or of a run")
     path = Path(path).expanduser()
     if not path.exists():
         expected = "a model (.safetensors), a segmentation (.npz), the folder of a run, or hf://owner/name"

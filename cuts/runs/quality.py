@@ -29,7 +29,7 @@ from ..device import fixed_threads
 from ..evaluate.baselines import segment_baseline, segment_colours
 from ..evaluate.hierarchies import MAX_REGIONS, SMALLEST, Partitions, score_image, summarise_images
 from ..evaluate.peer_hierarchies import HIGRA, PEER_HIERARCHIES, load_higra
-from ..evaluate.tables import read_table, write_table
+from ..evaluate.tables import in_blocks, read_table, write_table
 from ..files.digests import digest
 from ..io.image import Image
 from ..io.reading import as_image
@@ -344,31 +344,27 @@ def sets_ahead(
 
 
 LEGEND = """\
-Dice coefficients: bound of the best union of leaves, node of the best node of the tree; ois of the region of the best
-level for each image, ods of the best level for each set; persistent of the persistent structures. Covering and
+Dice coefficients: bound of the best union of leaves, node of the best node of
+the tree; ois of the region of the best level for each image, ods of the best
+level for each set; persistent of the persistent structures. Covering and
 adjusted Rand index (ari): of the best level, where images have several classes."""
 
 
-def report_quality(frame) -> str:  # of `summarise_quality` → lines of text
+def report_quality(
+    frame,  # of `summarise_quality`
+    width: int | None = None,  # characters of a line; None: as many as it takes
+) -> str:  # lines of text
     "The tables for people."
     if not len(frame):
         return "Nothing was scored."
     table = quality_table(frame)
     scores = list(dict.fromkeys(table.columns.get_level_values(0)))
-    shown = table.apply(lambda row: [score_text(row[score]).replace("nan", "–") for score in scores], axis=1)
-    lines = _lines(
-        {name: dict(zip(scores, cells, strict=True)) for name, cells in shown.items()}, scores, "mean of sets"
-    )
-    ahead = sets_ahead(frame)
-    more = ["", *_lines(ahead.T.to_dict(), scores, "default ahead of")] if len(ahead) else []
-    return "\n".join([*lines, *more, "", LEGEND])
+    means = {s: [score_text(row[s]).replace("nan", "–") for _, row in table.iterrows()] for s in scores}
+    tables, ahead = [_table("mean of sets", table.index, means, width)], sets_ahead(frame)
+    if len(ahead):
+        tables.append(_table("default ahead of", ahead.index, {s: list(ahead[s]) for s in scores}, width))
+    return "\n\n".join([*tables, LEGEND])
 
 
-def _lines(rows: dict[str, dict[str, str]], columns: list[str], title: str) -> list[str]:
-    "A table as lines, each column as wide as it must be."
-    widths = {c: max(len(c), *(len(row[c]) for row in rows.values())) + 2 for c in columns}
-    first = max(len(name) for name in [title, *rows])
-    lines = [f"{title:{first}}" + "".join(f"{c:>{widths[c]}}" for c in columns)]
-    return lines + [
-        f"{name:{first}}" + "".join(f"{row[c]:>{widths[c]}}" for c in columns) for name, row in rows.items()
-    ]
+def _table(title: str, names: Iterable[str], columns: dict[str, list[str]], width: int | None) -> str:
+    return in_blocks([title, *names], [("", [[name, *cells]]) for name, cells in columns.items()], width)

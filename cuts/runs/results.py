@@ -107,7 +107,7 @@ def guarded_results(work: Callable[[Sample], Outcome], dataset: ImageDataset, n_
 
     left = list(dataset.names)
     try:
-        for name, problem in map_samples(work, dataset, n_jobs=n_jobs):
+        for name, problem in map_samples(work, dataset, n_jobs=n_jobs, apart=True):
             left.remove(name)
             yield name, problem
     except TerminatedWorkerError as e:

@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['MOST_POINTS', 'is_box', 'marked', 'in_plane', 'placed', 'ellipse_in', 'outlined', 'exact_stroke', 'beside_stroke',
-           'strokes', 'check_options', 'replay', 'started', 'find_structure', 'settle', 'components', 'touched']
+           'strokes', 'replay', 'started', 'find_structure', 'settle', 'components', 'touched']
 
 # %% ../../nbs/23b_hints.ipynb #a02fed9e
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .hint_checks import drawn
 from .hint_network import HintReader, Stroke, grown, stroke_of_pixels, thinned
 from .region_graph import RegionGraph
 from ..stage2.structures import fit_outline
@@ -75,7 +75,7 @@ def marked(
     if hint.dtype.kind == "f" and np.isnan(hint).any():
         raise ValueError(f"{what}: NaN in it, expected numbers of pixels")
     if hint.shape == tuple(spatial):
-        mask = hint != 0
+        mask = drawn(hint, what)
     elif hint.ndim == 1 and hint.dtype == bool:
         return None
     elif numbers and hint.shape == (2 * n,):
@@ -231,21 +231,6 @@ def strokes(
         return [stroke_of_pixels(landmark_map, np.rint(p[None]).astype(int), sign) for p in points]
     return [stroke_of_pixels(landmark_map, np.argwhere(mask), sign)]
 
-# %% ../../nbs/23b_hints.ipynb #d65d3573
-_OPTIONS = ("sparse", "cost", "growth", "plane", "start")  # of `find_structure`
-
-
-def check_options(
-    options: dict,  # of a hint, by their names
-) -> None:
-    "`TypeError` for an option that hints do not have."
-    for name in options:
-        if name not in _OPTIONS:
-            known = (*_OPTIONS, "connected")
-            near = get_close_matches(name, known, 1)
-            remedy = f"Did you mean {near[0]}?" if near else f"Hints have {', '.join(known)}"
-            raise TypeError(f"{name}: hints have no such option. {remedy}")
-
 # %% ../../nbs/23b_hints.ipynb #d579439a
 def replay(
     reader: HintReader,
@@ -275,7 +260,7 @@ def started(
         raise ValueError(f"start: an array of shape {start.shape}, expected a mask of {spatial} or {n} leaves")
     if start.shape == (n,):
         return (start != 0).astype(np.int8)
-    share = np.bincount(graph.landmark_map[start != 0], minlength=n) / np.maximum(graph.area, 1)
+    share = np.bincount(graph.landmark_map[drawn(start, "start")], minlength=n) / np.maximum(graph.area, 1)
     return ((share >= min(0.5, share.max())) & (share > 0)).astype(np.int8)
 
 

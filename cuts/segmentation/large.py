@@ -24,7 +24,9 @@ from ..io.chunked import ChunkedImage, piece_name
 from ..io.pixels import suffix
 from ..io.pyramids import LabelPyramid
 from ..io.tiled_tiff import tile_places, write_tiled_labels
-from .overview_marks import in_overview
+from .hint_checks import check_apart, check_options
+from .hints import find_structure
+from .overview_marks import connected_pieces, from_overview, in_overview, whole_map
 from .picture import Segmentation
 from .pieces import Fitted
 from .region_frame import enlarged
@@ -137,9 +139,11 @@ class LargeMaps:
 
     def leaves(self, hint=None, negative=None, **options) -> np.ndarray:  # bool, one for each leaf of the tree
         "The structure that a hint means, see `Segmentation.mask`; points and boxes in pixels of the image."
+        check_options(options)
+        check_apart(hint, negative, 2)
         if options.get("start") is not None:
             options["start"] = self._in_overview(options["start"])
-        return self.overview.leaves(self._in_overview(hint), self._in_overview(negative), **options)
+        return find_structure(self.overview.reader, *map(self._in_overview, (hint, negative)), **options) > 0.5
 
     def _in_overview(self, hint):
         return in_overview(hint, self.spatial, self.overview.spatial, self.factor)
@@ -208,15 +212,22 @@ class LargeMaps:
         rows: slice = slice(None),  # of the image, or of its reduction
         columns: slice = slice(None),
         level: int = 0,  # 0: all pixels; 1: of half the width, …
+        connected: bool = False,  # only what hangs together with the hint, as finely as the overview shows it
         **options,  # of `leaves`
     ) -> np.ndarray:  # [h,w] bool
         "The structure that a hint means, in a window; `ValueError` for a window that would fill the memory."
-        if (n := math.prod(part.stop - part.start for part in self._inside(rows, columns, level))) > _MOST_MASK:
+        where = self._inside(rows, columns, level)
+        if (n := math.prod(part.stop - part.start for part in where)) > _MOST_MASK:
             raise ValueError(
                 f"a mask of {n} pixels, expected {_MOST_MASK} at most. Take a window by rows=slice(…) and "
                 "columns=slice(…), a coarser one by level=2, or write it whole: seg.write(name, seg.leaves(hint))"
             )
-        return self.read(self.leaves(hint, negative, **options), rows, columns, level) > 0
+        leaves = self.leaves(hint, negative, **options)
+        mask = self.read(leaves, rows, columns, level) > 0
+        if connected:
+            near = connected_pieces(self.overview, leaves, self._in_overview(hint))
+            mask &= from_overview(near, where, self.factor, level)
+        return mask
 
 # %% ../../nbs/26b_large.ipynb #c54fee1a
 # What a `Segmentation` has and would fill the memory here, and what to take instead.
@@ -229,12 +240,14 @@ _INSTEAD = dict(
     kmeans="read(n_regions, rows, columns): it has a tree alone",
     cuts="overview.cuts()",
     probability="overview.probability(hint), or crop(rows, columns).probability(hint)",
+    propose="overview.propose(accepted) for a mask of the overview, or crop(rows, columns).propose(accepted)",
+    **{name: f"overview.{name}" for name in ("name", "truth", "coordinates", "persistence", "spread_levels")},
     to_napari="crop(rows, columns).to_napari(), or open its folder in napari",
 )
 
 
 class LargeSegmentation(LargeMaps):
-    "A large image at every granularity, on disk."
+    "A large image at every granularity, on disk: seg.read(8, rows, columns), seg.mask(point, level=2), seg.explore()."
 
     def __getattr__(self, name: str):
         if name in _INSTEAD:
@@ -295,7 +308,7 @@ class LargeSegmentation(LargeMaps):
     def save(
         self,
         path,  # .tif or .tiff for one label map, .zarr for a copy of everything
-        what=None,  # which label map, see `read`; None: "persistent"
+        what=None,  # which label map, see `read`, or an array [H,W] that is one; None: "persistent"
         progress: bool = False,  # show a progress bar
     ) -> None:
         "Write a label map as large as the image, tile by tile; or a copy of the OME-Zarr."
@@ -307,9 +320,9 @@ class LargeSegmentation(LargeMaps):
         elif ending in (".tif", ".tiff"):
             side = next(n for n in (self.leaf_map.chunk, 512) if n % 16 == 0)
             what = "persistent" if what is None else what
-            places = list(tile_places(self.spatial, side))
+            drawn_map, places = whole_map(what, self.spatial), list(tile_places(self.spatial, side))
             bar = tqdm(places, path.name, unit="tile", disable=None if progress else True)
-            tiles = (self.read(what, *where) for where in bar)
+            tiles = (self.read(what, *where) if drawn_map is None else drawn_map[where] for where in bar)
             write_tiled_labels(path, tiles, self.spatial, side, tuple(self.about["spacing"]), self.about["unit"])
         else:
             raise ValueError(
@@ -382,7 +395,6 @@ def write_map(
             if not made.has(where, level):
                 labels = numbers[leaves.read(*where, level)]
                 if within is not None:
-                    rows, columns = ((np.arange(s.start, s.stop) << level) // about["factor"] for s in where)
-                    labels = labels * within[np.ix_(rows, columns)]
+                    labels = labels * from_overview(within, where, about["factor"], level)
                 made.write(where, labels, level)
                 yield where

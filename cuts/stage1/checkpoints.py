@@ -149,7 +149,8 @@ def run_epochs(
 ) -> None:
     "Train epoch after epoch. Whatever ends it, the last whole epoch stays; after Ctrl-C, `KeyboardInterrupt`."
     batches, written, unsaved = None, time.monotonic(), None
-    bar = tqdm(total=n_epochs, initial=trainer.epoch, desc=title, unit="epoch", disable=None if progress else True)
+    shown_where = dict(leave=None, disable=None if progress else True)  # inside another bar it is gone once it is full
+    bar = tqdm(total=n_epochs, initial=trainer.epoch, desc=title, unit="epoch", **shown_where)
     try:
         with stoppable() as trainer.asked_to_stop:
             while not _is_done(trainer, n_epochs, patience):

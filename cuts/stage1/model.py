@@ -20,6 +20,7 @@ from safetensors.torch import save as save_tensors
 from ..config.settings import Config
 from ..files.atomic import write_atomic
 from ..io.image import Image
+from ..io.pixels import suffix
 from .encoder import Network
 from .model_card import FORMAT
 from .patches import check_fits, window
@@ -162,7 +163,8 @@ def _described_model(header: dict) -> tuple[Network, tuple[Config, list[dict], s
 
 # %% ../../nbs/11a_model.ipynb #eb9b2d7e
 class Model(Shareable):
-    "A trained network with the configuration, the data digest and the history that made it."
+    """A trained network with configuration, data digest and history, from `cuts.fit`. model.embed(image) is
+    [H,W,D] float32; model.save("my.safetensors") writes it for cuts.load, model.push("folder") with a card."""
 
     def __init__(
         self,
@@ -191,7 +193,7 @@ class Model(Shareable):
         return next(self.network.parameters()).device
 
     def to(self, device: str | torch.device) -> "Model":
-        "Move the weights, in place."
+        'Move the weights, in place: model.to("cuda").'
         self.network.to(device)
         return self
 
@@ -292,13 +294,14 @@ class Model(Shareable):
         return Z if planes else Z[0]
 
     def save(self, path: str | os.PathLike) -> None:
-        "Write weights, configuration, digest and history to one safetensors file, atomically."
+        "Write weights, configuration, digest and history to one .safetensors file; `ValueError` for another ending."
+        _check_ending(path)
         weights = {name: x.detach().cpu().contiguous() for name, x in self.network.state_dict().items()}
         write_atomic(path, save_tensors(weights, {"cuts": json.dumps(_header(self))}))
 
     @classmethod
     def load(cls, path: str | os.PathLike, device: str | torch.device = "cpu") -> "Model":
-        "Read a model that `save` wrote; `ValueError` for anything else."
+        "Read a model that `save` wrote; `FileNotFoundError` where nothing is, `ValueError` for anything else."
         weights, header = read_tensors(path, FORMAT)
         try:
             network, facts = _described_model(header)
@@ -321,6 +324,13 @@ def _header(model: Model) -> dict:
         data_digest=model.data_digest,
         trained_on=model.trained_on,
     )
+
+
+def _check_ending(path) -> None:
+    "`ValueError` for an ending by which a model is not known again."
+    if (ending := suffix(path)) != ".safetensors":
+        found = f"the ending {ending!r}" if ending else "no ending"
+        raise ValueError(f"{path}: {found}, expected .safetensors. Save it as {Path(path).stem}.safetensors")
 
 
 def _unchanged(Z: torch.Tensor) -> torch.Tensor:

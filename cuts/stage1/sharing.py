@@ -24,7 +24,7 @@ from ..config.settings import Config
 from ..data.catalogue import DATASETS, SET_ALIASES
 from ..files.atomic import write_atomic
 from ..files.digests import file_digest
-from .model_card import FORMAT, MARK, UNKNOWN, app_version, model_card, model_facts
+from .model_card import FORMAT, MARK, app_version, model_card, model_facts, relicensed
 
 # %% ../../nbs/11c_sharing.ipynb #cfc99b2d
 class Address(NamedTuple):
@@ -63,11 +63,14 @@ def without_paths(config: Config) -> Config:
 _log = logging.getLogger(__name__)
 
 
-def _write_card(path: Path, text: str) -> None:
+def _write_card(path: Path, text: str, keep_licence: bool) -> None:
     "Write a card, unless one lies there that somebody has made their own."
-    if path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
-        _log.warning("%s: stays as it is, since it is not the card that was written here", path)
-        return
+    if path.is_file():
+        before = path.read_text(encoding="utf-8", errors="replace")
+        if MARK not in before:
+            _log.warning("%s: stays as it is, since it is not the card that was written here", path)
+            return
+        text = relicensed(text, before) if keep_licence else text
     write_atomic(path, text)
 
 
@@ -112,7 +115,7 @@ def write_folder(
     shared.save(folder / "model.safetensors")
     facts = model_facts(shared) | dict(sha256={"model.safetensors": file_digest(folder / "model.safetensors")})
     write_atomic(folder / "config.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    _write_card(folder / "README.md", text)
+    _write_card(folder / "README.md", text, keep_licence=card.get("licence") is None)
     return folder
 
 # %% ../../nbs/11c_sharing.ipynb #0343080f
@@ -198,16 +201,22 @@ def _leave_alone(
     hub,
     folder: Path,  # from which the card goes, if it must not be sent
     place: Address,  # at a commit
+    keep_licence: bool,
 ) -> None:
-    "Keep a card that somebody has made their own; ValueError for a repository of something else."
+    "Keep a card that somebody has made their own, or its licence; ValueError for a repository of something else."
     settings, card = (_file_there(hub, place, name) for name in ("config.json", "README.md"))
     if settings is not None and told_format(settings) != FORMAT:
         raise ValueError(
             f"{place}: its config.json would be replaced, but is none of a cuts.Model. Choose another repository"
         )
-    if card is not None and MARK not in card.read_text(encoding="utf-8", errors="replace"):
+    if card is None:
+        return
+    before, own = card.read_text(encoding="utf-8", errors="replace"), folder / "README.md"
+    if MARK not in before:
         _log.warning("%s: its README.md stays as it is, since it is not the card that was written here", place)
-        (folder / "README.md").unlink()
+        own.unlink()
+    elif keep_licence:
+        write_atomic(own, relicensed(own.read_text(encoding="utf-8"), before))
 
 
 def upload(
@@ -215,6 +224,7 @@ def upload(
     place: Address,  # a branch that is not there is made
     private: bool = True,  # who may see a repository that is made now
     message: str = "A model of cuts",  # of the commit
+    keep_licence: bool = False,  # of the card that is there
 ) -> str:  # the address of this version
     "Bring a folder to a hub; errors as in `fetch`, and RuntimeError where somebody else writes at the same time."
     hub = _hub()
@@ -224,7 +234,7 @@ def upload(
         if place.revision:
             api.create_branch(place.repo, branch=place.revision, exist_ok=True)
         before = api.repo_info(place.repo, revision=place.revision).sha
-        _leave_alone(hub, folder, Address(place.repo, before))
+        _leave_alone(hub, folder, Address(place.repo, before), keep_licence)
         options = dict(repo_id=place.repo, revision=place.revision, commit_message=message, parent_commit=before)
         commit = api.upload_folder(folder_path=folder, **options)
     return str(Address(place.repo, commit.oid))
@@ -237,7 +247,7 @@ class Shareable:
         self,
         target: str | os.PathLike,  # a folder, or hf://owner/name, also with @ and a branch
         *,
-        licence: str = UNKNOWN,  # such as "cc-by-4.0"; what is no identifier of a hub is told in your words
+        licence: str | None = None,  # such as "cc-by-4.0", or your words; None: what the card there says, or unknown
         title: str = "",  # of the model card
         about: str = "",  # a paragraph of yours in the card
         scores=None,  # numbers by their names, or a table, for the card
@@ -252,4 +262,4 @@ class Shareable:
         _hub()  # before anything is written
         with tempfile.TemporaryDirectory(prefix="cuts-push-") as folder:
             write_folder(self, folder, address=str(place), **card)
-            return upload(Path(folder), place, private)
+            return upload(Path(folder), place, private, keep_licence=licence is None)

@@ -114,9 +114,17 @@ def leave_ctrl_c(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _warn_of_small_crops(planes: list[tuple], shape: tuple[int, int]) -> None:
-    "Say so if whole images were asked for, and one small image makes the crops of all others small."
-    if 4 * np.prod(shape) < np.median([height * width for _, _, height, width in planes]):
+def _warn_of_crops(
+    crop: int | None,  # asked for
+    planes: list[tuple],
+    shape: tuple[int, int],  # what is taken
+) -> None:
+    "Say so if crops are smaller than was asked for, or if one small image makes the crops of all others small."
+    if crop is not None:
+        if crop > max(shape):
+            remedy = "Choose a smaller crop, or crop=None for whole images"
+            _log.warning("crop=%d: no image is that large, crops are %d×%d pixels. %s", crop, *shape, remedy)
+    elif 4 * np.prod(shape) < np.median([height * width for _, _, height, width in planes]):
         _log.warning(
             "crop=None: all images are cut to %d×%d pixels, which the smallest has. "
             "Choose a crop or leave the small ones out",
@@ -158,8 +166,7 @@ class Trainer:
         self.planes = planes_that_fit(self.training, plane_sizes(self.training), settings.patch_size)
         self.trained_on = told_of(dataset, self.planes)
         self.shape = crop_shape(self.planes, settings.crop)
-        if settings.crop is None:
-            _warn_of_small_crops(self.planes, self.shape)
+        _warn_of_crops(settings.crop, self.planes, self.shape)
         self.n_batches = max(settings.min_batches, -(-len(self.planes) // settings.batch_size))
         with seeded(settings.seed):
             self.network = Network.of(config, self.n_channels).to(self.device)
