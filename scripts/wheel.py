@@ -16,6 +16,7 @@ from zipfile import ZipFile
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
+INSTALL = ("-m", "pip", "install", "-q", "--no-compile")  # these environments are used once
 SHIPPED = (".safetensors", ".js", ".css", ".html")  # of each at least one is in the wheel
 
 
@@ -35,9 +36,9 @@ def environment(folder: Path) -> Path:
 def build(folder: Path) -> Path:
     "Build and check; the wheel."
     python = environment(folder / "builder")
-    run(python, "-m", "pip", "install", "-q", "build", "twine", "setuptools")
+    run(python, *INSTALL, "--upgrade", "build", "twine", "setuptools")
     shutil.rmtree(DIST, ignore_errors=True)
-    run(python, "-m", "build", "--outdir", DIST, ROOT, stdout=subprocess.DEVNULL)
+    run(python, "-m", "build", "--no-isolation", "--outdir", DIST, ROOT, stdout=subprocess.DEVNULL)
     run(python, "-m", "twine", "check", "--strict", *sorted(DIST.iterdir()))
     return next(DIST.glob("*.whl"))
 
@@ -60,8 +61,8 @@ def check_contents(wheel: Path) -> None:
 def try_out(wheel: Path, folder: Path) -> None:
     "The demonstration from the wheel, in an environment with what it asks for and nothing else."
     python, pins = environment(folder / "empty"), (ROOT / "constraints.txt").read_text()
-    run(python, "-m", "pip", "install", "-q", re.search(r"^torch==.*$", pins, re.M)[0])
-    run(python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel)
+    run(python, *INSTALL, re.search(r"^torch==.*$", pins, re.M)[0])
+    run(python, *INSTALL, "-c", ROOT / "constraints.txt", wheel)
     run(python.parent / "cuts", "demo", "--quiet", "--out", folder / "demo", cwd=folder)
     code = "import importlib.util as u, cuts; print(cuts.__file__); assert not u.find_spec('nbdev')"
     run(python, "-P", "-c", code, cwd=folder)

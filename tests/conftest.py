@@ -1,4 +1,7 @@
-"Fixtures for every test: those of browser.py, and those of the command. The modules of scripts/ can be imported."
+"""Fixtures for every test: those of browser.py, and those of the command. The modules of scripts/ can be imported.
+
+The files whose tests take longest come first, so that at the end nobody waits for a long one.
+"""
 
 import sys
 from pathlib import Path
@@ -7,6 +10,25 @@ import pytest
 
 pytest_plugins = ["browser"]
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
+LONGEST_FIRST = [
+    f"test_{name}" for name in ("cluster", "parallel", "in_pieces", "kill", "notebooks", "explorer", "sharing")
+]
+DEPRECATED = "pydantic.warnings.PydanticDeprecatedSince20"  # of what npe2 and napari are warned, which we cannot change
+NOT_OURS = [
+    f"ignore:`allow_mutation` is deprecated:{DEPRECATED}:npe2",
+    f"ignore:Using extra keyword arguments on `Field`:{DEPRECATED}:npe2",
+    f"ignore:`json_encoders` is deprecated:{DEPRECATED}:pydantic",
+]
+
+
+def pytest_configure(config):
+    for line in NOT_OURS:
+        config.addinivalue_line("filterwarnings", line)
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: i for i, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture

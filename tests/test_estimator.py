@@ -273,7 +273,7 @@ def test_pictures_without_channels_are_known_by_a_parameter():
 
 # Files ---------------------------------------------------------------------------------------------------------------
 def test_a_folder_keeps_everything(learned, tmp_path):
-    config = Config().replace(n_landmarks=50, method="condensation")
+    config = Config().replace(n_landmarks=50, method="condensation", epochs=1)
     for name, segmenter in {
         "learned": learned,
         "prior": cuts.Segmenter(hint=np.array([10, 12]), config=config, random_state=3).fit(PICTURES),

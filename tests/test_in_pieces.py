@@ -18,6 +18,7 @@ from cuts.segmentation.large import LargeSegmentation
 
 WORK = """
     import os, signal, sys
+    import skimage.measure, sklearn.cluster, zarr  # here, and not in each child
     from cuts.config.settings import Config
     from cuts.runs.in_pieces import segment_large
 
@@ -57,10 +58,10 @@ def files(folder) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory):
-    "A picture of 300 × 280 pixels, and its segmentation when nothing happens."
+    "A picture of 150 × 270 pixels, which is six chunks, and its segmentation when nothing happens."
     folder = tmp_path_factory.mktemp("picture")
-    y, x = np.mgrid[:300, :280]
-    image = (np.hypot(y - 120, x - 90) < 60) * 90 + (np.hypot(y - 200, x - 200) < 50) * 150 + 40
+    y, x = np.mgrid[:150, :270]
+    image = (np.hypot(y - 70, x - 80) < 45) * 90 + (np.hypot(y - 90, x - 190) < 40) * 150 + 40
     np.save(
         folder / "image.npy", (image + np.random.default_rng(0).normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8)
     )

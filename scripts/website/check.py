@@ -56,33 +56,39 @@ def check_weight(problems: Problems, path: Path, page: Reader):
         )
 
 
-def check_link(problems: Problems, folder: Path, readers: dict[Path, Reader], path: Path, link: str):
-    "A link within the site leads to a file that is there, and to a place on it."
+def check_link(problems: Problems, folder: Path, readers: dict[Path, Reader], path: Path, link: str) -> bool:
+    "A link within the site leads to a file that is there, and to a place on it; whether it does."
     if link == site_url() or link.startswith(site_url() + "/"):
         link, path = link[len(site_url()) + 1 :] or "index.html", folder / "index.html"
     url = urlsplit(link)
     if url.scheme or url.netloc:
-        return
+        return True
     target = (path.parent / unquote(url.path)).resolve() if url.path else path
     if target.is_dir():
         target = target / "index.html"
     name = path.relative_to(folder).as_posix()
     if not target.exists():
         problems.add(name, f"link to {link}, which is not there")
-    elif url.fragment and target in readers and unquote(url.fragment) not in readers[target].anchors | {"top"}:
+        return False
+    if url.fragment and target in readers and unquote(url.fragment) not in readers[target].anchors | {"top"}:
         problems.add(name, f"link to {link}: no such place on that page")
+        return False
+    return True
 
 
 # The site ------------------------------------------------------------------------------------------------------------
 def check(problems: Problems, folder: Path) -> int:  # number of pages
     "Everything that can be said of the pages alone."
     readers = {path: Reader(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.html"))}
+    right = set()  # (folder, link) that were looked at: every page has the links of the navigation
     for path, page in readers.items():
         check_references(problems, path.name, page)
         for words in page.unseen:
             problems.add(path.name, f"picture without alternative text: {words}")
         for link in page.links + page.loads:
-            check_link(problems, folder, readers, path, link)
+            within = not urlsplit(link).path  # it leads elsewhere from every page
+            if (path.parent, link) not in right and check_link(problems, folder, readers, path, link) and not within:
+                right.add((path.parent, link))
         check_network(problems, path.name, page)
         check_weight(problems, path, page)
     for path in sorted(folder.rglob("*.css")):

@@ -16,7 +16,7 @@ def short_title(page: Page) -> str:
     return "Overview" if page.name == "index.ipynb" else page.title
 
 
-def navigation(pages: dict[str, Page], current: str) -> str:
+def navigation(pages: dict[str, Page], contents: list, current: str) -> str:
     "The pages as nested lists, the current one marked; a section with a page of its own opens when one is inside it."
 
     def link(name):
@@ -36,7 +36,7 @@ def navigation(pages: dict[str, Page], current: str) -> str:
         modules = f"<details{is_open}><summary>Modules</summary>{listed(inside)}</details>"
         return f"<li>{link(own_page)}{modules}</li>"
 
-    return listed(order.contents())
+    return listed(contents)
 
 
 def turn(pages: dict[str, Page], current: str) -> str:
@@ -75,7 +75,7 @@ def metadata(page: Page) -> dict:
     }
 
 
-def run_pandoc(page: Page, pages: dict[str, Page]) -> str:  # what pandoc had to say, empty if nothing
+def run_pandoc(page: Page, pages: dict[str, Page], contents: list) -> str:  # what pandoc had to say, empty if nothing
     "One page, from markdown to _docs/."
     import pypandoc
 
@@ -86,7 +86,8 @@ def run_pandoc(page: Page, pages: dict[str, Page]) -> str:  # what pandoc had to
     options += [f"--template={places.scripts / 'site.html'}", f"--lua-filter={places.scripts / 'site.lua'}"]
     options += ["--toc", "--toc-depth=3", "--columns=9999", "--wrap=preserve"]
     options += [f"--metadata-file={meta}", f"--output={places.docs / page.html}"]
-    variables = {"pages": navigation(pages, page.name), "turn": turn(pages, page.name), "origin": origin(page.name)}
+    variables = {"pages": navigation(pages, contents, page.name), "turn": turn(pages, page.name)}
+    variables["origin"] = origin(page.name)
     options += [f"--variable={name}={value}" for name, value in variables.items()]
     command = [pypandoc.get_pandoc_path(), *options]
     done = subprocess.run(command, input=page.markdown(), text=True, capture_output=True, cwd=places.docs)
@@ -95,8 +96,9 @@ def run_pandoc(page: Page, pages: dict[str, Page]) -> str:  # what pandoc had to
 
 def render(pages: dict[str, Page], problems: Problems):
     "Every page by pandoc."
+    contents = order.contents()  # read from all notebooks, so once
     with ThreadPoolExecutor(2) as pool:
-        complaints = pool.map(lambda page: run_pandoc(page, pages), pages.values())
+        complaints = pool.map(lambda page: run_pandoc(page, pages, contents), pages.values())
         for page, complaint in zip(pages.values(), complaints, strict=True):
             for line in complaint.splitlines():
                 problems.add(page.name, line)
