@@ -17,6 +17,7 @@ export const ACTIONS = {
   grow: ({ session }) => session.grow(1),
   propose: proposeHere,
   connected: ({ session }) => session.change({ connected: !session.state.connected }),
+  crumbs: ({ session }) => session.change({ crumbs: !session.state.crumbs }),
   persistent: ({ session }) => session.set({ show: session.state.show === "persistent" ? "level" : "persistent" }),
   outlines: ({ session }) => session.set({ outlines: !session.state.outlines }),
   in: explorer => explorer.zoom(ZOOM),
@@ -74,6 +75,7 @@ async function writeFile(explorer) {
   explorer.say("Writing …");
   try {
     explorer.say(await host.export(explorer, what, controls.choice("format").value));
+    if (what === "mask" || what === "masks" || what === "page") explorer.leaving.exported();
   } catch (error) {
     explorer.say(explain(error), true);
   }
