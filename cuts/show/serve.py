@@ -84,7 +84,10 @@ _TEMPLATE = """\
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block notebook_css -%}
 <meta name="referrer" content="no-referrer">
-<script>history.replaceState(null, "", location.pathname);</script>
+<script>
+  history.replaceState(null, "", location.pathname);
+  addEventListener("beforeunload", event => dispatchEvent(new CustomEvent("cuts:leave", {detail: event})));
+</script>
 {{ super() | replace("https://cdn.jsdelivr.net", "data:text/css,") }}
 <link rel="stylesheet" href="{{ resources.include_url("static/theme-dark.css") }}" media="(prefers-color-scheme: dark)">
 <style>.spinner-container { display: none } @media (prefers-color-scheme: dark) { :root { color-scheme: dark } }</style>

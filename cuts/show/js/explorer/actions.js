@@ -38,8 +38,10 @@ function clearMarks(explorer) {
 async function proposeHere(explorer) {
   const { session } = explorer, { image } = session.state;
   try {
-    const mark = await proposedMark(session);
-    if (session.state.image === image) session.mark(mark);
+    const { mark, names } = await proposedMark(session);
+    if (session.state.image !== image) return;
+    session.mark(mark);
+    explorer.say(`Proposed from the selection in ${names.join(" and ")}, as one structure. Correct it by clicks.`);
   } catch (error) {
     explorer.say(explain(error), true);
   }

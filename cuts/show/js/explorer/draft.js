@@ -33,8 +33,8 @@ export function markOf(draft, { image, view, plane: { map }, state, markLevel })
   return { ...shapeOf(draft), ...place, ...(tool === "box" && { box: true }), ...told };
 }
 
-// The mark that what is selected in other images, with trees of their own, suggests for the one that a session shows;
-// an Error where nothing does.
+// The mark that what is selected in other images, with trees of their own, suggests for the one that a session shows,
+// and the names of these images; an Error where nothing does.
 export async function proposedMark(session) {
   const { image, images, state } = session, examples = [];
   const reviewed = new Set(state.marks.filter(mark => !mark.proposed).map(mark => mark.image));
@@ -50,7 +50,8 @@ export async function proposedMark(session) {
   const leaves = propose(image, examples), inside = Array.from(leaves.keys()).filter(leaf => leaves[leaf]);
   if (!inside.some(leaf => image.counts[leaf]))
     throw new Error("Nothing here is like what is selected in other images.");
-  return { sign: 1, whole: true, proposed: true, leaves: inside.map(leaf => [leaf, image.counts[leaf]]) };
+  const mark = { sign: 1, whole: true, proposed: true, leaves: inside.map(leaf => [leaf, image.counts[leaf]]) };
+  return { mark, names: examples.map(example => example.image.name) };
 }
 
 // The part of each leaf that lies in a mask.

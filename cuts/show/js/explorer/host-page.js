@@ -14,6 +14,7 @@ export function pageHost(data) {
     formats: ["png", "nii.gz", "npy"],
     unkept: () => "This page keeps no marks: export what you want to keep.",
     state: () => data.state || {},
+    written: () => data.state?.marks,
     store: () => {},
     image: index => ({ ...images[index], palette }),
     plane: (index, z, axis) => axis ? cut(images[index], viewOf(images[index], axis), z) : images[index].planes[z],
