@@ -221,8 +221,8 @@ def test_marks_come_back_where_a_folder_keeps_them(voila, run, page, tmp_path):
     seen = shown_explorer(served.show(page))
     page.locator(".strip button").nth(1).click()
     page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
-    seen.click(16, 18)
     seen.do("connected")
+    seen.click(16, 18)
     assert seen.of("x.host.unkept()") == ""
     wait_for_marks(tmp_path / "out/marks.json", 1)
     state = seen.of("x.session.state")
@@ -262,7 +262,7 @@ def test_a_folder_of_pictures_and_volumes(voila, page, tmp_path):
     picture = fundus_phantom((32, 36), 0)[0]
     write_picture(tmp_path / "all/colour.png", picture)
     write_picture(tmp_path / "all/grey.png", picture.mean(-1))
-    np.save(tmp_path / "all/volume.npy", np.stack([picture.mean(-1)] * 4))
+    np.save(tmp_path / "all/volume.npy", np.stack([picture.mean(-1)] * 6))
     (tmp_path / "all/<b>damaged.png").write_bytes(b"no picture")
     served = voila(tmp_path / "all", "--out", tmp_path / "out")
     assert served.lines[-1].startswith("3 images")
@@ -273,7 +273,7 @@ def test_a_folder_of_pictures_and_volumes(voila, page, tmp_path):
     assert "neither PNG" in page.locator(".skipped li").inner_text()
     page.locator(".strip button").nth(2).click()
     page.wait_for_function("x => x.session.state.image == 2", arg=seen.handle)
-    assert seen.text("at") == "3 of 4"
+    assert seen.text("at") == "4 of 6"
     seen.click(16, 18)
     page.wait_for_function("x => x.session.selection.whole", arg=seen.handle)
     assert page.locator('[data-set="format"]').input_value() == "npy"

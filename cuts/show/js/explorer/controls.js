@@ -91,7 +91,7 @@ export class Controls {
   #formatFor({ format, depth }) {
     const { formats } = this.explorer.host;
     const fits = ending => formats.includes(ending) && !(depth > 1 && ending === "png");
-    return [this.#format, format, "nii.gz"].find(fits) ?? formats[0];
+    return [this.#format, format, depth > 1 ? "nii.gz" : "png"].find(fits) ?? formats[0];
   }
 
   #fillTicks({ levels, tree }) {
