@@ -763,3 +763,12 @@ def test_in_jupyterlab(jupyter_lab, page, segmented):
     assert len(list((jupyter_lab.folder / "made").glob("*.nrrd"))) == 4
     seen.key("Escape")
     correct_in_jupyterlab(seen, notebook)
+
+
+def test_marks_outlive_the_page_in_jupyterlab(jupyter_lab, page, segmented):
+    _, seen = explorer_in(jupyter_lab, page, [str(segmented / "0.npz")])
+    marks = seen.of("x.session.state.marks")
+    assert not seen.of("x.leaving.isUnsaved")
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    assert ExplorerPage(page).of("x.session.state.marks") == marks != []

@@ -49,7 +49,7 @@ def plane_of(
 def _pixels(seg: Segmentation, plane: int, axis: int = 0) -> np.ndarray:  # [H,W] or [H,W,3] uint8
     "One plane as it is drawn; grey where there is no image."
     if seg.image is None:
-        return np.full(plane_of(seg, seg.landmark_map, plane, axis).shape, 128, np.uint8)
+        return np.full(plane_of(seg, tree_and_map(seg)[1], plane, axis).shape, 128, np.uint8)
     if len(seg.spatial) == 2:
         channels = seg.image.data
     else:
