@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..io.dicom import DICOM_SUFFIXES
 from ..io.nifti import assumed_affine
 from ..io.pixels import reorient, suffix
 from ..io.writing import WRITERS
@@ -123,7 +124,7 @@ def _structure_facts(tree):
 def label_format(image) -> str:  # an ending of `cuts.io.writing.WRITERS`, without its dot
     "The format in which labels of an image keep what its file knows."
     ending = "" if image is None or image.source is None else suffix(image.source)
-    if ending in (".dcm", ".dicom", ".ima") or (image is not None and len(image.files) > 1):
+    if ending in DICOM_SUFFIXES or (image is not None and image.files):
         return "dcm"
     if ending in WRITERS:
         return ending.removeprefix(".")

@@ -87,11 +87,12 @@ export class Controls {
     this.find(".picture").setAttribute("aria-label", `${image.name || "image"}: ${size}. ${help}`);
   }
 
-  // That of the image's own file where it can be written, until somebody chooses another.
-  #formatFor({ format, depth }) {
+  // That of the image's own file where it can be written, else one that keeps its millimetres, until somebody chooses
+  // another.
+  #formatFor({ format, depth, unit }) {
     const { formats } = this.explorer.host;
     const fits = ending => formats.includes(ending) && !(depth > 1 && ending === "png");
-    return [this.#format, format, depth > 1 ? "nii.gz" : "png"].find(fits) ?? formats[0];
+    return [this.#format, format, depth > 1 || unit === "mm" ? "nii.gz" : "png"].find(fits) ?? formats[0];
   }
 
   #fillTicks({ levels, tree }) {
