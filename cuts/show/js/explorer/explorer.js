@@ -1,12 +1,12 @@
 // The explorer of a segmentation: the parts of the page around one session.
 //
-// A host (host-page.js, host-widget.js) hands over the data. It has `names` of the images, `formats` of files, `pages`
-// (whether it can write a page), `state()` and `store(state)`, `unkept()` (why marks are lost with the page; empty where
-// they are not) and `written()` (marks that are in a file already), `skipped()` (the reasons why images are not shown,
-// by name), and these, which may return promises: `image(index)`, `plane(index, z, axis)`, `cleaned(session, { image,
-// plane, axis })` (what is left of a selection in a volume), `phate(index)` (null where there is none), `detail(index,
-// rows, columns, step)` of large images, and `export(explorer, what, format)`, the words to say. A host may lack
-// `written`, `skipped` and `detail`.
+// A host (host-page.js, host-widget.js) hands over the data. It has `names` of the images, `formats` of files,
+// `pages` (whether it can write a page), `state()` and `store(state)`, `unkept()` (why marks are lost with the page;
+// empty where they are not) and `written()` (marks that are in a file already), `skipped()` (the reasons why images
+// are not shown, by name), and these, which may return promises: `image(index)`, `plane(index, z, axis)`,
+// `cleaned(session, { image, plane, axis })` (what is left of a selection in a volume), `phate(index)` (null where
+// there is none), `detail(index, rows, columns, step)` of large images, and `export(explorer, what, format)`, the
+// words to say. A host may lack `written`, `skipped` and `detail`.
 import { Barcode } from "./barcode.js";
 import { Controls } from "./controls.js";
 import { Embedding } from "./embedding.js";
