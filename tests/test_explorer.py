@@ -200,6 +200,9 @@ def test_boxes_and_lassos_are_outlines(one):
     seen.paint((70, 70), (70, 84), (84, 84), (84, 70), (71, 70))
     assert seen.agrees(explorer)
     assert seen.hit.any()
+    seen.do("connected")
+    assert seen.agrees(explorer)  # what hangs together with what they surround
+    seen.do("connected")
     seen.click(*AT)  # a lasso that goes nowhere is a click
     assert seen.of("x.session.state.marks[3].whole") is None
     assert seen.agrees(explorer)
@@ -207,7 +210,7 @@ def test_boxes_and_lassos_are_outlines(one):
     assert seen.agrees(explorer)  # outlines mean the same at any level
     seen.key("l")
     assert seen.of("x.tool") == "brush"
-    for _ in range(4):
+    for _ in range(6):
         seen.do("undo")
     assert np.array_equal(seen.hit, boxed)
 

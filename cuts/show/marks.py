@@ -159,12 +159,15 @@ def kept_pieces(
 def _seeds(seg, mark, i):
     """The pixels [*spatial] of an image that a mark speaks of.
 
-    Those of its leaves if it was not made on the image, of an outline in a volume those in its plane."""
+    Those of its leaves if it was not made on the image, of an outline those that it surrounds."""
+    from skimage.draw import polygon2mask
+
     pixels, place = np.zeros(seg.spatial, bool), (mark.get("plane", 0), mark.get("axis", 0))
     if (exact := exact_leaves(seg.tree, mark)) is not None:
-        if seg.landmark_map.ndim > 2 and "plane" in mark and mark["image"] == i:
-            in_plane = plane_of(seg, seg.landmark_map, *place)
-            plane_of(seg, pixels, *place)[:] = np.isin(in_plane, np.flatnonzero(exact > 0))
+        if mark["image"] == i and (mark.get("path") or (seg.landmark_map.ndim > 2 and "plane" in mark)):
+            in_plane = np.isin(plane_of(seg, seg.landmark_map, *place), np.flatnonzero(exact > 0))
+            within = polygon2mask(in_plane.shape, mark["path"]) if mark.get("path") else True
+            plane_of(seg, pixels, *place)[:] = in_plane & within
             return pixels
         return np.isin(seg.landmark_map, np.flatnonzero(exact > 0))
     if mark.get("path") or mark.get("pixels"):

@@ -6,6 +6,7 @@
 // volume or across another `axis`, or where Python made it their indices, `pixels`; a mark made elsewhere than on an
 // image has none. What marks mean up to one is grown by its `growth`: how often the odds are doubled.
 import { sum } from "./numbers.js";
+import { pixelsInside } from "./outline.js";
 import { grown } from "./reader.js";
 import { pixelsOfPlane, placeOf } from "./views.js";
 
@@ -105,15 +106,18 @@ export function touchedLeaves(map, view, path, plane = null) {
 }
 
 // The pixels of image `index`, as indices, that a mark speaks of; those of its leaves if it was not made on an image,
-// of an outline in a volume those in its plane. `map`: the leaf of each pixel of the image.
+// of an outline those that it surrounds. `map`: the leaf of each pixel of the image.
 export function markedPixels(mark, index, { tree, shape, views }, map) {
   const isHere = mark.image === index, view = views[mark.axis ?? 0], isPlane = shape.length === 3;
   if (!mark.whole && mark.path) return isHere ? pathPixels(mark, view, shape) : [];
   if (!mark.whole && mark.pixels) return isHere ? mark.pixels : [];
   const inside = mark.node === undefined ? new Uint8Array(tree.n) : tree.leavesIn([mark.node]);
   for (const [leaf] of mark.leaves) inside[leaf] = 1;
-  if (mark.whole && isPlane && isHere && mark.plane !== undefined)
-    return Array.from(pixelsOfPlane(shape, view, mark.plane)).filter(i => inside[map[i]]);
+  if (mark.whole && isHere && (mark.path || isPlane && mark.plane !== undefined)) {
+    const within = mark.path ? pixelsInside(mark.path, view.spatial) : null;
+    const inPlane = isPlane ? Array.from(pixelsOfPlane(shape, view, mark.plane)) : Array.from(map.keys());
+    return inPlane.filter((i, n) => inside[map[i]] && (!within || within[n]));
+  }
   const pixels = [];
   map.forEach((leaf, i) => { if (inside[leaf]) pixels.push(i); });
   return pixels;
