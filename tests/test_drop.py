@@ -195,7 +195,19 @@ def test_the_explorer_is_handed_what_python_hands_it(name):
     given = dict(tree=plain, map=seg.landmark_map.ravel().tolist(), landmarks=points, image=given_image(x))
     got = run_node("facts safetensors tree prices image", body, levels=seg.levels, **given)
     expected = whole_facts(seg)
-    for key in ("name", "shape", "spacing", "unit", "grid", "levels", "start", "kmeans", "kept", "truth"):
+    for key in (
+        "name",
+        "shape",
+        "spacing",
+        "unit",
+        "orientation",
+        "grid",
+        "levels",
+        "start",
+        "kmeans",
+        "kept",
+        "truth",
+    ):
         assert got[key] == expected[key], key
     assert got["planes"][0]["image"] == expected["planes"][0]["image"].ravel().tolist()
     for key in ("persistent", "counts", "colours"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from explorer_page import SIDE, ExplorerPage
 from repository import root
+from scipy.ndimage import label
 
 from cuts.config.settings import Config
 from cuts.data.fundus import fundus_phantom
@@ -62,10 +63,12 @@ def save_large(folder, model, tree):
 
 
 def save_volume(folder, model):
-    "A page of a volume, by a model of its own."
+    "A page of a volume, by a model of its own. Its planes lie from the feet up, its rows run backwards, columns left."
     planes = np.stack([fundus_phantom((40, 44), i)[0].mean(-1) for i in range(9)]).astype(np.float32)
     of_planes = train(open_dataset([planes]), model.config.replace(epochs=1), progress=False)
-    seg = segment_image(as_image(planes, spacing=(3, 1, 1)), of_planes, name="volume")
+    affine = np.array([[0, 0, -1, 0], [0, -1, 0, 0], [3, 0, 0, 0], [0, 0, 0, 1.0]])
+    truth = (planes > planes.mean()).astype(np.int32)
+    seg = segment_image(as_image(planes, affine=affine), of_planes, name="volume", truth=truth)
     seg.save(folder / "volume.html")
     seg.save(folder / "volume.npz")
 
@@ -197,6 +200,9 @@ def test_boxes_and_lassos_are_outlines(one):
     seen.paint((70, 70), (70, 84), (84, 84), (84, 70), (71, 70))
     assert seen.agrees(explorer)
     assert seen.hit.any()
+    seen.do("connected")
+    assert seen.agrees(explorer)  # what hangs together with what they surround
+    seen.do("connected")
     seen.click(*AT)  # a lasso that goes nowhere is a click
     assert seen.of("x.session.state.marks[3].whole") is None
     assert seen.agrees(explorer)
@@ -204,7 +210,7 @@ def test_boxes_and_lassos_are_outlines(one):
     assert seen.agrees(explorer)  # outlines mean the same at any level
     seen.key("l")
     assert seen.of("x.tool") == "brush"
-    for _ in range(4):
+    for _ in range(6):
         seen.do("undo")
     assert np.array_equal(seen.hit, boxed)
 
@@ -241,6 +247,7 @@ def test_the_next_answer_differs(one):
 def test_the_region_that_is_drawn_is_the_next_answer(one, level):
     seen, explorer = one
     seen.of(f"x.session.setLevel({level})")
+    seen.key("k")  # with all crumbs
     seen.click(*AT)
     structure, labels = seen.hit, explorer.segmentation.labels(level)
     region = labels == labels[AT]
@@ -389,7 +396,7 @@ def test_masks_of_all_leave_out_what_is_empty(page, segmented, tmp_path):
     page.locator('[data-set="what"]').select_option("masks")
     seen.do("export")
     page.get_by_text("1 mask is in your downloads").wait_for()
-    assert names == ["fundus_0_mask.png"]
+    assert names == ["fundus_0_mask.nii.gz"]  # which keeps the millimetres
     page.locator(".strip button").nth(1).click()
     page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
 
@@ -407,6 +414,164 @@ def test_a_volume_has_slices(page, segmented):
     seen.click(20, 20)
     assert "mm³" in seen.text("status")
     assert np.array_equal(seen.hit, Explorer(segmented / "volume.npz").segmentation.leaves((5, 20, 20)))
+
+
+def wait_until_cleaned(seen):
+    seen.page.wait_for_function("x => x.session.selection.whole", arg=seen.handle)
+
+
+def as_shown(volume, axis, plane):
+    "A plane of it, with the head up."
+    shown = np.moveaxis(volume, axis, 0)[plane]
+    return shown[::-1] if axis else shown
+
+
+@pytest.mark.parametrize(("name", "letters"), [("axial", "ALPR"), ("coronal", "SLIR"), ("sagittal", "SPIA")])
+def test_a_volume_is_looked_at_from_three_sides(page, segmented, name, letters):
+    page.goto((segmented / "volume.html").as_uri())
+    axis, explorer = ["axial", "coronal", "sagittal"].index(name), Explorer(segmented / "volume.npz")
+    shape = [n for i, n in enumerate((9, 40, 44)) if i != axis]
+    seen, spacing = ExplorerPage(page, shape), [s for i, s in enumerate((3, 1, 1)) if i != axis]
+    page.locator('[data-set="axis"]').select_option(name)
+    page.wait_for_function("([x, axis]) => x.session.view.axis == axis", arg=[seen.handle, axis])
+    assert "".join(seen.of("x.session.view.letters")) == letters
+    assert seen.of("x.session.view.spacing") == spacing
+    depth = (9, 40, 44)[axis]
+    assert seen.text("at") == f"{depth // 2 + 1} of {depth}"
+    landmark_map = explorer.segmentation.landmark_map
+    on_the_page = np.array(seen.of("Array.from(x.session.plane.map)")).reshape(shape)
+    assert np.array_equal(on_the_page, as_shown(landmark_map, axis, depth // 2))
+    page.mouse.move(
+        *seen.of("(b => [b.left + b.width / 2, b.top + b.height / 2])(x.picture.canvas.getBoundingClientRect())")
+    )
+    page.mouse.wheel(0, 100)
+    page.wait_for_function("([x, n]) => x.session.state.plane == n", arg=[seen.handle, depth // 2 + 1])
+    before = seen.picture()
+    row, col = shape[0] // 2, shape[1] // 2
+    x, y = seen.of(
+        f"(([x0, y0], b) => [b.left + x0, b.top + y0])"
+        f"(x.picture.viewport.place([{row}, {col}]), x.picture.canvas.getBoundingClientRect())"
+    )
+    page.mouse.click(x, y)
+    wait_until_cleaned(seen)
+    assert seen.picture() != before
+    place = [shape[0] - 1 - row if axis else row, col]
+    place.insert(axis, depth // 2 + 1)
+    assert seen.of("x.session.state.marks[0].places") == [place]
+    assert np.array_equal(seen.hit, explorer.segmentation.leaves(tuple(place)))
+    for _ in range(2):  # without crumbs, then what is connected
+        wait_until_cleaned(seen)
+        explorer.state = seen.of("x.session.state")
+        mask = np.array(seen.of("Array.from(x.session.selection.mask)"), bool).reshape(shape)
+        assert np.array_equal(mask, as_shown(explorer.mask, axis, depth // 2 + 1))
+        told = seen.of("(({pixels, parts, shared}) => [pixels, parts, ...shared])(x.session.selection.whole)")
+        overlap = (explorer.mask & (explorer.segmentation.truth == 1)).sum()
+        assert told == [explorer.mask.sum(), label(explorer.mask)[1], overlap]
+        seen.do("connected")
+
+
+def test_a_mask_of_a_volume_is_written_as_it_is_shown(page, segmented, tmp_path):
+    page.goto((segmented / "volume.html").as_uri())
+    seen, explorer = ExplorerPage(page, (40, 44)), Explorer(segmented / "volume.npz")
+    seen.do("connected")
+    seen.click(20, 20)
+    wait_until_cleaned(seen)
+    explorer.state = seen.of("x.session.state")
+    assert label(explorer.mask)[1] == 1
+    with page.expect_download() as download:
+        seen.do("export")
+    assert download.value.suggested_filename == "volume_mask.nii.gz"
+    download.value.save_as(tmp_path / "mask.nii.gz")
+    assert np.array_equal(read_labels(tmp_path / "mask.nii.gz"), explorer.mask)
+
+
+def test_crumbs_are_left_out_unless_they_are_wanted(one):
+    seen, explorer = one
+    seen.click(*AT)
+    for _ in range(8):  # larger answers, which come with specks
+        seen.key("]")
+    assert seen.agrees(explorer)
+    clean = explorer.mask
+    seen.key("k")
+    assert seen.agrees(explorer)
+    assert np.array_equal(explorer.mask, seen.hit[explorer.segmentation.landmark_map])
+    assert not (clean & ~explorer.mask).any()
+    assert seen.pixels == explorer.mask.sum()
+
+
+def test_subtracting_ends_with_the_image(page, segmented):
+    page.goto((segmented / "apart.html").as_uri())
+    seen = ExplorerPage(page)
+    seen.do("subtract")
+    page.locator(".strip button").nth(1).click()
+    page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
+    assert seen.of("x.sign") == 1
+    assert page.locator('[data-do="add"]').get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.parametrize("viewport", [dict(width=1366, height=700)])
+@pytest.mark.parametrize("name", ["one", "volume", "large"])
+def test_all_is_in_sight_on_a_small_screen(page, segmented, name, viewport):
+    page.goto((segmented / f"{name}.html").as_uri())
+    seen = ExplorerPage(page)
+    for part in ("status", "picture", "count", "embedding", "barcode", "export"):
+        box = page.locator(f".{part}").bounding_box()
+        assert box["y"] >= 0, part
+        assert box["y"] + box["height"] <= viewport["height"], part
+        assert box["height"] > 0, part
+    before = seen.of("x.picture.canvas.clientHeight")
+    seen.click(*AT)
+    page.locator(".picture").focus()
+    page.keyboard.press("Alt+ArrowRight")  # says where the cursor is
+    assert seen.of("x.picture.canvas.clientHeight") == before >= 300  # nothing jumps
+    assert page.evaluate("document.documentElement.scrollHeight") <= viewport["height"]
+
+
+def contrast(a, b):
+    "Of two colours, as for text on the web."
+    linear = [np.where((c := np.array(x) / 255) <= 0.04, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for x in (a, b)]
+    low, high = sorted(0.05 + c @ [0.2126, 0.7152, 0.0722] for c in linear)
+    return high / low
+
+
+def test_what_is_selected_is_seen_on_warm_and_on_grey_images(page, segmented):
+    colours = {}
+    for name, shape in (("one", (SIDE, SIDE)), ("volume", (40, 44))):
+        page.goto((segmented / f"{name}.html").as_uri())
+        seen = ExplorerPage(page, shape)
+        seen.do("outlines")
+        seen.page.locator('[data-set="show"]').select_option("nothing")
+        seen.click(shape[0] // 2, shape[1] // 2)
+        seen.picture()
+        data = "x.picture.canvas.getContext('2d').getImageData(0, 0, x.picture.canvas.width, x.picture.canvas.height)"
+        drawn = np.array(seen.of(f"Array.from({data}.data)")).reshape(-1, 4)[:, :3]
+        found, counts = np.unique(drawn[drawn.max(1) > 200], axis=0, return_counts=True)
+        colours[name] = found[counts.argmax()]
+    assert (colours["one"] == [70, 225, 255]).all()
+    assert (colours["volume"] == [255, 225, 30]).all()
+    for colour in colours.values():
+        assert contrast(colour, [25, 25, 25]) > 10  # with its rim, at whatever colour vision
+
+
+def test_who_closes_a_page_with_marks_is_warned(one):
+    seen, _ = one
+    asked = []
+    seen.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    leave = "x.leaving.isUnsaved"
+    assert not seen.of(leave)
+    seen.click(*AT)
+    assert seen.of(leave)
+    with seen.page.expect_event("dialog"):
+        seen.page.close(run_before_unload=True)
+    assert asked == ["beforeunload"]
+    with seen.page.expect_download():
+        seen.do("export")
+    seen.page.get_by_text("is in your downloads").wait_for()
+    assert not seen.of(leave)
+    seen.click(20, 20)
+    assert seen.of(leave)
+    seen.do("clear")
+    assert not seen.of(leave)
 
 
 def test_a_move_answers_at_once(page, segmented):
@@ -474,6 +639,7 @@ def test_what_is_marked_in_one_image_is_proposed_in_the_next(page, segmented, tm
     explorer.propose()
     seen.key("e")
     page.wait_for_function("x => x.session.state.marks.length == 2", arg=seen.handle)
+    page.get_by_text("Proposed from the selection in fundus 0, as one structure").wait_for()
     proposed = seen.hit
     assert proposed.any()
     assert np.array_equal(proposed[explorer.segmentation.landmark_map], explorer.mask)
@@ -483,7 +649,7 @@ def test_what_is_marked_in_one_image_is_proposed_in_the_next(page, segmented, tm
     page.locator('[data-set="what"]').select_option("masks")
     seen.do("export")
     page.get_by_text("2 masks are in your downloads").wait_for()
-    assert sorted(names) == ["another_mask.png", "fundus_0_mask.png"]
+    assert sorted(names) == ["another_mask.nii.gz", "fundus_0_mask.nii.gz"]
     seen.do("undo")
     seen.do("undo")
     assert not seen.hit.any()
@@ -541,18 +707,22 @@ def test_a_large_image_answers(page, segmented):
     page.goto((segmented / "huge.html").as_uri())
     seen = ExplorerPage(page, (1500, 1500))
     seen.click(700, 700)
-    ms = seen.of("""(() => {
-      const times = [];
-      for (let i = 0; i < 11; i++) {
+    moved, drawn = seen.of("""(() => {
+      const moved = [], drawn = [];
+      const timed = (times, work) => {
         const start = performance.now();
-        x.session.setLevel(5 + 3 * i);
-        x.picture.draw();
+        work();
         times.push(performance.now() - start);
+      };
+      for (let i = 0; i < 11; i++) {
+        timed(moved, () => { x.session.setLevel(5 + 3 * i); x.picture.draw(); });
+        timed(drawn, () => { x.picture.overlay.forget(); x.picture.draw(); });
       }
-      return times;
+      return [moved, drawn];
     })()""")
-    print(f"a slider move at 1500²: {statistics.median(ms):.1f} ms of work")
-    assert min(ms) < 300  # of the quickest: other processes may hold it up
+    ratio = statistics.median(moved) / statistics.median(drawn)
+    print(f"a slider move at 1500²: {statistics.median(moved):.1f} ms, {ratio:.1f} times what drawing anew takes")
+    assert ratio < 8
 
 
 @pytest.mark.parametrize("viewport", [dict(width=390, height=800)])
@@ -648,3 +818,12 @@ def test_in_jupyterlab(jupyter_lab, page, segmented):
     assert len(list((jupyter_lab.folder / "made").glob("*.nrrd"))) == 4
     seen.key("Escape")
     correct_in_jupyterlab(seen, notebook)
+
+
+def test_marks_outlive_the_page_in_jupyterlab(jupyter_lab, page, segmented):
+    _, seen = explorer_in(jupyter_lab, page, [str(segmented / "0.npz")])
+    marks = seen.of("x.session.state.marks")
+    assert not seen.of("x.leaving.isUnsaved")
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    assert ExplorerPage(page).of("x.session.state.marks") == marks != []

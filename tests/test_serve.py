@@ -1,6 +1,7 @@
 "`cuts explore`: who is let in, what the page shows, and what is left when it ends."
 
 import http.client
+import json
 import signal
 
 import numpy as np
@@ -198,6 +199,88 @@ def test_a_signal_while_it_trains(voila, run):
     served.process.send_signal(signal.SIGHUP)
     assert served.process.wait(SECONDS) == 128 + signal.SIGHUP
     assert traces(served) == []
+
+
+# Marks ---------------------------------------------------------------------------------------------------------------
+def shown_explorer(page):
+    wait_for_explorer(page)
+    return ExplorerPage(page, (32, 36))
+
+
+def wait_for_marks(path, n):
+    "Until a file holds so many marks."
+
+    def count():
+        return path.exists() and len(json.loads(path.read_text())["marks"]) == n
+
+    wait_for(count, lambda: path.read_text() if path.exists() else "no file")
+
+
+def test_marks_come_back_where_a_folder_keeps_them(voila, run, page, tmp_path):
+    served = voila(run / "images", "--run", run / "run", "--out", tmp_path / "out")
+    seen = shown_explorer(served.show(page))
+    page.locator(".strip button").nth(1).click()
+    page.wait_for_function("x => x.session.state.image == 1", arg=seen.handle)
+    seen.do("connected")
+    seen.click(16, 18)
+    assert seen.of("x.host.unkept()") == ""
+    wait_for_marks(tmp_path / "out/marks.json", 1)
+    state = seen.of("x.session.state")
+    seen = shown_explorer(served.show(page))  # no warning either, which the page would wait for
+    kept = ("marks", "image", "connected")
+    assert {k: seen.of("x.session.state")[k] for k in kept} == {k: state[k] for k in kept}
+    seen.do("clear")
+    wait_for_marks(tmp_path / "out/marks.json", 0)
+    assert not shown_explorer(served.show(page)).of("x.session.state.marks.length")
+
+
+def test_who_may_lose_marks_is_warned_and_may_stay(voila, run, page):
+    served = voila(run / "images", "--run", run / "run")
+    seen = shown_explorer(served.show(page))
+    answers, asked = ["dismiss", "accept", "accept"], []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), getattr(dialog, answers.pop(0))()))
+    assert "--out" in seen.of("x.host.unkept()")
+    seen.click(16, 18)
+    wait_for_marks(next(served.folder.glob("tmp/cuts-explore-*")) / "marks.json", 1)
+    with page.expect_event("dialog"):
+        page.evaluate("setTimeout(() => location.reload())")
+    assert asked == ["beforeunload"]
+    assert seen.of("(await x.host.plane(0, 0, 0)).map.length") == 32 * 36  # the kernel is there
+    processes = family(served.process)
+    served.show(page)
+    assert shown_explorer(page).of("x.session.state.marks.length") == 1  # while the server lasts
+    assert left_of(processes[1:]) == []  # the kernel of the page that was left
+    processes = family(served.process)
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+    assert left_of(processes[1:]) == []
+    assert asked == 3 * ["beforeunload"]
+
+
+def test_a_folder_of_pictures_and_volumes(voila, page, tmp_path):
+    (tmp_path / "all").mkdir()
+    picture = fundus_phantom((32, 36), 0)[0]
+    write_picture(tmp_path / "all/colour.png", picture)
+    write_picture(tmp_path / "all/grey.png", picture.mean(-1))
+    np.save(tmp_path / "all/volume.npy", np.stack([picture.mean(-1)] * 6))
+    (tmp_path / "all/<b>damaged.png").write_bytes(b"no picture")
+    served = voila(tmp_path / "all", "--out", tmp_path / "out")
+    assert served.lines[-1].startswith("3 images")
+    seen = shown_explorer(served.show(page))
+    assert page.locator(".strip span").all_inner_texts() == ["colour.png", "grey.png", "volume.npy"]
+    page.get_by_text("1 image could not be opened").click()
+    assert "<b>damaged.png" in page.locator(".skipped li").inner_text()
+    assert "neither PNG" in page.locator(".skipped li").inner_text()
+    page.locator(".strip button").nth(2).click()
+    page.wait_for_function("x => x.session.state.image == 2", arg=seen.handle)
+    assert seen.text("at") == "4 of 6"
+    seen.click(16, 18)
+    page.wait_for_function("x => x.session.selection.whole", arg=seen.handle)
+    assert page.locator('[data-set="format"]').input_value() == "npy"
+    seen.do("export")
+    page.get_by_text("volume_mask.npy").wait_for()
+    written = np.load(tmp_path / "out/volume_mask.npy")
+    assert np.count_nonzero(written) == seen.of("x.session.selection.whole.pixels")
 
 
 # Large images --------------------------------------------------------------------------------------------------------

@@ -72,12 +72,13 @@ def _serve(images: str | list[str], out: Path | None, work: dict[str, Any], **pa
     with serve.work_folder(out) as folder:
         files, report = prepare(images, folder, tell=partial(_announce_training, out, folder), **work)
         tell(f"{plural(len(files), 'image')} to explore; Ctrl-C ends it.")
-        serve.serve(files, ready=tell, exports=out or ".", **page)
+        marks = folder / "marks.json" if out else None
+        serve.serve(files, ready=tell, exports=out or ".", marks=marks, skipped=report.failures, **page)
     return report
 
 # %% ../../nbs/59h_explore.ipynb #d04c9b72
 _EXPORTS_HELP = (
-    "Folder for the model, the segmentations, and what is exported from the page. "
+    "Folder for the model, the segmentations, marks, and what is exported from the page. "
     "[default: a temporary one; exports go where you are]"
 )
 _PORT = typer.Option(min=1, max=65535, help="Port of this machine. [default: a free one]", show_default=False)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..config.settings import Config
-from ..data.dataset import ImageDataset
+from ..data.dataset import ChannelMismatch, ImageDataset, by_kind
 from .loading import find_segmentations, load_model, models_in
 from ..files.names import output_name
 from .in_pieces import apart, segment_large_files
@@ -47,14 +47,10 @@ def _borrow(run, folder: Path) -> None:
         shutil.copytree(stored, folder, copy_function=_link, ignore=shutil.ignore_patterns(".*"))
 
 # %% ../../nbs/55_prepare.ipynb #da4f2d0d
-def _segmentation_files(folder: Path, dataset: ImageDataset, report: Report) -> list[Path]:
-    "The segmentations of the images that did not fail, in the order of the images; ValueError where there are none."
+def _segmentation_files(folder: Path, dataset: ImageDataset, report: Report) -> dict[str, Path]:
+    "The segmentations of the images that did not fail, by their names."
     wanted = set(dataset.names) - set(report.failures)
-    files = {file.name: file.path for file in find_segmentations(folder, wanted)}
-    if not files:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in report.failures.items())
-        raise ValueError(f"no image could be segmented: {reasons}")
-    return [files[name] for name in dataset.names if name in files]
+    return {file.name: file.path for file in find_segmentations(folder, wanted)}
 
 # %% ../../nbs/55_prepare.ipynb #cdc358e4
 def _large(source) -> Path | None:
@@ -74,6 +70,44 @@ def _train_first(dataset: ImageDataset, out: Path, config: Config, progress: boo
     if tell and not (out / "model.safetensors").exists():
         tell(len(dataset))
     return train_dataset(dataset, out, config, resume=True, replace=True, progress=progress)
+
+# %% ../../nbs/55_prepare.ipynb #62366eef
+def _parts(dataset: ImageDataset, together: bool, progress: bool) -> tuple[list[ImageDataset], Report]:
+    "The data set, or if it is of several kinds one set for each; a report of what could not be read."
+    try:
+        return [dataset], read_through(dataset, progress)
+    except ChannelMismatch:
+        if together:
+            raise
+    parts = by_kind(dataset)
+    report = Report(failures=dict(dataset.failures))
+    for part in parts:
+        report += read_through(part, progress)
+    return parts, report
+
+
+def _kind_name(dataset: ImageDataset) -> str:
+    "A name for the kind of its images, for a folder."
+    image, n = dataset[0].image, dataset.n_channels
+    return f"{'volumes' if image.is_volume else 'pictures'} of {n} channel{'s' * (n != 1)}"
+
+
+def _prepare_part(part, place: Path, config, model, found: dict, *, run, together, n_jobs, progress, tell) -> Report:
+    "Segment images of one kind into a folder; their files come into `found`."
+    report = Report()
+    if model is not None and model.n_channels != part.n_channels:
+        reason = f"{_kind_name(part)}, but the model of {run} is for {model.n_channels}. Leave out the run"
+        return Report(failures=dict.fromkeys(part.names, reason))
+    if model is not None:
+        _borrow(run, place / "segmentations")
+    elif config.training.epochs:
+        model, trained = _train_first(part, place, config, progress, tell)
+        report += trained
+    report += segment_dataset(
+        part, place / "segmentations", config, model, together=together, n_jobs=n_jobs, progress=progress
+    )
+    found |= _segmentation_files(place / "segmentations", part, report)
+    return report
 
 # %% ../../nbs/55_prepare.ipynb #60b11818
 def prepare(
@@ -100,18 +134,18 @@ def prepare(
     seen = as_seen_by(config or Config(), model)
     dataset = open_configured(source, seen, root=root, labels=labels, channels=channels)
     dataset, large = (dataset, {}) if together else apart(dataset, channel_axis=seen.data.channel_axis)
-    report = read_through(dataset, progress) if len(dataset) or not large else Report()
     config = make_config(**ONE_IMAGE) if config is None else config
     check_method(config)
-    if model is not None:
+    parts, report = _parts(dataset, together, progress) if len(dataset) or not large else ([], Report())
+    if model is not None and large:
         _borrow(run, out / "segmentations")
-    elif config.training.epochs and len(dataset):
-        model, trained = _train_first(dataset, out, config, progress, tell)
-        report += trained
-    folder = out / "segmentations"
-    report += segment_large_files(large, folder, model, as_seen_by(config, model), progress=progress)
-    whole = [path for name in large if _is_whole(path := folder / output_name(name, ".zarr"))]
-    if whole and not len(dataset):
-        return whole, report
-    report += segment_dataset(dataset, folder, config, model, together=together, n_jobs=n_jobs, progress=progress)
-    return _segmentation_files(folder, dataset, report) + whole, report
+    report += segment_large_files(large, out / "segmentations", model, as_seen_by(config, model), progress=progress)
+    found = {name: path for name in large if _is_whole(path := out / "segmentations" / output_name(name, ".zarr"))}
+    settings = dict(run=run, together=together, n_jobs=n_jobs, progress=progress, tell=tell)
+    for part in parts:
+        place = out if len(parts) == 1 else out / _kind_name(part)
+        report += _prepare_part(part, place, config, model, found, **settings)
+    if not found:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in report.failures.items())
+        raise ValueError(f"no image could be segmented: {reasons}")
+    return [found.pop(name) for name in [*dataset.names, *large] if name in found], report

@@ -20,6 +20,7 @@ from ..segmentation.picture import Segmentation
 from .elements import Element
 from .facts import network_facts, whole_facts
 from .gallery import Gallery
+from .keeping import MarkFile
 from .marks import STATE, checked_state, chosen, make_mark, palette, selected_pixels
 from .widget import make_widget
 
@@ -37,11 +38,14 @@ class Explorer:
         segmentations,  # a `Segmentation`, the path of one that was saved, or a sequence of these
         level: int | None = None,  # number of regions to begin with; None: the salient level nearest to 8
         folder=".",  # where exported files go
+        marks=None,  # JSON file in which marks are kept, and from which they come back; None: with this object alone
     ):
         if level is not None and (not isinstance(level, (int, np.integer)) or level < 1):
             raise ValueError(f"level: {level!r}, expected a number of regions, 1 or more")
         self.gallery, self.folder = Gallery(segmentations), Path(folder)
-        self._state = STATE | dict(marks=[], level=level and int(level))
+        self._marks = None if marks is None else MarkFile(marks, self.gallery)
+        kept = self._marks.read() if self._marks else {}
+        self._state = STATE | dict(marks=[], level=level and int(level)) | kept
 
     @property
     def _title(self):
@@ -61,6 +65,12 @@ class Explorer:
         if "widget" in vars(self):
             self.widget.state = new
         self._state = new
+        self.keep()
+
+    def keep(self) -> None:
+        "Write the marks to their file, if they have one; the widget does so whenever they change. Raises `FileError`."
+        if self._marks:
+            self._marks.write(self.state)
 
     @property
     def segmentation(self) -> Segmentation:  # that is looked at

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,7 +72,9 @@ def show_files(
             from cuts.show.explorer import Explorer
 
             facts = json.loads(Path(listed).read_text(encoding="utf-8"))
-            display(Explorer(facts["files"], folder=facts["exports"]).widget)
+            widget = Explorer(facts["files"], folder=facts["exports"], marks=facts["marks"]).widget
+            widget.unkept, widget.skipped = facts["unkept"], facts["skipped"]
+            display(widget)
     except Exception as e:
         display(HTML(fault_page(e)))
 
@@ -82,7 +84,10 @@ _TEMPLATE = """\
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block notebook_css -%}
 <meta name="referrer" content="no-referrer">
-<script>history.replaceState(null, "", location.pathname);</script>
+<script>
+  history.replaceState(null, "", location.pathname);
+  addEventListener("beforeunload", event => dispatchEvent(new CustomEvent("cuts:leave", {detail: event})));
+</script>
 {{ super() | replace("https://cdn.jsdelivr.net", "data:text/css,") }}
 <link rel="stylesheet" href="{{ resources.include_url("static/theme-dark.css") }}" media="(prefers-color-scheme: dark)">
 <style>.spinner-container { display: none } @media (prefers-color-scheme: dark) { :root { color-scheme: dark } }</style>
@@ -124,11 +129,17 @@ def write_page(
     folder: Path,  # empty
     files: Iterable[Path],  # segmentations
     exports: Path,  # where files go that are written from the page
+    marks: Path | None = None,  # JSON file in which marks are kept; None: nowhere
+    unkept: str = "",  # why marks are lost when the page is closed for good; empty: they are not
+    skipped: Mapping[str, str] | None = None,  # why images are not shown, by their names
 ) -> Path:  # a notebook
     "What Voilà needs to show an explorer: a notebook, a template, and a kernel that is this very Python."
     listed, page, data = folder / "files.json", folder / "page/explorer.ipynb", folder / "data"
     sources = [str(Path(file).resolve()) for file in files]
-    _write_json(listed, dict(files=sources, exports=str(Path(exports).expanduser().resolve())))
+    places = dict(
+        files=sources, exports=str(Path(exports).expanduser().resolve()), marks=marks and str(marks.resolve())
+    )
+    _write_json(listed, places | dict(unkept=unkept, skipped=dict(skipped or {})))
     _write_json(page, _notebook(listed))
     _write_json(data / "kernels/cuts/kernel.json", _kernel())
     template = data / "nbconvert/templates/cuts"
@@ -315,12 +326,17 @@ def _open_browser(tmp: Path, url: str):
     threading.Thread(target=webbrowser.open, args=[redirect.as_uri()], daemon=True).start()
 
 # %% ../../nbs/43_serve.ipynb #ec89c8b4
+_UNKEPT = "Marks are gone when cuts explore ends. Export them, or start it with --out FOLDER, which keeps them."
+
+
 def serve(
     files: Iterable[Path],  # segmentations, see `prepare`
     port: int | None = None,  # None: a free one
     ready: Callable[[str], None] | None = None,  # told the address as soon as it answers
     browser: bool = True,  # show it in the user's browser
     exports=".",  # folder for what is exported from the page
+    marks: Path | None = None,  # JSON file in which marks are kept; None: as long as this lasts
+    skipped: Mapping[str, str] | None = None,  # images that are not shown, and why
 ) -> None:
     """Serve an explorer of all these to this machine until Ctrl-C, SIGTERM or SIGHUP; nothing of it is left then.
 
@@ -339,7 +355,9 @@ def serve(
                 if browser:
                     _open_browser(tmp, url)
 
-            _server(write_page(tmp, files, exports), _settings(tmp, number, token), sockets, started).start()
+            unkept = "" if marks else _UNKEPT
+            page = write_page(tmp, files, exports, marks or tmp / "marks.json", unkept, skipped)
+            _server(page, _settings(tmp, number, token), sockets, started).start()
     finally:
         for s in sockets:
             s.close()

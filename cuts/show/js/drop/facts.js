@@ -12,7 +12,8 @@ export function wholeFacts(segmentation, image, network, name) {
   const coordinates = principalCoordinates(landmarks, tree.mass), { dim, Y } = coordinates;
   const flat = Float32Array.from({ length: 2 * tree.n }, (_, k) => (k & 1) < dim ? Y[(k >> 1) * dim + (k & 1)] : 0);
   return {
-    name, shape: [image.height, image.width], spacing: [1, 1], unit: "px", grid: GRID, tree, levels,
+    name, shape: [image.height, image.width], spacing: [1, 1], unit: "px", orientation: "",
+    format: "png", grid: GRID, tree, levels,
     start: levels.reduce((best, k) => Math.abs(k - 8) < Math.abs(best - 8) ? k : best),
     persistent, kmeans: false, kept: true, counts, coordinates: flat, thumb: image.shown, truth: null,
     structures: structuresOf(nodesOf(tree)), colours: segmentationColours(tree, map, image),

@@ -17,6 +17,7 @@ export const ACTIONS = {
   grow: ({ session }) => session.grow(1),
   propose: proposeHere,
   connected: ({ session }) => session.change({ connected: !session.state.connected }),
+  crumbs: ({ session }) => session.change({ crumbs: !session.state.crumbs }),
   persistent: ({ session }) => session.set({ show: session.state.show === "persistent" ? "level" : "persistent" }),
   outlines: ({ session }) => session.set({ outlines: !session.state.outlines }),
   in: explorer => explorer.zoom(ZOOM),
@@ -37,8 +38,10 @@ function clearMarks(explorer) {
 async function proposeHere(explorer) {
   const { session } = explorer, { image } = session.state;
   try {
-    const mark = await proposedMark(session);
-    if (session.state.image === image) session.mark(mark);
+    const { mark, names } = await proposedMark(session);
+    if (session.state.image !== image) return;
+    session.mark(mark);
+    explorer.say(`Proposed from the selection in ${names.join(" and ")}, as one structure. Correct it by clicks.`);
   } catch (error) {
     explorer.say(explain(error), true);
   }
@@ -74,6 +77,7 @@ async function writeFile(explorer) {
   explorer.say("Writing …");
   try {
     explorer.say(await host.export(explorer, what, controls.choice("format").value));
+    if (what === "mask" || what === "masks" || what === "page") explorer.leaving.exported();
   } catch (error) {
     explorer.say(explain(error), true);
   }

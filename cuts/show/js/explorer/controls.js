@@ -3,9 +3,10 @@ import { ACTIONS } from "./actions.js";
 import { plural } from "./numbers.js";
 import { overlays } from "./state.js";
 
-const STEPS = 1000;     // of the slider of granularity, whose scale is logarithmic
+const STEPS = 1000;     // of the slider of detail, whose scale is logarithmic
 
 export class Controls {
+  #format = null;         // of files, that somebody chose
   #dragging = false;      // while the slider follows the hand, it is not set
 
   constructor(explorer, root) {
@@ -23,11 +24,22 @@ export class Controls {
   }
 
   // What depends on the host, once.
-  offer({ names, formats, pages }) {
+  offer(host) {
+    const { names, formats, pages } = host;
     this.button("propose").hidden = names.length < 2;
-    if (names.length > 1) this.choice("what").add(new Option("masks of all", "masks"), 1);
+    if (names.length > 1) this.choice("what").add(new Option("selections of all images", "masks"), 1);
+    this.#tellSkipped(Object.entries(host.skipped?.() ?? {}));
     if (pages) this.choice("what").add(new Option("this page", "page"));
     this.choice("format").replaceChildren(...formats.map(format => new Option(format, format)));
+  }
+
+  // The images that are not shown, and why.
+  #tellSkipped(skipped) {
+    const box = this.find(".skipped"), words = ([name, why]) => why.includes(name) ? why : `${name}: ${why}`;
+    box.hidden = !skipped.length;
+    box.firstElementChild.textContent = `${plural(skipped.length, "image")} could not be opened`;
+    const entries = skipped.map(entry => Object.assign(document.createElement("li"), { textContent: words(entry) }));
+    box.lastElementChild.replaceChildren(...entries);
   }
 
   listen(root, on) {
@@ -48,6 +60,8 @@ export class Controls {
     const { session } = this.explorer;
     if (setting === "level" && kind === "input") session.setLevel(session.image.tree.n ** (value / STEPS));
     else if (setting === "plane") session.open(session.state.image, +value);
+    else if (setting === "axis" && kind === "change") session.open(session.state.image, null, +value);
+    else if (setting === "format") this.#format = value;
     else if (setting === "opacity") this.explorer.setOpacity(+value);
     else if (setting === "show") session.set({ show: value });
   }
@@ -62,15 +76,23 @@ export class Controls {
   fill(image) {
     const choices = Object.entries(overlays(image)), { phate } = this.explorer.host;
     this.choice("show").replaceChildren(...choices.map(([value, words]) => new Option(words, value)));
-    this.find(".slice").hidden = image.depth === 1;
-    this.choice("plane").max = image.depth - 1;
+    this.find(".slice").hidden = image.views.length === 1;
+    this.choice("plane").max = this.explorer.session.view.depth - 1;
+    this.choice("axis").replaceChildren(...image.views.map(({ name, axis }) => new Option(name, axis)));
     this.#fillTicks(image);
     this.button("phate").hidden = !phate || image.tree.n < 10 || !image.coordinates;
     this.button("phate").setAttribute("aria-pressed", !!image.spread);
-    this.button("connected").disabled = image.depth > 1;
-    if (image.depth > 1 && this.choice("format").value === "png") this.choice("format").value = "nii.gz";
+    this.choice("format").value = this.#formatFor(image);
     const size = `${image.shape.join(" × ")} pixels`, help = "Alt and arrows move the cursor, Enter marks.";
     this.find(".picture").setAttribute("aria-label", `${image.name || "image"}: ${size}. ${help}`);
+  }
+
+  // That of the image's own file where it can be written, else one that keeps its millimetres, until somebody chooses
+  // another.
+  #formatFor({ format, depth, unit }) {
+    const { formats } = this.explorer.host;
+    const fits = ending => formats.includes(ending) && !(depth > 1 && ending === "png");
+    return [this.#format, format, depth > 1 || unit === "mm" ? "nii.gz" : "png"].find(fits) ?? formats[0];
   }
 
   #fillTicks({ levels, tree }) {
@@ -86,7 +108,8 @@ export class Controls {
   refresh() {
     const { session, sign, tool } = this.explorer, { state, history, image, level } = session;
     const pressed = { add: sign > 0, subtract: sign < 0, box: tool === "box", lasso: tool === "lasso",
-      auto: state.auto, connected: state.connected, outlines: state.outlines, persistent: state.show === "persistent" };
+      auto: state.auto, connected: state.connected,
+      crumbs: state.crumbs, outlines: state.outlines, persistent: state.show === "persistent" };
     for (const [action, on] of Object.entries(pressed)) this.button(action).setAttribute("aria-pressed", on);
     for (const action of ["shrink", "grow"]) this.button(action).disabled = !session.canGrow;
     this.button("undo").disabled = !history.canUndo;
@@ -95,15 +118,16 @@ export class Controls {
     this.choice("show").value = state.show;
     this.find(".scale").hidden = state.show !== "probability";
     this.choice("opacity").value = state.opacity;
+    this.choice("axis").value = state.axis;
     this.choice("plane").value = session.wantedPlane;
-    this.find(".at").textContent = `${state.plane + 1} of ${image.depth}`;
+    this.find(".at").textContent = `${state.plane + 1} of ${session.view.depth}`;
     this.#refreshLevel(level, image.levels);
   }
 
   #refreshLevel(level, salient) {
     const words = plural(level, "region");
     if (!this.#dragging) this.slider.value = this.#position(level);
-    this.slider.setAttribute("aria-valuetext", words + (salient.includes(level) ? ", salient" : ""));
+    this.slider.setAttribute("aria-valuetext", words + (salient.includes(level) ? ", which last" : ""));
     this.find(".count").textContent = words;
     for (const line of this.find(".ticks").querySelectorAll("line"))
       line.classList.toggle("on", +line.dataset.level === level);

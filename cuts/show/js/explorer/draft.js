@@ -20,34 +20,38 @@ export function shapeOf({ path, sign, tool }) {
 }
 
 // The mark that a draft becomes on the image and the plane that a session shows.
-export function markOf(draft, { image, plane: { map }, state, markLevel }) {
-  const { path, sign, tool } = draft, { spatial, shape, tree } = image, isPlane = shape.length === 3, { plane } = state;
+export function markOf(draft, { image, view, plane: { map }, state, markLevel }) {
+  const { path, sign, tool } = draft, { shape, tree } = image, isPlane = shape.length === 3, { spatial } = view;
+  const place = { plane: state.plane, ...(view.axis > 0 && { axis: view.axis }) };
   if (tool === "brush" || isClick(path)) {
     const line = tool === "brush" ? path : path.slice(0, 1);
-    const touched = touchedLeaves(map, spatial[1], line, isPlane ? plane : null);
-    return { sign, level: markLevel, plane, path: line, ...touched };
+    const touched = touchedLeaves(map, view, line, isPlane ? state.plane : null);
+    return { sign, level: markLevel, ...place, path: line, ...touched };
   }
   const pixels = (tool === "box" ? ellipseInside : pixelsInside)(path, spatial);
   const told = outlinedLeaves(tree, map, pixels, { sign, isPlane });
-  return { ...shapeOf(draft), plane, ...(tool === "box" && { box: true }), ...told };
+  return { ...shapeOf(draft), ...place, ...(tool === "box" && { box: true }), ...told };
 }
 
-// The mark that what is selected in other images, with trees of their own, suggests for the one that a session shows;
-// an Error where nothing does.
+// The mark that what is selected in other images, with trees of their own, suggests for the one that a session shows,
+// and the names of these images; an Error where nothing does.
 export async function proposedMark(session) {
   const { image, images, state } = session, examples = [];
   const reviewed = new Set(state.marks.filter(mark => !mark.proposed).map(mark => mark.image));
   const others = [...reviewed].filter(index => images.loaded[index] && !session.isRelated(index));
   for (const index of others.sort((a, b) => a - b)) {
     const { map } = await images.plane(index, 0), { leaves, any, mask } = select(session, index, map);
-    if (any) examples.push({ image: images.loaded[index], meant: mask ? shares(mask, map, leaves.length) : leaves });
+    const image = images.loaded[index], inside = await session.cleaning.partsOfLeaves(index);
+    const part = inside ? Float64Array.from(image.counts, (area, leaf) => area ? inside[leaf] / area : 0) : null;
+    if (any) examples.push({ image, meant: part ?? (mask ? shares(mask, map, leaves.length) : leaves) });
   }
   if (!examples.length)
     throw new Error("Mark a structure in another image first: what is selected there is then looked for here.");
   const leaves = propose(image, examples), inside = Array.from(leaves.keys()).filter(leaf => leaves[leaf]);
   if (!inside.some(leaf => image.counts[leaf]))
     throw new Error("Nothing here is like what is selected in other images.");
-  return { sign: 1, whole: true, proposed: true, leaves: inside.map(leaf => [leaf, image.counts[leaf]]) };
+  const mark = { sign: 1, whole: true, proposed: true, leaves: inside.map(leaf => [leaf, image.counts[leaf]]) };
+  return { mark, names: examples.map(example => example.image.name) };
 }
 
 // The part of each leaf that lies in a mask.

@@ -1,10 +1,28 @@
 // What the pictures are drawn with: colours, images from numbers, outlines, strokes.
 
-export const SELECTION = [255, 212, 0];
+// What is selected is yellow, on warm images light blue: far from what lies under it for people of any colour vision.
+// A dark rim goes with it.
+const YELLOW = [255, 225, 30], BLUE = [70, 225, 255];
+const WARM = 12;        // how much more red an image has on average than green and blue, of 255
+const selectionColours = new WeakMap();   // of images
 const MOST_LINES = 300_000;
 
 export const rgb = ([red, green, blue]) => `rgb(${red},${green},${blue})`;
 const rgba = (red, green, blue, alpha = 255) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+
+// The colour of what is selected in an image, by the colours of its thumbnail [h × w], or [h × w × 3].
+export function selectionColour(image) {
+  if (!selectionColours.has(image)) selectionColours.set(image, isWarm(image) ? BLUE : YELLOW);
+  return selectionColours.get(image);
+}
+
+function isWarm({ thumb, shape }) {
+  const [h, w] = thumb.shape ?? shape;
+  if (thumb.length !== 3 * h * w) return false;
+  let warm = 0;
+  for (let i = 0; i < thumb.length; i += 3) warm += thumb[i] - (thumb[i + 1] + thumb[i + 2]) / 2;
+  return 3 * warm / thumb.length > WARM;
+}
 
 // The colour of a region's number in a list [n × 3], which begins again after its end.
 export function colourOf(palette, number) {
@@ -44,10 +62,10 @@ export function heat() {
 }
 
 // Regions in their colours, and in another what is selected. `numbers` are 0 where nothing is drawn; opacities to 255.
-export function painted({ numbers, selected, h, w }, palette, opacity, selectionOpacity) {
+export function painted({ numbers, selected, h, w }, palette, opacity, selection) {
   const length = palette.length / 3;
   const colours = Uint32Array.from({ length }, (_, i) => rgba(...colourOf(palette, i), opacity));
-  const chosen = rgba(...SELECTION, selectionOpacity);
+  const chosen = rgba(...selection);
   return paint(h, w, out => {
     for (let i = 0; i < out.length; i++) out[i] = selected[i] ? chosen : numbers[i] ? colours[numbers[i] % length] : 0;
   });

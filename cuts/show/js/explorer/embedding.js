@@ -1,5 +1,5 @@
 // The landmarks as dots, coloured as their regions; as large as their part of the image.
-import { SELECTION, colourOf, rgb, stroke } from "./drawing.js";
+import { colourOf, rgb, selectionColour, stroke } from "./drawing.js";
 
 const MARGIN = 24;
 const NEAR = 12;        // how far beside a dot a pointer still means it
@@ -39,7 +39,7 @@ export class Embedding {
       context.fillStyle = region[i] < 0 ? NOWHERE : rgb(colourOf(image.colours, region[i] + 1));
       context.fill();
       context.globalAlpha = 1;
-      if (selected) stroke(context, [[rim, 2.5], [rgb(SELECTION), 1.2]]);
+      if (selected) stroke(context, [[rim, 2.5], [rgb(selectionColour(image)), 1.2]]);
     });
   }
 

@@ -1,13 +1,17 @@
 // The explorer of a segmentation: the parts of the page around one session.
 //
-// A host (host-page.js, host-widget.js) hands over the data. It has `names` of the images, `formats` of files, `pages`
-// (whether it can write a page), `state()` and `store(state)`, and these, which may return promises: `image(index)`,
-// `plane(index, z)`, `phate(index)` (null where there is none), `detail(index, rows, columns, step)` of large images
-// (if it can), and `export(explorer, what, format)`, the words to say.
+// A host (host-page.js, host-widget.js) hands over the data. It has `names` of the images, `formats` of files,
+// `pages` (whether it can write a page), `state()` and `store(state)`, `unkept()` (why marks are lost with the page;
+// empty where they are not) and `written()` (marks that are in a file already), `skipped()` (the reasons why images
+// are not shown, by name), and these, which may return promises: `image(index)`, `plane(index, z, axis)`,
+// `cleaned(session, { image, plane, axis })` (what is left of a selection in a volume), `phate(index)` (null where
+// there is none), `detail(index, rows, columns, step)` of large images, and `export(explorer, what, format)`, the
+// words to say. A host may lack `written`, `skipped` and `detail`.
 import { Barcode } from "./barcode.js";
 import { Controls } from "./controls.js";
 import { Embedding } from "./embedding.js";
 import { handleKey } from "./keyboard.js";
+import { Leaving } from "./leaving.js";
 import { Picture } from "./picture.js";
 import { Pointer } from "./pointer.js";
 import { Session } from "./session.js";
@@ -27,7 +31,7 @@ export class Explorer {
     this.element = Object.assign(element, { explorer: this });
     this.host = host;
     this.session = new Session(host, {
-      opened: (image, isOther) => this.#opened(image, isOther),
+      opened: (...what) => this.#opened(...what),
       changed: () => this.#changed(),
       failed: error => this.say(explain(error), true),
     });
@@ -38,6 +42,7 @@ export class Explorer {
     this.embedding = new Embedding(session, find(".embedding"));
     this.barcode = new Barcode(session, find(".barcode"));
     this.strip = new Strip(session, find(".strip"));
+    this.leaving = new Leaving(session, host, this.#ended.signal);
     this.controls.offer(host);
     this.#listen();
     this.strip.fill(host.names, this.#ended.signal);
@@ -71,8 +76,9 @@ export class Explorer {
     if (this.root.classList.toggle("dark", isDark(this.element)) !== dark) this.redraw();
   }
 
-  #opened(image, isOther) {
-    if (isOther) this.picture.viewport.reset();
+  #opened(image, isOther, isTurned) {
+    if (isTurned) this.picture.viewport.reset();
+    if (isOther) this.sign = 1;           // to subtract is meant for one image
     this.controls.fill(image);
     this.barcode.layOut(image);
     this.strip.select(this.session.state.image);

@@ -78,6 +78,16 @@ export class WidgetHost {
     this.phate = model.get("has_phate") ? image => this.#kernel.ask("phate", { image }) : null;
   }
 
+  // Why marks are lost when the page is closed; empty where they stay.
+  unkept() {
+    return this.#model.get("unkept");
+  }
+
+  // The images that could not be shown, and why.
+  skipped() {
+    return this.#model.get("skipped");
+  }
+
   state() {
     return this.#model.get("state");
   }
@@ -86,8 +96,13 @@ export class WidgetHost {
     return { ...await this.#kernel.ask("image", { image }), palette: this.#palette };
   }
 
-  plane(image, plane) {
-    return this.#kernel.ask("plane", { image, plane });
+  plane(image, plane, axis) {
+    return this.#kernel.ask("plane", { image, plane, axis });
+  }
+
+  // What is left of the selection in a volume: its pixels in a plane, and its measures.
+  cleaned({ state }, place) {
+    return this.#kernel.ask("cleaned", { ...place, state });
   }
 
   // A part of a large image in detail: rows and columns of the whole, of which `step` make one of its pixels.
@@ -114,15 +129,18 @@ export class WidgetHost {
     return (await this.#kernel.ask("export", { kind: what, format, state })).text;
   }
 
-  // Shows what Python sets from now on; a function that ends this, and the host.
-  follow(session) {
-    const show = () => this.#show(session), rest = () => clearTimeout(this.#timer);
+  // Shows what Python sets from now on, and says when marks cannot be kept; a function that ends this, and the host.
+  follow(explorer) {
+    const show = () => this.#show(explorer.session), rest = () => clearTimeout(this.#timer);
+    const told = () => explorer.say(this.unkept(), true);
     this.#model.on("change:state", show);
+    this.#model.on("change:unkept", told);
     addEventListener("beforeunload", rest);                 // Voilà ends its kernel then
     return () => {
       removeEventListener("beforeunload", rest);
       this.#kernel.close();
       this.#model.off("change:state", show);
+      this.#model.off("change:unkept", told);
     };
   }
 

@@ -5,6 +5,7 @@ import { HintNetwork } from "./network.js";
 import { sum } from "./numbers.js";
 import { HintReader } from "./reader.js";
 import { Tree, asDoubles } from "./tree.js";
+import { viewOf } from "./views.js";
 
 const KEPT_BYTES = 2 ** 28;     // of planes
 const BYTES_PER_PIXEL = 11;     // of a plane with all that it has
@@ -39,6 +40,7 @@ export class Images {
       reader: new HintReader(new RegionGraph(hints, tree, counts, shape), network),
       structures: { ...structures, born: asDoubles(structures.born), ended: asDoubles(structures.ended) },
       spatial: shape.slice(-2),
+      views: shape.length === 3 ? [0, 1, 2].map(axis => viewOf(facts, axis)) : [viewOf(facts)],
       depth: shape.length === 3 ? shape[0] : 1,
       pixelCount: sum(facts.counts),
     };
@@ -46,14 +48,14 @@ export class Images {
     return image;
   }
 
-  // A promise of a plane: what the host gave of it, and `photograph`, to be drawn.
-  plane(index, z) {
-    const key = `${index}/${z}`;
+  // A promise of a plane across an axis: what the host gave of it, and `photograph`, to be drawn.
+  plane(index, z, axis = 0) {
+    const key = `${index}/${axis}/${z}`;
     if (!this.#planes.has(key)) this.#makeRoom();
     return remember(this.#planes, key, async () => {
-      const [image, plane] = await Promise.all([this.image(index), this.#host.plane(index, z)]);
+      const [image, plane] = await Promise.all([this.image(index), this.#host.plane(index, z, axis)]);
       this.#planeBytes = BYTES_PER_PIXEL * plane.map.length;
-      return { ...plane, photograph: photograph(plane.image, ...image.spatial) };
+      return { ...plane, photograph: photograph(plane.image, ...image.views[axis].spatial) };
     });
   }
 

@@ -5,7 +5,7 @@ import { clamp } from "./numbers.js";
 
 const LETTERS = {
   a: "add", s: "subtract", b: "box", l: "lasso", e: "propose", z: "undo", y: "redo", p: "persistent", o: "outlines",
-  f: "auto", c: "connected", "[": "shrink", "]": "grow",
+  f: "auto", c: "connected", k: "crumbs", "[": "shrink", "]": "grow",
 };
 const FAR = 10;         // pixels that the cursor moves at once with Shift
 
@@ -52,7 +52,7 @@ function undoOrRedo(explorer, { key, ctrl, shift }) {
 }
 
 function moveCursor(explorer, { target, alt, shift, arrow, across, up }) {
-  const { canvas, cursor } = explorer.picture, [H, W] = explorer.session.image.spatial;
+  const { canvas, cursor } = explorer.picture, [H, W] = explorer.session.view.spatial;
   if (!alt || !arrow || target !== canvas) return false;
   const step = shift ? FAR : 1, [row, col] = cursor || [H >> 1, W >> 1];
   explorer.moveCursor([clamp(row - up * step, 0, H - 1), clamp(col + across * step, 0, W - 1)]);
@@ -74,7 +74,7 @@ function changeLevel(explorer, { target, shift, across }) {
 }
 
 function changePlane(explorer, { up }) {
-  const { depth } = explorer.session.image;
+  const { depth } = explorer.session.view;
   if (!up || depth === 1) return false;
   explorer.session.open(explorer.session.state.image, clamp(explorer.session.wantedPlane + up, 0, depth - 1));
   return true;

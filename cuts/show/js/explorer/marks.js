@@ -2,12 +2,14 @@
 // It means `leaves`, pairs of a leaf and a number of pixels, at a `level`, a number of regions or "persistent"; or if
 // it is `whole`, such as an outline, exactly these leaves (of those in its plane, if it tells which are `beside` them),
 // and no pixel of them outside its path if it is a `box`; or `node`, a node of the tree. `places` tells where in the
-// image each of its leaves is marked. Its pixels are a `path` of (row, column) in a `plane`, or where Python made it
-// their indices, `pixels`; a mark made elsewhere than on an image has none. What marks mean up to one is
-// grown by its `growth`: how often the odds are doubled; or, where it is a `region`, means all of the regions that it
-// touches at its level, and nothing else.
+// image each of its leaves is marked. Its pixels are a `path` of (row, column) in a `plane`, across the first axis of a
+// volume or across another `axis`, or where Python made it their indices, `pixels`; a mark made elsewhere than on an
+// image has none. What marks mean up to one is grown by its `growth`: how often the odds are doubled; or, where it is a
+// `region`, means all of the regions that it touches at its level, and nothing else.
 import { sum } from "./numbers.js";
+import { pixelsInside } from "./outline.js";
 import { grown } from "./reader.js";
+import { pixelsOfPlane, placeOf } from "./views.js";
 
 const MOST_GROWTH = 20; // doublings of the odds
 const SLIP = 0.1;  // a region with less than this share of a mark's pixels was touched by a slip of the hand
@@ -110,27 +112,39 @@ function drawnRegion({ tree, persistent }, mark) {
   return inRegions(tree, drawn, persistent).some(inside => inside) ? drawn : null;
 }
 
-// How many pixels of a stroke lie in each leaf, as pairs, and where on average. `map`: the leaf of each pixel; `plane`:
-// its number in a volume, null in a picture.
-export function touchedLeaves(map, width, path, plane = null) {
-  const pixels = new Map();
+// How many pixels of a stroke lie in each leaf, as pairs, and where on average. `map`: the leaf of each pixel; `view`:
+// how the image is cut into planes; `plane`: its number in a volume, null in a picture.
+export function touchedLeaves(map, view, path, plane = null) {
+  const pixels = new Map(), [, width] = view.spatial;
   for (const pixel of new Set(path.map(([row, col]) => row * width + col)))
     pixels.set(map[pixel], [...pixels.get(map[pixel]) || [], pixel]);
-  const mean = (of, values) => sum(of.map(values)) / of.length, before = plane === null ? [] : [plane];
+  const mean = (of, values) => sum(of.map(values)) / of.length;
   return {
     leaves: [...pixels].map(([leaf, of]) => [leaf, of.length]),
-    places: [...pixels].map(([, of]) => [...before, mean(of, i => Math.floor(i / width)), mean(of, i => i % width)]),
+    places: [...pixels].map(([, of]) =>
+      placeOf(view, plane, [mean(of, i => Math.floor(i / width)), mean(of, i => i % width)])),
   };
 }
 
-// The pixels of image `index`, as indices, that a mark speaks of; those of its leaves if it was not made on an image.
-export function markedPixels(mark, index, tree, map, width) {
-  if (!mark.whole && mark.image === index && mark.path) return mark.path.map(([row, col]) => row * width + col);
-  if (!mark.whole && mark.image === index && mark.pixels) return mark.pixels;
-  if (!mark.whole && (mark.path || mark.pixels)) return [];
+// The pixels of image `index`, as indices, that a mark speaks of; those of its leaves if it was not made on an image,
+// of an outline those that it surrounds. `map`: the leaf of each pixel of the image.
+export function markedPixels(mark, index, { tree, shape, views }, map) {
+  const isHere = mark.image === index, view = views[mark.axis ?? 0], isPlane = shape.length === 3;
+  if (!mark.whole && mark.path) return isHere ? pathPixels(mark, view, shape) : [];
+  if (!mark.whole && mark.pixels) return isHere ? mark.pixels : [];
   const inside = mark.node === undefined ? new Uint8Array(tree.n) : tree.leavesIn([mark.node]);
   for (const [leaf] of mark.leaves) inside[leaf] = 1;
+  if (mark.whole && isHere && (mark.path || isPlane && mark.plane !== undefined)) {
+    const within = mark.path ? pixelsInside(mark.path, view.spatial) : null;
+    const inPlane = isPlane ? Array.from(pixelsOfPlane(shape, view, mark.plane)) : Array.from(map.keys());
+    return inPlane.filter((i, n) => inside[map[i]] && (!within || within[n]));
+  }
   const pixels = [];
   map.forEach((leaf, i) => { if (inside[leaf]) pixels.push(i); });
   return pixels;
+}
+
+function pathPixels({ path, plane }, view, shape) {
+  return path.map(pixel => placeOf(view, shape.length === 3 ? plane : null, pixel)
+    .reduce((index, place, axis) => index * shape[axis] + place, 0));
 }

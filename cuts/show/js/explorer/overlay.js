@@ -1,5 +1,5 @@
 // What is laid over the part of the image that is in sight: regions in their colours, their outlines, the selection.
-import { alike, heat, outlines, painted } from "./drawing.js";
+import { alike, heat, outlines, painted, selectionColour } from "./drawing.js";
 
 const HEAT = heat();
 const BY_PIXEL = { kmeans: 1, truth: 1 };                  // numbers that are not those of the tree
@@ -31,8 +31,8 @@ export class Overlay {
     const made = {
       key,
       fill: likely
-        ? painted({ ...grid, selected: [] }, HEAT, Math.max(opacity, CLEAR), 0)
-        : painted(grid, colours, dimmed, Math.max(opacity >> 1, 40)),
+        ? painted({ ...grid, selected: [] }, HEAT, Math.max(opacity, CLEAR), [0, 0, 0, 0])
+        : painted(grid, colours, dimmed, [...selectionColour(image), Math.max(opacity >> 1, 40)]),
       regions: outlined ? outlines(alike(grid.numbers, colours), h, w) : null,
       selected: selection.any ? outlines(grid.selected, h, w) : null,
     };
@@ -43,7 +43,7 @@ export class Overlay {
 
 // The number that is shown at each cell, 0 for nothing, and whether it is selected.
 function sampled(session, { x, y, w, h, fx, fy }) {
-  const { image, plane, selection } = session, [H, W] = image.spatial, { map } = plane, { leaves, mask } = selection;
+  const { view, plane, selection } = session, [H, W] = view.spatial, { map } = plane, { leaves, mask } = selection;
   const byLeaf = numbersOfLeaves(session), byPixel = { kmeans: plane.kmeans, truth: plane.truth }[session.state.show];
   const numbers = new Int32Array(h * w), selected = new Uint8Array(h * w);
   for (let r = 0, n = 0; r < h; r++) {
@@ -59,7 +59,7 @@ function sampled(session, { x, y, w, h, fx, fy }) {
 
 // The same for the pixels of a piece. What is known of pixels and not of leaves is that of the overview.
 function sampledPiece(session, { x, y, w, h, fx, fy }, { map }) {
-  const { image, plane, selection: { leaves, mask } } = session, [H, W] = image.spatial;
+  const { view, plane, selection: { leaves, mask } } = session, [H, W] = view.spatial;
   const byLeaf = numbersOfLeaves(session), byPixel = { kmeans: plane.kmeans, truth: plane.truth }[session.state.show];
   const numbers = new Int32Array(h * w), selected = new Uint8Array(h * w);
   for (let r = 0, n = 0; r < h; r++) {

@@ -1,12 +1,17 @@
 // The image with its regions, the selection, and the marks.
 import { Detail } from "./detail.js";
 import { shapeOf } from "./draft.js";
-import { SELECTION, rgb, stroke } from "./drawing.js";
+import { rgb, selectionColour, stroke } from "./drawing.js";
+import { clamp } from "./numbers.js";
 import { Overlay } from "./overlay.js";
 import { Viewport } from "./viewport.js";
 
+const BORDERS = 26;     // pixels below the picture: of the explorer and of the page
 const NEGATIVE = "#ff5a5f";
-const REGIONS = "rgba(255,255,255,.75)", RIM = "rgba(0,0,0,.8)";
+const REGIONS = "rgba(255,255,255,.75)", RIM = "rgba(0,0,0,.9)";
+const LOW = 240, HIGH = 0.75;   // the picture is at least so many pixels high, and at most this part of the window
+const ABOVE = 160;      // pixels above the explorer on a page that still belong to it, such as a title
+const BESIDE = 620;     // from this width on what explains the picture stands beside it, see style.css
 
 export class Picture {
   cursor = null;          // the pixel that the keyboard is at
@@ -22,20 +27,33 @@ export class Picture {
   }
 
   draw() {
-    const { state, image, plane } = this.session, { viewport: view } = this;
-    view.fit(image.spatial, image.spacing.slice(-2), image.detail?.factor);
+    const { state, image, plane, view: { spatial, spacing, letters } } = this.session, { viewport: view } = this;
+    view.fit(spatial, spacing, image.detail?.factor, this.#room());
     const dpr = devicePixelRatio || 1, context = this.#cleared(dpr);
     context.setTransform(view.sx * dpr, 0, 0, view.sy * dpr, view.x * dpr, view.y * dpr);
     context.imageSmoothingEnabled = view.sx * dpr < 1;
     context.drawImage(plane.photograph, 0, 0);
-    const cells = view.cells(image.spatial, dpr), piece = this.detail.of(this.session, view, dpr);
+    const cells = view.cells(spatial, dpr), piece = this.detail.of(this.session, view, dpr);
     if (cells) this.#drawOverlay(context, cells, dpr);
     if (piece) this.#drawPiece(context, piece, dpr);
     context.setTransform(dpr, 0, 0, dpr, 0, 0);
     for (const mark of state.marks)
-      if (mark.path && mark.image === state.image && mark.plane === state.plane) this.#drawMark(context, mark);
+      if (mark.path && mark.image === state.image && mark.plane === state.plane && (mark.axis ?? 0) === state.axis)
+        this.#drawMark(context, mark);
+    this.#drawLetters(context, letters);
     if (this.draft) this.#drawMark(context, shapeOf(this.draft));
     if (this.cursor) this.#drawCursor(context);
+  }
+
+  // How high the picture may be, so that all of the explorer is in sight at once.
+  #room() {
+    const root = this.canvas.closest(".root"), most = Math.max(HIGH * innerHeight, LOW);
+    if (root.clientWidth < BESIDE) return most;
+    const picture = this.canvas.getBoundingClientRect(), whole = root.getBoundingClientRect();
+    const top = whole.top + scrollY;
+    const below = this.canvas.parentElement.getBoundingClientRect().bottom - picture.bottom;
+    const others = picture.top - whole.top + below + BORDERS + (top >= 0 && top < ABOVE ? top : 0);
+    return clamp(innerHeight - others, LOW, most);
   }
 
   #cleared(dpr) {
@@ -63,7 +81,8 @@ export class Picture {
     context.drawImage(layer.fill, 0, 0);
     context.lineCap = "square";
     if (layer.regions) stroke(context, [[REGIONS, line]], layer.regions);
-    if (layer.selected) stroke(context, [[RIM, 4 * line], [rgb(SELECTION), 2 * line]], layer.selected);
+    const light = rgb(selectionColour(this.session.image));
+    if (layer.selected) stroke(context, [[RIM, 5 * line], [light, 2.5 * line]], layer.selected);
   }
 
   #drawMark(context, { path, sign, whole }) {
@@ -75,6 +94,22 @@ export class Picture {
     else for (const place of places) context.lineTo(...place);
     if (whole) context.closePath();
     stroke(context, [["#000", 5], [sign > 0 ? "#fff" : NEGATIVE, 2.5]]);
+    context.restore();
+  }
+
+  // What lies on each side, from the top clockwise.
+  #drawLetters(context, letters) {
+    const { x, y, width, height, sx, sy } = this.viewport, [H, W] = this.session.view.spatial, far = 11;
+    const left = Math.max(x, 0), right = Math.min(x + W * sx, width), top = Math.max(y, 0);
+    const bottom = Math.min(y + H * sy, height), mx = (left + right) / 2, my = (top + bottom) / 2;
+    const places = [[mx, top + far], [right - far, my], [mx, bottom - far], [left + far, my]];
+    context.save();
+    Object.assign(context, { font: "600 14px system-ui, sans-serif", textAlign: "center", textBaseline: "middle" });
+    Object.assign(context, { lineJoin: "round", lineWidth: 4, strokeStyle: RIM, fillStyle: "#fff" });
+    letters.forEach((letter, i) => {
+      context.strokeText(letter, ...places[i]);
+      context.fillText(letter, ...places[i]);
+    });
     context.restore();
   }
 

@@ -1,34 +1,51 @@
 // Connected pieces of a mask; pixels that share a side are connected.
 
-// The number of each pixel's piece, from 1 (0 outside the mask), and the size of each piece; size[0] is 0.
-export function pieces(mask, height, width) {
-  const piece = new Int32Array(height * width), size = [0];
-  for (let start = 0; start < piece.length; start++)
-    if (mask[start] && !piece[start]) size.push(flood(mask, piece, start, size.length, width));
+// The number of each pixel's piece, from 1 (0 outside the mask), and the size of each piece; size[0] is 0. `shape`:
+// [height, width], or of a volume [depth, height, width]. Runs of a row are joined with those before them that they
+// touch.
+export function pieces(mask, shape) {
+  const [height, width] = shape.slice(-2), plane = height * width, piece = new Int32Array(mask.length), parent = [0];
+  const root = k => {
+    while (parent[k] !== k) k = parent[k] = parent[parent[k]];
+    return k;
+  };
+  for (let start = 0, row = 0; start < mask.length; start += width, row = (row + 1) % height)
+    for (let i = start, last = 0; i < start + width; last = piece[i++]) {
+      if (!mask[i]) continue;
+      const above = row ? piece[i - width] : 0, before = i >= plane ? piece[i - plane] : 0;
+      let k = last || above || before || parent.push(parent.length) - 1;
+      if (above && above !== k) k = join(parent, root(above), root(k));
+      if (before && before !== k) k = join(parent, root(before), root(k));
+      piece[i] = k;
+    }
+  return numbered(piece, parent, root);
+}
+
+// Of two roots the smaller one, which becomes that of both.
+function join(parent, a, b) {
+  const first = Math.min(a, b);
+  return parent[Math.max(a, b)] = first;
+}
+
+// The pieces numbered in the order of their first pixels.
+function numbered(piece, parent, root) {
+  const numbers = new Int32Array(parent.length), size = [0];
+  for (let k = 1; k < parent.length; k++) numbers[k] = root(k) === k ? size.push(0) - 1 : numbers[root(k)];
+  for (let i = 0; i < piece.length; i++) if (piece[i]) size[piece[i] = numbers[piece[i]]]++;
   return { piece, size };
 }
 
-// Gives a number to all that hangs together with one pixel; how many pixels that are.
-function flood(mask, piece, start, number, width) {
-  const stack = [start];
-  let area = 0;
-  piece[start] = number;
-  while (stack.length) {
-    const i = stack.pop(), col = i % width;
-    area++;
-    for (const j of [col > 0 ? i - 1 : -1, col < width - 1 ? i + 1 : -1, i - width, i + width])
-      if (j >= 0 && j < piece.length && mask[j] && !piece[j]) {
-        piece[j] = number;
-        stack.push(j);
-      }
-  }
-  return area;
-}
-
-// The connected pieces of a mask that hold a marked pixel; the largest piece if none does.
-export function touchedPieces(mask, height, width, marked) {
-  const { piece, size } = pieces(mask, height, width);
-  let kept = new Set(marked.filter(i => mask[i]).map(i => piece[i]));
-  if (!kept.size) kept = new Set([size.reduce((best, area, i) => i && area > size[best] ? i : best, 0)]);
-  return mask.map((inside, i) => inside && kept.has(piece[i]) ? 1 : 0);
+// The connected pieces of a mask that hold a marked pixel (the largest piece if none does), and those that are as large
+// as this share of the largest of these. All of the mask where nothing is marked. Python's `kept_pieces` answers alike.
+export function keptPieces(mask, shape, marked, share) {
+  if (!marked.length) return mask;
+  const { piece, size } = pieces(mask, shape), kept = new Uint8Array(size.length);
+  for (const i of marked) kept[piece[i]] = 1;
+  kept[0] = 0;
+  if (!kept.includes(1)) kept[size.reduce((best, area, i) => i && area > size[best] ? i : best, 0)] = 1;
+  const least = share * size.reduce((most, area, i) => kept[i] ? Math.max(most, area) : most, 0);
+  size.forEach((area, i) => { if (i && area >= least) kept[i] = 1; });
+  const left = new Uint8Array(mask.length);
+  for (let i = 0; i < left.length; i++) left[i] = kept[piece[i]];
+  return left;
 }

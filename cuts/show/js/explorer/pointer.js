@@ -1,9 +1,11 @@
 // Mouse, pen and finger: on the image, the dots and the bars.
 import { markOf } from "./draft.js";
+import { clamp } from "./numbers.js";
 
 const PRIMARY = 0, MIDDLE = 1;
 const WHEEL = 200;      // turns of the wheel that make the image e times as large
 const NEXT = 60;        // turns that bring the next answer
+const SLICE = 40;       // turns that bring the next slice
 
 export class Pointer {
   #dragged = null;        // while the image is moved: where the pointer and the image's corner were
@@ -24,7 +26,7 @@ export class Pointer {
 
   // `held`: beside the image the nearest pixel instead of none.
   #pixelAt(event, held = false) {
-    return this.#view.pixelAt(event, this.explorer.session.image.spatial, held);
+    return this.#view.pixelAt(event, this.explorer.session.view.spatial, held);
   }
 
   // Alt takes away, whichever button is pressed in the bar.
@@ -106,13 +108,25 @@ export class Pointer {
     this.explorer.redraw();
   }
 
-  // The next answer with Alt, nearer or farther with Ctrl.
+  // The next answer with Alt, nearer or farther with Ctrl; without either the next slice, if there is one.
   #turn(event) {
     if (event.altKey && event.deltaY) return this.#turnOn(event);
-    if (!event.ctrlKey && !event.metaKey) return;
+    if (!event.ctrlKey && !event.metaKey) return this.#turnSlices(event);
     event.preventDefault();
     const box = this.explorer.picture.canvas.getBoundingClientRect();
     this.explorer.zoom(Math.exp(-event.deltaY / WHEEL), event.clientX - box.left, event.clientY - box.top);
+  }
+
+  #turnSlices(event) {
+    const session = this.#session, { depth } = session.view, plane = session.wantedPlane;
+    const can = event.deltaY > 0 ? plane < depth - 1 : plane > 0;
+    if (!can || event.shiftKey || !event.deltaY) return;
+    event.preventDefault();
+    this.#turned += event.deltaMode ? SLICE * Math.sign(event.deltaY) : event.deltaY;
+    const steps = Math.trunc(this.#turned / SLICE);
+    if (!steps) return;
+    this.#turned = 0;
+    session.open(session.state.image, clamp(plane + Math.sign(steps), 0, depth - 1));
   }
 
   #turnOn(event) {

@@ -1,38 +1,46 @@
 // What is looked at and what is meant: the images that a host hands over, the state, and what follows from both.
+import { Cleaning } from "./cleaning.js";
 import { Images } from "./images.js";
 import { likelihood, nextAnswer } from "./marks.js";
 import { clamp } from "./numbers.js";
-import { select } from "./selection.js";
+import { Selector } from "./selection.js";
 import { History, START, overlays } from "./state.js";
 
 export class Session {
   image = null;           // what is looked at (see Images), null until it has arrived
   plane = null;
+  view = null;            // how the image is cut into planes, see views.js
   regions = null;         // the region of each leaf at this level
-  selection = null;       // leaves: ones and zeros; mask: pixels, where only what is connected counts, or null; any
+  selection = null;       // leaves: ones and zeros; mask: pixels, where these are not all of the leaves', or null; any;
+                          // whole: the measures of a volume of which pieces were left out, see `Cleaning`
   #host;
   #told;
+  #selector = new Selector();
   #wanted = null;         // the image and plane that were asked for and are not here yet
 
-  // `told` has functions: `opened(image, isOther)`, `changed()` and `failed(error)`.
+  // `told` has functions: `opened(image, isOther, isTurned)`, `changed()` and `failed(error)`.
   constructor(host, told) {
     this.#host = host;
     this.#told = told;
     this.state = { ...START, ...host.state() };
     this.history = new History(this.state);
     this.images = new Images(host);
+    this.cleaning = new Cleaning(this, host);
   }
 
-  // Looks at an image, and at a plane of it: the one that was looked at, or the middle one, where none is given.
-  async open(index, plane = null) {
-    const wanted = this.#wanted = { index, plane };
+  // Looks at an image, and at a plane of it across an axis: the one that was looked at, or the middle one, where none
+  // is given.
+  async open(index, plane = null, axis = this.state.axis) {
+    const wanted = this.#wanted = { index, plane, axis };
     try {
       const marked = this.state.marks.map(mark => mark.image);     // marks of others may mean something here
       const [image] = await Promise.all([index, ...marked].map(i => this.images.image(i)));
       if (wanted !== this.#wanted) return;                         // something else was asked for meanwhile
-      const usual = (this.image === image ? this.state.plane : null) ?? image.depth >> 1;
-      const z = Math.min(plane ?? usual, image.depth - 1), arrived = await this.images.plane(index, z);
-      if (wanted === this.#wanted) this.#arrive(image, arrived, { image: index, plane: z });
+      const view = image.views[axis] ?? image.views[0], isSame = this.image === image && this.view === view;
+      const usual = (isSame || !this.image ? this.state.plane : null) ?? view.depth >> 1;
+      const z = Math.min(plane ?? usual, view.depth - 1), place = { image: index, plane: z, axis: view.axis };
+      const [arrived] = await Promise.all([this.images.plane(index, z, view.axis), this.cleaning.ask(place)]);
+      if (wanted === this.#wanted) this.#arrive(image, view, arrived, place);
     } catch (error) {
       if (wanted !== this.#wanted) return;
       this.#wanted = null;
@@ -40,13 +48,13 @@ export class Session {
     }
   }
 
-  #arrive(image, plane, place) {
-    const isOther = this.image !== image;
+  #arrive(image, view, plane, place) {
+    const isOther = this.image !== image, isTurned = this.view !== view;
     this.#wanted = null;
-    Object.assign(this, { image, plane });
+    Object.assign(this, { image, view, plane });
     Object.assign(this.state, place);
     if (!(this.state.show in overlays(image))) this.state.show = "level";
-    this.#told.opened(image, isOther);
+    this.#told.opened(image, isOther, isTurned);
     this.update();
   }
 
@@ -55,7 +63,8 @@ export class Session {
     const { state, image } = this;
     state.level ??= image.start;
     this.regions = image.tree.labels(this.level);
-    this.selection = select(this, state.image, this.plane.map);
+    this.selection = this.#selector.of(this);
+    this.cleaning.show(this.selection, state, () => this.update(), this.#told.failed);
     this.store();
     this.#told.changed();
   }
@@ -79,7 +88,7 @@ export class Session {
   }
 
   leafAt([row, col]) {
-    return this.plane.map[row * this.image.spatial[1] + col];
+    return this.plane.map[row * this.view.spatial[1] + col];
   }
 
   // Whether marks of an image mean something in another, the one that is looked at.

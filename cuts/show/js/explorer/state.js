@@ -1,21 +1,26 @@
 // What is shown and marked, which page and Python share, and its history.
 
 export const START = {
-  image: 0, plane: null, level: null, show: "level", marks: [], auto: true, connected: false, opacity: 0.5,
-  outlines: true,
+  image: 0, axis: 0, plane: null, level: null, show: "level", marks: [], auto: true, connected: false, crumbs: false,
+  opacity: 0.5, outlines: true,
 };
 
 // What `show` can be for an image, with the words for it.
 export function overlays(image) {
-  const kinds = { level: "regions", persistent: "persistent" };
-  if (image.kmeans) kinds.kmeans = "k-means";
-  if (image.truth) kinds.truth = "truth";
-  return { ...kinds, probability: "probability", nothing: "nothing" };
+  const kinds = { level: "regions", persistent: "lasting structures" };
+  if (image.kmeans) kinds.kmeans = "k-means groups";
+  if (image.truth) kinds.truth = "known labels";
+  return { ...kinds, probability: "how likely", nothing: "nothing" };
+}
+
+// What decides which pixels are selected.
+export function meaningOf({ marks, auto, connected, crumbs }) {
+  return [marks.map(({ level, ...mark }) => auto && !mark.region ? mark : { ...mark, level }), auto, connected, crumbs];
 }
 
 // What can be undone, as it is now.
-function snapshot({ marks, auto, connected, level, image }) {
-  return { marks: marks.map(mark => ({ ...mark })), auto, connected, level, image };
+function snapshot({ marks, auto, connected, crumbs, level, image }) {
+  return { marks: marks.map(mark => ({ ...mark })), auto, connected, crumbs, level, image };
 }
 
 export class History {

@@ -7,12 +7,13 @@ const FEW = 2 ** 17;    // pixels, up to which connected pieces are counted
 // `pixels` that are selected, `parts` that they hang together in (0 where these are not counted), their `size` in the
 // unit of the spacing, and `dice`: the best agreement with a class of the truth, [Dice, class], or null.
 export function measure({ image, plane, selection }) {
-  const pixels = selection.mask ? sum(selection.mask) : overLeaves(selection, image.counts);
+  const { mask, whole } = selection;
+  const pixels = whole?.pixels ?? (mask ? sum(mask) : overLeaves(selection, image.counts));
   return {
     pixels,
-    parts: countParts(image, plane, selection),
+    parts: whole?.parts ?? countParts(image, plane, selection),
     size: pixels * image.spacing.reduce((a, b) => a * b, 1),
-    dice: image.truth ? bestDice(image.truth, pixels, sharedPixels(image, plane, selection)) : null,
+    dice: image.truth ? bestDice(image.truth, pixels, whole?.shared ?? sharedPixels(image, plane, selection)) : null,
   };
 }
 
@@ -35,7 +36,7 @@ function bestDice({ classes, sizes }, pixels, shared) {
 
 function countParts({ depth, counts, spatial }, { map }, { leaves, mask }) {
   if (depth > 1 || !counts.length || map.length > FEW) return 0;
-  return pieces(mask || Uint8Array.from(map, leaf => leaves[leaf]), ...spatial).size.length - 1;
+  return pieces(mask || Uint8Array.from(map, leaf => leaves[leaf]), spatial).size.length - 1;
 }
 
 // The line below the image.
@@ -46,11 +47,12 @@ export function describe(session) {
   if (!selection.any && marks.length) return "Subtract takes away from what is selected: add something first.";
   if (!selection.any && session.state.auto)
     return "Click a structure in its middle, or paint over it; then add what is missing and subtract what is too much.";
-  if (!selection.any) return "Click a structure, or paint over it; it grows and shrinks with the granularity.";
+  if (!selection.any) return "Click a structure, or paint over it; it grows and shrinks with Detail.";
   const { pixels, parts, size, dice } = measure(session), several = image.truth?.classes.length > 1;
   const physical = image.unit === "mm" ? `${short(size)} ${flat ? "mm²" : "mm³"}, ` : "";
   const share = `(${(100 * pixels / image.pixelCount).toFixed(1)} %)`;
-  const agreement = dice ? ` · Dice ${dice[0].toFixed(3)}${several ? ` with class ${dice[1]}` : ""}` : "";
+  const known = several ? `class ${dice?.[1]} of the known labels` : "the known labels";
+  const agreement = dice ? ` · Dice ${dice[0].toFixed(3)} with ${known}` : "";
   const counted = `${pixels.toLocaleString("en")} ${flat ? "pixels" : "voxels"}`;
   const what = session.state.auto && marks.at(-1)?.region ? "The region that is drawn here" : "Selected";
   return `${what}: ${physical}${counted} ${share}${parts > 1 ? ` in ${parts} pieces` : ""}${agreement}`;

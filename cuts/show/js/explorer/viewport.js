@@ -19,15 +19,16 @@ export class Viewport {
     this.#stale = true;
   }
 
-  // Gives the canvas its height, and shows all of the image where it was reset or the width has changed.
-  fit([H, W], [sy, sx], factor = 1) {
-    this.nearest = NEAREST * factor;
+  // Gives the canvas its height, at most `room`, and shows all of the image where it was reset or the canvas has
+  // another size.
+  fit([H, W], [sy, sx], factor, room) {
+    this.nearest = NEAREST * (factor ?? 1);
     const width = this.canvas.clientWidth || 300, ratio = sy / sx;
-    const height = Math.min(Math.max(H * ratio * width / W, 60), Math.max(0.75 * innerHeight, 240));
+    const height = Math.min(Math.max(H * ratio * width / W, 60), room);
     this.canvas.style.height = `${height}px`;
     const s = Math.min(width / W, height / (H * ratio)), x = (width - s * W) / 2, y = (height - s * ratio * H) / 2;
     this.#whole = { sx: s, sy: s * ratio, x, y, width, height };
-    if (this.#stale || width !== this.width) Object.assign(this, this.#whole, { zoom: 1 });
+    if (this.#stale || width !== this.width || height !== this.height) Object.assign(this, this.#whole, { zoom: 1 });
     this.#stale = false;
     this.#hold(H, W);
   }
