@@ -92,6 +92,15 @@ def _kind_name(dataset: ImageDataset) -> str:
     return f"{'volumes' if image.is_volume else 'pictures'} of {n} channel{'s' * (n != 1)}"
 
 
+def _place_of(part: ImageDataset, out: Path, is_alone: bool) -> Path:
+    "The folder for a kind: where it was begun; else one of its own, if there are other kinds."
+    own, stored = out / _kind_name(part), out / "segmentations"
+    if own.is_dir():
+        return own
+    has_begun = stored.is_dir() and find_segmentations(stored, set(part.names))
+    return out if is_alone or has_begun else own
+
+
 def _prepare_part(part, place: Path, config, model, found: dict, *, run, together, n_jobs, progress, tell) -> Report:
     "Segment images of one kind into a folder; their files come into `found`."
     report = Report()
@@ -143,7 +152,7 @@ def prepare(
     found = {name: path for name in large if _is_whole(path := out / "segmentations" / output_name(name, ".zarr"))}
     settings = dict(run=run, together=together, n_jobs=n_jobs, progress=progress, tell=tell)
     for part in parts:
-        place = out if len(parts) == 1 else out / _kind_name(part)
+        place = _place_of(part, out, len(parts) == 1)
         report += _prepare_part(part, place, config, model, found, **settings)
     if not found:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in report.failures.items())
