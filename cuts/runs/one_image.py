@@ -242,8 +242,8 @@ def _of_sample(name: str, dataset: ImageDataset, work: Callable[..., Result], ar
 
 def check_jobs(n_jobs) -> None:
     "`ValueError` for a number of processes that cannot be."
-    if not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0 or n_jobs < -1:
-        raise ValueError(f"n_jobs: {n_jobs!r}, expected 1 or more, or -1 for all processors")
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
+        raise ValueError(f"n_jobs: {n_jobs!r}, expected 1 or more, or -1 for all processors, -2 for all but one, …")
 
 # %% ../../nbs/50a_one_image.ipynb #8104d8d0
 START_UP = 8.0  # seconds, about: what starting processes costs
