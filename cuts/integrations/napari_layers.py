@@ -256,7 +256,7 @@ def answer(
         return np.zeros(seg.spatial, bool)
     stored = [make_mark(seg, sign=mark.sign, level=None, image=0, **hint_of(mark, seg.spatial)) for mark in marks]
     stored[-1] |= dict(growth=float(growth)) if growth else {}
-    mask = selected_pixels(Gallery(seg), STATE | dict(marks=stored), 0)
+    mask = selected_pixels(Gallery(seg), STATE | dict(marks=stored, crumbs=True), 0)
     strokes, others = ([m for m in x if m.kind in ("point", "scribble")] for x in (wanted, against))
     if strokes and others:
         mask = settle(mask, seg.tree_and_map()[1], _union(seg, strokes), _union(seg, others))
