@@ -174,7 +174,9 @@ def segment(
 
     One image (a file, an array, an `Image`, a folder with one DICOM series) gives a `Segmentation`; a list, a pattern
     or any other folder an iterator of them, each computed when it is asked for. Label maps are [H,W], or [D,H,W] of a
-    volume. Raises what `fit` does, and `ValueError` for images that the model cannot take.
+    volume: plane, row, column, the index of a NIfTI the other way round. Of an array [n,H,W] or [H,W,n], up to four n
+    are channels and more are a volume, see `as_image`; `channel_axis=0` or −1 says that they are channels. Raises what
+    `fit` does, and `ValueError` for images that the model cannot take.
 
         seg = cuts.segment("scan.png")
         seg.labels(8)  # [H,W] int32, 1 … 8
