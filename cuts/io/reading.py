@@ -81,7 +81,7 @@ def as_numbers(
 ) -> np.ndarray:
     "An array of real numbers."
     try:
-        if callable(getattr(x, "detach", None)):  # a tensor with a gradient, on a GPU, or of a type that numpy has not
+        if all(callable(getattr(x, name, None)) for name in ("detach", "cpu")):  # a tensor, wherever it is
             x = x.detach().cpu()
             x = x.float() if "bfloat16" in str(x.dtype) else x
         x = np.asarray(x)
