@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import sys
 import time
 import warnings
 from types import SimpleNamespace
@@ -16,8 +17,10 @@ from dicom_files import AXIAL, ct, enhanced, make, make_series, oblique, read_or
 
 from cuts.io.dicom import is_dicom
 from cuts.io.dicom_seg import encode_segmentation
+from cuts.io.reading import read_image
 from cuts.io.series import read_dicom
 from cuts.io.pixels import ImageError, Pixels
+from cuts.show.facts import label_format
 
 
 @pytest.fixture
@@ -349,3 +352,14 @@ def test_damaged_segmentations(tmp_path, scan):
         assert refusal is None or "x.dcm" in refusal
         n_refused += refusal is not None
     assert 10 < n_refused < 50, n_refused  # they are neither all good nor all hopeless
+
+
+@pytest.mark.parametrize("lacking", [None, "a file", "highdicom"])
+def test_dicom_is_offered_only_where_it_can_be_written(tmp_path, monkeypatch, lacking):
+    pytest.importorskip("highdicom")
+    image = read_image(make_series(tmp_path / "scan", volume(6, 8, 9), orientation=oblique(), **ct()))
+    if lacking == "a file":
+        os.remove(image.files[2])
+    if lacking == "highdicom":
+        monkeypatch.setitem(sys.modules, "highdicom", None)
+    assert label_format(image) == ("nii.gz" if lacking else "dcm")

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from image_files import GREY, RGB, save
 from PIL import Image as Picture
 
@@ -203,3 +205,24 @@ def test_importing_is_light():
     heavy = ("torch", "PIL", "tifffile", "nibabel", "skimage", "scipy", "pandas", "matplotlib")
     code = f"import sys, cuts.io; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("end", ["cut", "closed"])
+def test_pictures_that_pillow_cannot_read_any_more(tmp_path, end):
+    path = tmp_path / "x.png"
+    Picture.effect_noise((64, 64), 50).save(path)
+    if end == "cut":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    picture = Picture.open(path)
+    if end == "closed":
+        picture.close()
+    with pytest.raises(ValueError, match="scan 7: cannot be read as a picture"):
+        as_image(picture, source="scan 7")
+
+
+def test_things_that_only_look_like_tensors(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    with open(tmp_path / "a", "rb") as file:
+        for x in (torch.empty(8, 8, device="meta"), SimpleNamespace(detach=5), file):
+            with pytest.raises(TypeError, match="scan 7: "):
+                as_image(x, source="scan 7")

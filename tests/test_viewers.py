@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from skimage.draw import polygon as fill
 
+from cuts.io.pixels import ImageError
 from cuts.io.viewers import geojson, labels_of_geojson, napari_layers, outlines, slicer_colors, snap_labels
 from cuts.io.image import Image
 from cuts.io.reading import as_image, read_image, read_labels, read_placed_labels
@@ -231,6 +232,91 @@ def test_annotations_that_are_no_regions(geometry, message):
     for text in (feature, [feature], {"type": "FeatureCollection", "features": [feature]}):
         with pytest.raises(ValueError, match=message):
             labels_of_geojson(json.dumps(text), (2, 8, 9))
+
+
+def polygon(*corners):
+    return {"type": "Polygon", "coordinates": [[list(corner) for corner in corners]]}
+
+
+def feature_of(geometry, **properties):
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+SQUARE = polygon((0, 0), (2, 0), (2, 2), (0, 2), (0, 0))
+NO_FEATURES = [
+    feature_of(None),
+    {"type": "Feature"},
+    3,
+    None,
+    "x",
+    [],
+    feature_of(polygon()),
+    feature_of({"type": "Polygon", "coordinates": []}),
+    feature_of({"type": "Polygon", "coordinates": None}),
+    feature_of({"type": "Polygon"}),
+    feature_of(polygon((0, 0), (1, 1))),
+    feature_of(polygon((0,), (1,), (2,))),
+    feature_of(polygon((0, 0), (1, 1), (2,))),
+    feature_of(polygon((np.nan, 0), (2, 0), (2, 2))),
+    feature_of(polygon((np.inf, 0), (2, 0), (2, 2))),
+    feature_of(polygon((-1e300, 0), (1e300, 0), (2, 2))),
+    feature_of(polygon((10**30, 0), (2, 0), (2, 2))),
+    feature_of(polygon(("1", 0), (2, 0), (2, 2))),
+    feature_of({"type": "GeometryCollection", "geometries": [SQUARE]}),
+    feature_of({"type": ["Polygon"], "coordinates": []}),
+    *(feature_of(SQUARE | {"plane": {"z": z}}) for z in ("x", None, 0.5, -1, np.nan, [0])),
+    feature_of(SQUARE | {"plane": 3}),
+    {"type": "Feature", "geometry": SQUARE, "properties": "x"},
+    feature_of(SQUARE, classification="Tumor"),
+    feature_of(SQUARE, classification={"names": 5}),
+    feature_of(SQUARE, classification={"names": [5]}),
+    feature_of(SQUARE, name=5),
+    feature_of(SQUARE, name=[5]),
+]
+
+
+@pytest.mark.parametrize("bad", NO_FEATURES)
+def test_hostile_features_are_told_by_their_number(bad):
+    with pytest.raises(ImageError, match="GeoJSON: feature 2: "):
+        labels_of_geojson(json.dumps([feature_of(SQUARE), bad]), (8, 9))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "3", "null", '"x"', '{"features": null}'])
+def test_texts_that_are_no_geojson(text):
+    with pytest.raises(ImageError, match="GeoJSON: .*Export it anew"):
+        labels_of_geojson(text, (8, 9))
+
+
+def test_what_other_programs_write_too():
+    "A byte-order mark, heights, no properties, a plane of null, and nothing at all."
+    high = polygon((0, 0, 1), (2, 0, 1), (2, 2, 1), (0, 2, 1))
+    for feature in (feature_of(high), {"geometry": SQUARE, "properties": None}, feature_of(SQUARE | {"plane": None})):
+        labels, called = labels_of_geojson("\ufeff" + json.dumps([feature]), (8, 9))
+        assert called == {1: "no class"}
+        assert labels.sum() == labels[:2, :2].sum() == 4
+    assert labels_of_geojson("\ufeff[]", (8, 9))[1] == {}
+
+
+def test_regions_keep_their_numbers_in_any_order():
+    labels = np.zeros((8, 9), int)
+    labels[:3, :3], labels[4:, 4:] = 1, 2
+    features = json.loads(geojson(labels))["features"]
+    new = feature_of(polygon((0, 6), (2, 6), (2, 8), (0, 8)), classification={"name": "tumour"})
+    for order in ([new, *features], [*features, new], [features[1], new, features[0]]):
+        back, called = labels_of_geojson(json.dumps(order), labels.shape)
+        assert called == {1: "region 1", 2: "region 2", 3: "tumour"}
+        assert ((back == labels) | (back == 3)).all()
+    back, called = labels_of_geojson(geojson(labels, {2: "a\nlesion "}), labels.shape, {2: "a\nlesion "})
+    assert called == {1: "region 1", 2: "a lesion"}
+    assert (back == labels).all()
+
+
+@pytest.mark.parametrize("names", [{0: "a"}, {-3: "a"}, {2**31: "a"}, {"1": "a"}, {1.5: "a"}, {1: "a", 2: "a"}])
+def test_names_that_number_nothing(names):
+    with pytest.raises(ImageError, match="names: "):
+        labels_of_geojson("[]", (8, 9), names)
+    with pytest.raises(ImageError, match="no number is left"):
+        labels_of_geojson(json.dumps([feature_of(SQUARE)]), (8, 9), {2**31 - 1: "a"})
 
 
 def test_annotations_as_qupath_exports_them():

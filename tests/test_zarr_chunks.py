@@ -63,6 +63,39 @@ def test_bombs_in_shards(tmp_path, packer):
     assert peak < 2e7
 
 
+@pytest.mark.parametrize("case", ["inner twice", "behind a shard", "before a shard", "behind a packer", "deep"])
+@pytest.mark.filterwarnings("ignore")
+def test_bombs_in_shards_packed_twice(tmp_path, case):
+    plain = [dict(name="bytes", configuration=dict(endian="little"))]
+    packer = dict(name="gzip", configuration=dict(level=9))
+    shuffle = dict(name="numcodecs.shuffle", configuration=dict(elementsize=1))
+
+    def shard(*inner):
+        return dict(
+            name="sharding_indexed", configuration=dict(chunk_shape=[3, 3], codecs=list(inner), index_codecs=plain)
+        )
+
+    bomb = gzip.compress(bytes(10**8))
+    table = b"".join(n.to_bytes(8, "little") for n in (2**64 - 1, 2**64 - 1, 0, len(bomb)))
+    twice = gzip.compress(bomb)
+    table_of_twice = table[:-8] + len(twice).to_bytes(8, "little")
+    codecs, content = {
+        "inner twice": ([shard(*plain, packer, packer)], twice + table_of_twice),
+        "behind a shard": ([shard(*plain, packer), packer], gzip.compress(bomb + table)),
+        "before a shard": ([packer, shard(*plain)], bomb),
+        "behind a packer": ([shard(*plain, packer, shuffle)], bomb + table),
+        "deep": ([shard(shard(*plain, packer, packer))], twice + table_of_twice),
+    }[case]
+    folder = by_hand(tmp_path / "a.zarr", np.zeros((3, 6), np.uint8), version=3, packer=None, codecs=codecs)
+    (folder / "c/0/0").write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(ImageError, match="a.zarr: .*(packed by .* and by .*Save it anew with one|cannot be read)"):
+        read_zarr(folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2e7
+
+
 def frame(*blocks, flags=0):
     "A zstd frame that does not say how much it holds, of blocks (kind, size, content)."
     return (

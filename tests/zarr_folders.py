@@ -45,6 +45,7 @@ ARRAYS += [
         dict(chunk_key_encoding=dict(name="default", separator=".")),
         dict(shards=(4, 6, 8)),
         dict(shards=(4, 6, 8), compressors=zarr.codecs.BloscCodec()),
+        dict(shards=(4, 6, 8), compressors=[zarr.codecs.GzipCodec(), zarr.codecs.Crc32cCodec()]),
         dict(shards=(4, 6, 8), filters=[zarr.codecs.TransposeCodec(order=(1, 2, 0))]),
     )
 ]

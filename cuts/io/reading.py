@@ -23,7 +23,17 @@ from .labels import whole_numbers
 from .mrc import MRC_SUFFIXES, read_mrc
 from .neuro import read_afni, read_mgh, read_minc, read_par
 from .nifti import has_partner, partner, read_nifti, read_pair
-from .pixels import ImageError, ImageTypeError, MAX_PIXELS, Pixels, check_size, check_type, plane_affine, suffix
+from cuts.io.pixels import (
+    ImageError,
+    ImageTypeError,
+    MAX_PIXELS,
+    Pixels,
+    check_size,
+    check_type,
+    plane_affine,
+    reading,
+    suffix,
+)
 from .rasters import LOSSY_SUFFIXES, PICTURE_SUFFIXES, is_picture, picture_pixels, read_picture
 from .tiff import TIFF_SUFFIXES, read_tiff
 from .itk import ITK_SUFFIXES, read_itk
@@ -55,7 +65,9 @@ def as_image(
         image = x if channels is None else x.convert(channels)
     elif is_picture(x):
         check_size(x.size[::-1], max_pixels, source)
-        image = image_from_pixels(picture_pixels(x), channels, window, source)
+        with reading(source, "a picture"):  # which Pillow reads only now
+            pixels = picture_pixels(x)
+        image = image_from_pixels(pixels, channels, window, source)
     else:
         x = as_numbers(x, source)
         check_size(x.shape, max_pixels, source)
@@ -68,14 +80,14 @@ def as_numbers(
     source: str,  # what messages call it
 ) -> np.ndarray:
     "An array of real numbers."
-    if hasattr(x, "detach"):  # a tensor with a gradient, on a GPU, or of a type that numpy has not
-        x = x.detach().cpu()
-        x = x.float() if "bfloat16" in str(x.dtype) else x
     try:
+        if all(callable(getattr(x, name, None)) for name in ("detach", "cpu")):  # a tensor, wherever it is
+            x = x.detach().cpu()
+            x = x.float() if "bfloat16" in str(x.dtype) else x
         x = np.asarray(x)
-    except (ValueError, TypeError, RuntimeError) as e:  # ragged lists
+    except (ValueError, TypeError, RuntimeError, AttributeError) as e:  # ragged lists, tensors without values
         raise ImageTypeError(
-            f"{source}: no regular array of numbers ({e}). Give images of different shapes one by one."
+            f"{source}: no regular array of numbers ({e}). Give an array, and images of different shapes one by one."
         ) from e
     check_type(x, source)
     return x

@@ -224,38 +224,103 @@ def geojson(
     return f'{{"type":"FeatureCollection","features":[\n{lines}\n]}}\n'
 
 # %% ../../nbs/08_viewers.ipynb #1ca59960
-def _polygons(feature):
-    "The polygons of a feature, and its plane; ImageError where it encloses nothing."
-    geometry = feature["geometry"]
-    kind, place = geometry["type"], geometry.get("plane", {})
+def _features(text):
+    "What a file of GeoJSON lists."
+    try:
+        content = json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as e:
+        raise ImageError(f"GeoJSON: the text is none ({str(e)[:100]}). Export it anew.") from e
+    features = content.get("features", [content]) if isinstance(content, dict) else content
+    if not isinstance(features, list):
+        raise ImageError(f"GeoJSON: {type(features).__name__}, expected a FeatureCollection or a list. Export it anew.")
+    return features
+
+
+def _rings_in(geometry):
+    "The rings [n,2] of an area, of all its pieces, with their holes."
+    kind, pieces = geometry["type"], geometry.get("coordinates")
     if kind not in ("Polygon", "MultiPolygon"):
-        raise ImageError(f"GeoJSON: a {kind}, which encloses no pixels. Draw an area, as with the brush, or delete it.")
-    return geometry["coordinates"] if kind == "MultiPolygon" else [geometry["coordinates"]], int(place.get("z", 0))
-
-
-def _paint(labels, polygons, number):
-    "Give the pixels [H,W] whose middles lie in polygons, and not in their holes, a number."
-    from skimage.draw import polygon as pixels_of
-
-    mask = np.zeros(labels.shape, bool)
-    for ring in (np.asarray(ring, float) for polygon in polygons for ring in polygon):
-        mask[pixels_of(ring[:, 1] - 0.5, ring[:, 0] - 0.5, labels.shape)] ^= True
-    labels[mask] = number
+        raise ImageError(f"a {str(kind)[:80]}, which encloses no pixels. Draw an area, as with the brush, or delete it")
+    pieces = pieces if kind == "MultiPolygon" else [pieces]
+    rings = [np.asarray(ring) for piece in pieces for ring in piece]
+    if not rings:
+        raise ImageError("no corners, which enclose no pixels. Delete it")
+    for ring in rings:
+        if ring.dtype.kind not in "iuf" or ring.ndim != 2 or len(ring) < 3 or ring.shape[1] < 2:
+            raise ImageError(f"corners {list(ring.shape)} of {ring.dtype}, expected three or more pairs of numbers")
+        if not (np.abs(ring) < 1e9).all():  # nor NaN
+            raise ImageError("a corner that is no number, or a billion pixels away. Draw it anew")
+    return [ring[:, :2].astype(float) for ring in rings]
 
 
 def _class_name(properties):
     "What a feature is called: its class, or else its name."
     about = properties.get("classification") or {}
-    return about.get("name") or ": ".join(about.get("names") or ()) or properties.get("name") or ""
+    name = about.get("name") or ": ".join(about.get("names") or ()) or properties.get("name") or "no class"
+    if not isinstance(name, str):
+        raise ImageError(f"the name {str(name)[:80]}, expected text")
+    return name
+
+
+def _checked_feature(feature, n_planes):
+    "Rings, plane and name of a feature; ImageError for one that is no region."
+    try:
+        geometry, name = feature["geometry"], _class_name(feature.get("properties") or {})
+        rings, z = _rings_in(geometry), (geometry.get("plane") or {}).get("z", 0)
+        if z not in range(n_planes):
+            raise ImageError(f"an annotation in plane {str(z)[:80]}, but the image has {n_planes}")
+        return rings, int(z), name
+    except ImageError:
+        raise
+    except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as e:
+        found = f"{type(e).__name__}: {str(e)[:100]}"
+        raise ImageError(f"no feature as GeoJSON has it ({found}). Export it anew, or delete it") from e
+
+
+def _paint(labels, rings, number):
+    "Give the pixels [H,W] whose middles lie in rings, and not in those that are holes, a number."
+    from skimage.draw import polygon as pixels_of
+
+    mask = np.zeros(labels.shape, bool)
+    for ring in rings:
+        mask[pixels_of(ring[:, 1] - 0.5, ring[:, 0] - 0.5, labels.shape)] ^= True
+    labels[mask] = number
 
 # %% ../../nbs/08_viewers.ipynb #bdb596c2
-def _number_of(name, numbers):
-    "The number of a name in `numbers`, to which it is added where it is new."
-    if name not in numbers:
-        kept = re.fullmatch(r"region ([1-9]\d{0,8})", name)
-        free = kept and int(kept[1]) not in numbers.values()
-        numbers[name] = int(kept[1]) if free else max(numbers.values(), default=0) + 1
-    return numbers[name]
+_LARGEST = np.iinfo(np.int32).max
+
+
+def _given_numbers(names):
+    "Name → number, as `geojson` writes the names."
+    for number in names or {}:
+        if not isinstance(number, (int, np.integer)) or not 1 <= number <= _LARGEST:
+            raise ImageError(
+                f"names: the number {number!r}, expected whole ones from 1 to {_LARGEST}, as regions have."
+            )
+    numbers: dict[str, int] = {}
+    for number in names or {}:
+        other = numbers.setdefault(name := _name(number, names), int(number))
+        if other != number:
+            raise ImageError(f"names: {other} and {number} are both {name[:80]!r}. Give each region a name of its own.")
+    return numbers
+
+
+def _numbered_names(found, numbers):
+    'Name → number of all names that were found: the given ones, then those of "region 7", then new ones.'
+    numbers = dict(numbers)
+    taken = set(numbers.values())
+    for name in found:
+        kept = re.fullmatch(r"region ([1-9][0-9]{0,8})", name)
+        if kept and name not in numbers and int(kept[1]) not in taken:
+            numbers[name] = int(kept[1])
+            taken.add(numbers[name])
+    following = max(taken, default=0) + 1
+    for name in found:
+        if name not in numbers:
+            numbers[name], following = following, following + 1
+    if following - 1 > _LARGEST:
+        raise ImageError(f"GeoJSON: a new name, but no number is left after {_LARGEST}. Renumber the regions.")
+    return numbers
 
 # %% ../../nbs/08_viewers.ipynb #8ac03aba
 def labels_of_geojson(
@@ -263,21 +328,23 @@ def labels_of_geojson(
     spatial: tuple[int, ...],  # of the image that it was drawn on, [H,W] or [D,H,W]
     names: dict[int, str] | None = None,  # number → name, as they were given to `geojson`
 ) -> tuple[np.ndarray, dict[int, str]]:  # int32 [*spatial], 0: no region; region → name
-    "A label map of the annotations in a file of GeoJSON. Raises `ImageError` for what encloses no pixels."
-    content = json.loads(text)
-    features = content if isinstance(content, list) else content.get("features", [content])
-    numbers = {name: number for number, name in (names or {}).items()}
-    labels = np.zeros(spatial, np.int32)
+    """A label map of the annotations in a file of GeoJSON.
+
+    Raises `ImageError` for what encloses no pixels or is no GeoJSON, with the number of the feature, from 1; for a
+    plane that the image does not have; and for `names` that are alike or whose numbers are below 1.
+    """
+    numbers, labels = _given_numbers(names), np.zeros(spatial, np.int32)
     planes = labels[None] if labels.ndim == 2 else labels
-    known = {}
-    for feature in features:
-        (polygons, z), name = _polygons(feature), _class_name(feature.get("properties", {}))
-        if not 0 <= z < len(planes):
-            raise ImageError(f"GeoJSON: an annotation in plane {z}, but the image has {len(planes)}.")
-        number = _number_of(name or "no class", numbers)
-        _paint(planes[z], polygons, number)
-        known[number] = name or "no class"
-    return labels, dict(sorted(known.items()))
+    checked = []
+    for k, feature in enumerate(_features(text), 1):
+        try:
+            checked.append(_checked_feature(feature, len(planes)))
+        except ImageError as e:
+            raise ImageError(f"GeoJSON: feature {k}: {e}.") from e
+    numbers = _numbered_names([name for *_, name in checked], numbers)
+    for rings, z, name in checked:
+        _paint(planes[z], rings, numbers[name])
+    return labels, {number: name for number, name in sorted((numbers[name], name) for *_, name in checked)}
 
 # %% ../../nbs/08_viewers.ipynb #d10e5291
 def _picture(image):

@@ -37,26 +37,37 @@ def _named(codec):
     return str(codec.get("name") or codec.get("id")).removeprefix("numcodecs."), codec.get("configuration") or {}
 
 
-def _inner_names(codecs):
-    "The names of codecs, and of those in a shard."
-    for name, settings in codecs:
-        yield name
-        inner = [*settings.get("codecs", ()), *settings.get("index_codecs", ())]
-        yield from _inner_names([_named(codec) for codec in inner])
+def _chains(codecs):
+    "The names of codecs, and of those in a shard, and in a shard of that one, each chain by itself."
+    yield [name for name, _ in codecs]
+    for _, settings in codecs:
+        for inner in (settings.get("codecs"), settings.get("index_codecs")):
+            if inner:
+                yield from _chains([_named(codec) for codec in inner])
 
 # %% ../../nbs/07e_zarr_chunks.ipynb #ce26b6d3
 def _check_numbers(root, array, codecs):
     "Refuse anything but numbers, and codecs that could make something else of them."
-    unknown = sorted(set(_inner_names(codecs)) - _CODECS)
+    chains = list(_chains(codecs))
+    unknown = sorted({name for chain in chains for name in chain} - _CODECS)
     if array.dtype.kind not in "biufc":
         raise ImageTypeError(f"{root}: values of type {array.dtype}, expected numbers. Save the array as numbers.")
-    if len(packers := [name for name, _ in codecs if name in _PACKERS]) > 1:
-        raise ImageError(f"{root}: packed by {' and by '.join(packers)}, expected one of them. Save it anew with one.")
     if unknown:
         raise ImageError(
             f"{root}: packed by {unknown[0][:80]!r}, expected one of {', '.join(sorted(_CODECS))}. "
             "Save it anew with one of them."
         )
+    for chain in chains:
+        _check_chain(root, chain)
+
+
+def _check_chain(root, chain):
+    "Refuse a packer or a shard that is not last in its chain: only the size of what is packed last is looked at."
+    while chain and chain[-1] == "crc32c":  # a check sum, which hides nothing
+        chain = chain[:-1]
+    if inside := [k for k, name in enumerate(chain[:-1]) if name in _PACKERS or name == "sharding_indexed"]:
+        several = " and by ".join(chain[inside[0] :])
+        raise ImageError(f"{root}: packed by {several}, expected one of them. Save it anew with one.")
 
 # %% ../../nbs/07e_zarr_chunks.ipynb #8ef406f5
 _CHUNKS = 2**20  # more chunks than this are not read

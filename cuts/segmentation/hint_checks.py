@@ -26,17 +26,34 @@ def drawn(
     raise ValueError(f"{what}: {found}, expected a mask of truth values. Take the mask {remedy}")
 
 # %% ../../nbs/23k_hint_checks.ipynb #2f4ec60c
+def _pixels_of(points):
+    "The pixels nearest to points [m, axes], as `find_structure` takes them."
+    return {tuple(map(int, p)) for p in np.rint(points[np.isfinite(points).all(1)]).tolist()}
+
+
 def check_apart(
     hint,
     negative,
     n: int,  # numbers of a point
 ) -> None:
-    "`ValueError` for a point that is in both hints."
+    "`ValueError` for a pixel that points of both hints mean, and for masks, boxes or leaves that are the same in both."
     if hint is None or negative is None:
         return
-    listed = [np.atleast_2d(x) for x in (hint, negative) if np.ndim(x) in (1, 2) and np.shape(x)[-1] == n]
-    if len(listed) == 2 and (twice := set(map(tuple, listed[0].tolist())) & set(map(tuple, listed[1].tolist()))):
-        raise ValueError(f"negative: the point {min(twice)} is in hint too. Leave it out of one of them")
+    try:
+        both = np.asarray(hint), np.asarray(negative)
+    except ValueError:  # points of different length, which are refused where they are read
+        return
+    if any(x.dtype.kind not in "biuf" for x in both):
+        return
+    listed = [np.atleast_2d(x) for x in both if x.dtype != bool and x.ndim in (1, 2) and x.shape[-1] == n]
+    if len(listed) == 2:
+        if twice := _pixels_of(listed[0]) & _pixels_of(listed[1]):
+            raise ValueError(f"negative: the point {min(twice)} is in hint too. Leave it out of one of them")
+    elif both[0].shape == both[1].shape and both[0].any():
+        is_box = both[0].shape == (2 * n,) and both[0].dtype != bool
+        first, second = both if is_box else (x != 0 for x in both)
+        if (first == second).all():
+            raise ValueError("negative: marks the same as hint. Leave one of them out")
 
 # %% ../../nbs/23k_hint_checks.ipynb #dd11edd1
 _OPTIONS = ("sparse", "cost", "growth", "plane", "start")  # of `find_structure`

@@ -8,9 +8,11 @@ __all__ = ['plane_of', 'tree_and_map', 'true_classes', 'plane_facts', 'persisten
            'selected_leaves']
 
 # %% ../../nbs/41a_facts.ipynb #5d313b05
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -40,7 +42,7 @@ def plane_of(
     plane: int = 0,  # of a volume
     axis: int = 0,  # across which it lies
 ) -> np.ndarray:  # [H,W], a view of the data
-    "One plane as it is looked at: across another axis than the first with the head up, where that is known."
+    "One plane as it is looked at: across another axis than the first with the head up, if the first one leads to it."
     if data.ndim == 2:
         return data
     is_turned = axis > 0 and seg.image is not None and seg.image.orientation[:1] == "S"
@@ -123,11 +125,11 @@ def _structure_facts(tree):
 
 # %% ../../nbs/41a_facts.ipynb #967f5b8f
 def label_format(image) -> str:  # an ending of `cuts.io.writing.WRITERS`, without its dot
-    "The format in which labels of an image keep what its file knows."
+    "The format in which labels of an image keep what its file knows; DICOM only where it can be written."
     ending = "" if image is None or image.source is None else suffix(image.source)
-    if ending in DICOM_SUFFIXES or (image is not None and image.files):
+    if image is not None and image.files and find_spec("highdicom") and all(map(os.path.isfile, image.files)):
         return "dcm"
-    if ending in WRITERS:
+    if ending in WRITERS and ending not in DICOM_SUFFIXES:
         return ending.removeprefix(".")
     knows_place = image is not None and (image.is_volume or image.unit == "mm")
     return "nii.gz" if knows_place else "png"

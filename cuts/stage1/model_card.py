@@ -204,12 +204,31 @@ def model_card(
     return "\n\n".join(sections) + "\n"
 
 # %% ../../nbs/11d_model_card.ipynb #39cf806c
+def _licence_told(card):
+    "What a card says of its licence: what a hub reads, in the words of its section where both mean the same."
+    card = card.removeprefix("\ufeff").replace("\r\n", "\n")
+    front = re.match(r"---\n(.*?)\n---(\n|$)", card, re.DOTALL)
+    try:
+        facts = yaml.safe_load(front[1]) if front else None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        facts = None
+    facts = facts if isinstance(facts, dict) else {}
+    name, own = facts.get("license"), facts.get("license_name")
+    if not isinstance(name, str) or not name.strip():
+        return UNKNOWN
+    if name == "other" and isinstance(own, str) and own.strip():
+        return own
+    sections = re.findall(rf"^{_LICENCE}\n(.*?)(?=^#{{1,6}} |\Z)", card, re.DOTALL | re.MULTILINE)
+    told = sections[-1].strip() if sections else ""
+    return told if told.partition(":")[0].strip().lower() == name.lower() and told != _UNKNOWN_TOLD else name
+
+
 def relicensed(
     card: str,  # of `model_card`
     before: str,  # the card that lies there
 ) -> str:  # the card
-    "A card with the licence of the one before it."
-    licence = before.rpartition(f"\n{_LICENCE}\n")[2].strip()
-    licence = UNKNOWN if licence in ("", _UNKNOWN_TOLD) else licence
+    "A card with the licence of the one before it; unknown where that one's front matter tells none."
+    licence = _licence_told(before)
+    licence = UNKNOWN if licence.lower() == "unknown" else licence
     text = card.partition(MARK)[2].rpartition(f"\n{_LICENCE}\n")[0]
     return f"{front_matter(licence)}{MARK}{text}\n{_LICENCE}\n\n{_UNKNOWN_TOLD if licence == UNKNOWN else licence}\n"
