@@ -141,7 +141,7 @@ class Page {
   async #export(what) {
     const explorer = this.#shown;
     try {
-      explorer.say(await explorer.host.export(explorer, what === "mask" ? "masks" : what, "png"));
+      await explorer.export(what === "mask" ? "masks" : what, "png");
     } catch (error) {
       explorer.say(error.message, true);
     }
