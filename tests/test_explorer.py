@@ -216,12 +216,17 @@ def test_boxes_and_lassos_are_outlines(one):
     assert np.array_equal(seen.hit, boxed)
 
 
-def test_any_box_means_the_same_in_python(one):
-    "All of it, its last row and column too, and boxes of one row."
-    seen, explorer = one
+def test_any_box_means_the_same_in_python(page, segmented, tmp_path):
+    "All of it, its last row too, where each pixel is a piece of its own."
+    tree, rng = Segmentation.load(segmented / "one.npz").tree, np.random.default_rng(3)
+    noise = rng.integers(0, len(tree), (SIDE, SIDE)).astype(np.uint16)
+    Segmentation(tree, noise, name="noise").save(tmp_path / "noise.npz")
+    explorer = Explorer(tmp_path / "noise.npz")
+    explorer.save(tmp_path / "noise.html")
+    page.goto((tmp_path / "noise.html").as_uri())
+    seen = ExplorerPage(page)
     seen.do("connected")
     seen.key("b")
-    rng = np.random.default_rng(3)
     for box in [*rng.integers(0, SIDE, (12, 2, 2)), ((50, 20), (50, 70)), ((60, 30), (20, SIDE - 1))]:
         seen.paint(*box)
         assert seen.of("x.session.state.marks[0].box")
