@@ -382,7 +382,9 @@ def downloaded(page, button: str) -> np.ndarray:
     "The numbers in the PNG that a button gives."
     with page.expect_download() as download:
         page.get_by_role("button", name=button).click()
-    return np.array(Picture.open(download.value.path()))
+    picture = Picture.open(download.value.path())
+    assert picture.mode == "L"  # numbers, for every reader
+    return np.array(picture)
 
 
 def test_a_click_takes_a_region_or_the_structure_and_both_are_downloaded(drop_page, tmp_path):
@@ -392,8 +394,12 @@ def test_a_click_takes_a_region_or_the_structure_and_both_are_downloaded(drop_pa
     level = drop_page.evaluate("() => [...document.querySelectorAll('*')].find(e => e.explorer).explorer.session.level")
     region = seg.labels(level) == seg.labels(level)[30, 45]
     assert (click(drop_page, seg, 30, 45) == region).mean() >= 0.99
-    assert ((downloaded(drop_page, "Download mask") > 0) == region).mean() >= 0.99
+    unsaved = "() => [...document.querySelectorAll('*')].find(e => e.explorer).explorer.leaving.isUnsaved"
     assert agreement(downloaded(drop_page, "Download labels"), seg.labels(level)) >= 0.99
+    assert drop_page.evaluate(unsaved)
+    assert ((downloaded(drop_page, "Download mask") > 0) == region).mean() >= 0.99
+    drop_page.get_by_text("1 mask is in your downloads").wait_for()
+    assert not drop_page.evaluate(unsaved)
     drop_page.get_by_role("button", name="Clear").click()
     drop_page.get_by_role("button", name="Structure", exact=True).click()
     assert (click(drop_page, seg, 30, 45) == seg.mask((30, 45))).mean() >= 0.99

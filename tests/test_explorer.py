@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image as Picture
 from explorer_page import SIDE, ExplorerPage
 from repository import root
 from scipy.ndimage import label
@@ -215,6 +216,51 @@ def test_boxes_and_lassos_are_outlines(one):
     assert np.array_equal(seen.hit, boxed)
 
 
+def test_any_box_means_the_same_in_python(page, segmented, tmp_path):
+    "All of it, its last row too, where each pixel is a piece of its own."
+    tree, rng = Segmentation.load(segmented / "one.npz").tree, np.random.default_rng(3)
+    noise = rng.integers(0, len(tree), (SIDE, SIDE)).astype(np.uint16)
+    Segmentation(tree, noise, name="noise").save(tmp_path / "noise.npz")
+    explorer = Explorer(tmp_path / "noise.npz")
+    explorer.save(tmp_path / "noise.html")
+    page.goto((tmp_path / "noise.html").as_uri())
+    seen = ExplorerPage(page)
+    seen.do("connected")
+    seen.key("b")
+    for box in [*rng.integers(0, SIDE, (12, 2, 2)), ((50, 20), (50, 70)), ((60, 30), (20, SIDE - 1))]:
+        seen.paint(*box)
+        assert seen.of("x.session.state.marks[0].box")
+        assert seen.agrees(explorer), box
+        assert explorer.mask.any()
+        seen.of("x.session.change({marks: []})")
+
+
+def test_a_volume_of_one_plane_is_cleaned(page, segmented, tmp_path):
+    seg = Segmentation.load(segmented / "one.npz")
+    Segmentation(seg.tree, seg.landmark_map[None], name="thin").save(tmp_path / "thin.npz")
+    explorer = Explorer(tmp_path / "thin.npz")
+    explorer.save(tmp_path / "thin.html")
+    page.goto((tmp_path / "thin.html").as_uri())
+    seen, cut = ExplorerPage(page), 0
+    seen.do("auto")
+    seen.of("x.session.setLevel(8)")  # regions in several pieces
+    for button in (None, "connected", "crumbs"):
+        if button:
+            seen.do(button)
+        seen.key("b")
+        for draw in (lambda: seen.click(*AT), lambda: seen.paint((20, 12), (80, 90))):
+            draw()
+            wait_until_cleaned(seen)
+            explorer.state = seen.of("x.session.state")
+            mask = np.array(seen.of("Array.from(x.session.selection.mask)"), bool).reshape(1, SIDE, SIDE)
+            assert np.array_equal(mask, explorer.mask)
+            assert seen.of("x.session.selection.whole.pixels") == explorer.mask.sum()
+            cut += (mask[0] != seen.hit[seg.landmark_map]).sum()
+            seen.of("x.session.change({marks: []})")
+        seen.key("b")
+    assert cut
+
+
 def grow(seen, explorer):
     "The pixels of the next answer that has grown, past the region that is drawn there."
     seen.key("]")
@@ -308,6 +354,7 @@ def test_files_hold_what_is_seen(one, tmp_path):
             download.value.save_as(path)
             assert path.name.startswith("fundus_0_"), path
             assert np.array_equal(read_labels(path), expected), path
+            assert ending != "png" or Picture.open(path).mode == "L"  # numbers, for every reader
 
 
 @pytest.mark.parametrize("codes", ["RAS", "ASR", "LPI"])
@@ -527,6 +574,35 @@ def test_all_is_in_sight_on_a_small_screen(page, segmented, name, viewport):
     assert page.evaluate("document.documentElement.scrollHeight") <= viewport["height"]
 
 
+def test_zoom_outlives_messages_and_another_window(page, segmented):
+    page.goto((segmented / "cohort.html").as_uri())
+    page.set_viewport_size(dict(width=1366, height=800))
+    seen = ExplorerPage(page)
+    seen.of("x.zoom(6, 150, 120)")
+    seen.picture()
+    seen_part = "(v => [v.zoom, (v.width / 2 - v.x) / v.sx, (v.height / 2 - v.y) / v.sy])(x.picture.viewport)"
+    size = "[x.picture.canvas.clientWidth, x.picture.canvas.clientHeight]"
+    part, sizes = seen.of(seen_part), [seen.of(size)]
+    assert part[0] == 6
+    for change in (
+        lambda: seen.of("x.say('words '.repeat(80))"),
+        lambda: page.set_viewport_size(dict(width=1366, height=790)),
+        lambda: page.set_viewport_size(dict(width=900, height=790)),
+    ):
+        change()
+        seen.of("x.redraw()")
+        page.wait_for_function(
+            f"([x, size]) => !x.drawing && `${{{size}}}` !== `${{size}}`", arg=[seen.handle, sizes[-1]]
+        )
+        seen.picture()
+        sizes.append(seen.of(size))
+        assert np.allclose(seen.of(seen_part), part)
+    page.locator(".strip button").nth(2).click()
+    page.wait_for_function("x => x.session.state.image == 2", arg=seen.handle)
+    seen.picture()
+    assert seen.of("x.picture.viewport.zoom") == 1  # another image is seen whole
+
+
 def contrast(a, b):
     "Of two colours, as for text on the web."
     linear = [np.where((c := np.array(x) / 255) <= 0.04, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for x in (a, b)]
@@ -574,7 +650,36 @@ def test_who_closes_a_page_with_marks_is_warned(one):
     assert not seen.of(leave)
 
 
-def test_a_move_answers_at_once(page, segmented):
+def test_what_is_saved_is_remembered_by_image(page, segmented):
+    page.goto((segmented / "apart.html").as_uri())
+    seen, leave = ExplorerPage(page), "x.leaving.isUnsaved"
+
+    def look_at(i):
+        page.locator(".strip button").nth(i).click()
+        page.wait_for_function("([x, i]) => x.session.state.image == i", arg=[seen.handle, i])
+
+    def export(what):
+        page.locator('[data-set="what"]').select_option(what)
+        with page.expect_download():
+            seen.do("export")
+        page.get_by_text("in your downloads").wait_for()
+        return not seen.of(leave)
+
+    seen.click(*AT)
+    assert not export("labels")
+    look_at(1)
+    seen.click(*AT)
+    assert not export("mask")  # that of the other image is in no file
+    look_at(0)
+    assert export("mask")
+    seen.click(20, 20)
+    look_at(1)
+    assert not export("mask")
+    assert export("masks")
+
+
+def test_a_move_takes_less_than_eight_times_as_long_as_a_frame(page, segmented):
+    "A move of the slider, drawn, against drawing the same once more: no absolute time, which is the machine's."
     page.goto((segmented / "large.html").as_uri())
     seen = ExplorerPage(page, (256, 256))
     seen.click(128, 120)
@@ -702,8 +807,8 @@ def test_many_marks_fit_as_in_python(one):
         assert [list(map(int, selected_leaves(explorer.gallery, c, auto))) for c in cases] == on_the_page
 
 
-def test_a_large_image_answers(page, segmented):
-    "The work of a move is bounded by what the screen shows."
+def test_a_move_in_a_large_image_takes_less_than_eight_times_as_long_as_drawing_anew(page, segmented):
+    "What a move adds to drawing does not grow with the image; no absolute time is asked for."
     page.goto((segmented / "huge.html").as_uri())
     seen = ExplorerPage(page, (1500, 1500))
     seen.click(700, 700)

@@ -167,8 +167,11 @@ def _seeds(seg, mark, i):
     if not mark.get("region") and (exact := exact_leaves(seg.tree, mark)) is not None:
         if mark["image"] == i and (mark.get("path") or (seg.landmark_map.ndim > 2 and "plane" in mark)):
             in_plane = np.isin(plane_of(seg, seg.landmark_map, *place), np.flatnonzero(exact > 0))
-            within = polygon2mask(in_plane.shape, mark["path"]) if mark.get("path") else True
-            plane_of(seg, pixels, *place)[:] = in_plane & within
+            if mark.get("box"):
+                in_plane &= _in_boxes(in_plane.shape, [mark])
+            elif mark.get("path"):
+                in_plane &= polygon2mask(in_plane.shape, mark["path"])
+            plane_of(seg, pixels, *place)[:] = in_plane
             return pixels
         return np.isin(seg.landmark_map, np.flatnonzero(exact > 0))
     if mark.get("path") or mark.get("pixels"):

@@ -5,7 +5,7 @@ import style from "./page.css";
 const PROMISE = "It is segmented by this page, on this machine: nothing is sent anywhere, and it works offline.";
 const LARGEST = 1024;                   // pixels of the longer side, to which larger images are reduced
 const SIDES = [256, 512, LARGEST];
-const HINT = "Click a region: its outline is the mask. Granularity makes regions fewer or more; with Structure a " +
+const HINT = "Click a region: its outline is the mask. Detail makes regions fewer or more; with Structure a " +
   "click means what is there at any granularity.";
 
 const addressOf = text => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
@@ -141,7 +141,7 @@ class Page {
   async #export(what) {
     const explorer = this.#shown;
     try {
-      explorer.say(await explorer.host.export(explorer, what === "mask" ? "masks" : what, "png"));
+      await explorer.export(what === "mask" ? "masks" : what, "png");
     } catch (error) {
       explorer.say(error.message, true);
     }

@@ -70,14 +70,13 @@ async function togglePhate(explorer) {
 }
 
 async function writeFile(explorer) {
-  const { controls, host } = explorer, button = controls.button("export"), what = controls.choice("what").value;
+  const { controls } = explorer, button = controls.button("export"), what = controls.choice("what").value;
   if (what === "mask" && !explorer.session.selection.any)
     return explorer.say("There is no selection yet to export: click a structure first.", true);
   button.disabled = true;
   explorer.say("Writing …");
   try {
-    explorer.say(await host.export(explorer, what, controls.choice("format").value));
-    if (what === "mask" || what === "masks" || what === "page") explorer.leaving.exported();
+    await explorer.export(what, controls.choice("format").value);
   } catch (error) {
     explorer.say(explain(error), true);
   }

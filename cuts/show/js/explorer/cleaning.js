@@ -2,6 +2,7 @@
 // page knows one plane, so the host tells it; that takes a while, and until then the selection is shown as a whole.
 import { isCleaned } from "./selection.js";
 import { meaningOf } from "./state.js";
+import { isVolume } from "./views.js";
 
 export class Cleaning {
   #session;
@@ -17,7 +18,7 @@ export class Cleaning {
   // Whether pieces of the selection may be left out in a volume.
   concerns(index) {
     const { images: { loaded }, state } = this.#session, image = loaded[index];
-    return image?.depth > 1 && isCleaned(state, image) && this.#session.ownMarks(index).length > 0;
+    return image && isVolume(image) && isCleaned(state, image) && this.#session.ownMarks(index).length > 0;
   }
 
   #keyOf({ image, plane, axis }) {

@@ -2,6 +2,7 @@
 import { ACTIONS } from "./actions.js";
 import { plural } from "./numbers.js";
 import { overlays } from "./state.js";
+import { isVolume } from "./views.js";
 
 const STEPS = 1000;     // of the slider of detail, whose scale is logarithmic
 
@@ -89,10 +90,10 @@ export class Controls {
 
   // That of the image's own file where it can be written, else one that keeps its millimetres, until somebody chooses
   // another.
-  #formatFor({ format, depth, unit }) {
-    const { formats } = this.explorer.host;
-    const fits = ending => formats.includes(ending) && !(depth > 1 && ending === "png");
-    return [this.#format, format, depth > 1 || unit === "mm" ? "nii.gz" : "png"].find(fits) ?? formats[0];
+  #formatFor(image) {
+    const { formats } = this.explorer.host, { format, unit } = image, isDeep = isVolume(image);
+    const fits = ending => formats.includes(ending) && !(isDeep && ending === "png");
+    return [this.#format, format, isDeep || unit === "mm" ? "nii.gz" : "png"].find(fits) ?? formats[0];
   }
 
   #fillTicks({ levels, tree }) {

@@ -116,6 +116,13 @@ export class Explorer {
     if (this.session.image) this.root.querySelector(".status").textContent = describe(this.session);
   }
 
+  // Has files written, and says where they are.
+  async export(what, format) {
+    const written = this.leaving.exporting(what);
+    this.say(await this.host.export(this, what, format));
+    written();
+  }
+
   // The leaf under the pointer, undefined for none.
   hover(leaf) {
     if (leaf === this.embedding.under) return;

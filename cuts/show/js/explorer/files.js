@@ -54,18 +54,16 @@ function niftiHeader(dims, bits, { affine, unit }) {
 }
 
 // PNG -----------------------------------------------------------------------------------------------------------------
-// Of eight bits, with the colours of the regions. `palette`: [256 × 3]; number 0 becomes black.
-export async function png(values, height, width, palette) {
-  const header = new DataView(new ArrayBuffer(13)), colours = palette.slice();
+// Grey, of eight bits, as Python writes them: most readers would hand out the colours of a palette, not the numbers.
+export async function png(values, height, width) {
+  const header = new DataView(new ArrayBuffer(13));       // zeros: a colour type of grey
   header.setUint32(0, width);
   header.setUint32(4, height);
   header.setUint8(8, 8);                                  // bits
-  header.setUint8(9, 3);                                  // numbers of a palette
-  colours.fill(0, 0, 3);
   const rows = new Uint8Array(height * (width + 1));      // each begins with the number of its filter, 0
   for (let r = 0; r < height; r++) rows.set(values.subarray(r * width, (r + 1) * width), r * (width + 1) + 1);
   const pixels = await (await compressed(new Blob([rows]), "deflate")).arrayBuffer();
-  const parts = { IHDR: header.buffer, PLTE: colours, IDAT: pixels, IEND: [] }, table = crcTable();
+  const parts = { IHDR: header.buffer, IDAT: pixels, IEND: [] }, table = crcTable();
   const chunks = Object.entries(parts).map(([name, body]) => chunk(name, new Uint8Array(body), table));
   return new Blob([new Uint8Array([0x89, ...bytesOf("PNG\r\n\x1a\n")]), ...chunks], { type: "image/png" });
 }

@@ -4,7 +4,7 @@ import { plural, sum } from "./numbers.js";
 import { pieces } from "./pieces.js";
 import { cleanedVolume, select } from "./selection.js";
 import { meaningOf } from "./state.js";
-import { pixelsOfPlane, viewOf } from "./views.js";
+import { isVolume, pixelsOfPlane, viewOf } from "./views.js";
 
 // `data`: images, each with its planes; the palette; the network of hints; the state to begin with.
 export function pageHost(data) {
@@ -92,13 +92,14 @@ async function save(session, index, values, what, format) {
   return name;
 }
 
-function encoded(values, { shape, spatial, depth, grid, palette }, format) {
+function encoded(values, image, format) {
+  const { shape, spatial, grid } = image;
   if (format === "npy") return npy(values, shape);
   if (format === "nii.gz") return nifti(values, shape, grid);
-  if (depth > 1) throw new Error("A volume does not fit into a PNG; take nii.gz or npy.");
+  if (isVolume(image)) throw new Error("A volume does not fit into a PNG; take nii.gz or npy.");
   if (values.BYTES_PER_ELEMENT > 1)
     throw new Error("More than 255 regions do not fit into a PNG; take nii.gz or npy, or a coarser level.");
-  return png(values, ...spatial, palette);
+  return png(values, ...spatial);
 }
 
 function fileStem(name) {

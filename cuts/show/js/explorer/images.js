@@ -5,7 +5,7 @@ import { HintNetwork } from "./network.js";
 import { sum } from "./numbers.js";
 import { HintReader } from "./reader.js";
 import { Tree, asDoubles } from "./tree.js";
-import { viewOf } from "./views.js";
+import { isVolume, viewOf } from "./views.js";
 
 const KEPT_BYTES = 2 ** 28;     // of planes
 const BYTES_PER_PIXEL = 11;     // of a plane with all that it has
@@ -40,8 +40,8 @@ export class Images {
       reader: new HintReader(new RegionGraph(hints, tree, counts, shape), network),
       structures: { ...structures, born: asDoubles(structures.born), ended: asDoubles(structures.ended) },
       spatial: shape.slice(-2),
-      views: shape.length === 3 ? [0, 1, 2].map(axis => viewOf(facts, axis)) : [viewOf(facts)],
-      depth: shape.length === 3 ? shape[0] : 1,
+      views: isVolume(facts) ? [0, 1, 2].map(axis => viewOf(facts, axis)) : [viewOf(facts)],
+      depth: isVolume(facts) ? shape[0] : 1,
       pixelCount: sum(facts.counts),
     };
     this.loaded[index] = image;

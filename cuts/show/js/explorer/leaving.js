@@ -8,13 +8,14 @@ const ASKED = "cuts:leave";
 export class Leaving {
   #session;
   #host;
-  #exported;              // the marks as they were written last, as JSON
+  #written;               // all marks as they were written last, as JSON
+  #masks = new Map();     // by image, the marks that its mask was written with
   #isLeft = false;        // whether the end of the page is waited for
 
   constructor(session, host, signal) {
     this.#session = session;
     this.#host = host;
-    this.#exported = JSON.stringify(host.written?.() ?? []);
+    this.#written = JSON.stringify(host.written?.() ?? []);
     addEventListener("beforeunload", event => this.#warn(event), { signal });
     addEventListener(ASKED, event => this.#warn(event.detail), { signal });
   }
@@ -23,13 +24,22 @@ export class Leaving {
     return JSON.stringify(this.#session.state.marks);
   }
 
-  // The marks are in a file now.
-  exported() {
-    this.#exported = this.#marks;
+  #own(image) {
+    return JSON.stringify(this.#session.ownMarks(image));
+  }
+
+  // What is to be called when a file that is about to be written is there: it holds the marks as they are now.
+  exporting(what) {
+    const { image } = this.#session.state, all = this.#marks, own = this.#own(image);
+    return () => {
+      if (what === "mask") this.#masks.set(image, own);
+      if (what === "masks" || what === "page") this.#written = all;
+    };
   }
 
   get isUnsaved() {
-    return !!this.#host.unkept() && this.#session.state.marks.length > 0 && this.#marks !== this.#exported;
+    if (!this.#host.unkept() || this.#marks === this.#written) return false;
+    return this.#session.state.marks.some(({ image }) => this.#masks.get(image) !== this.#own(image));
   }
 
   // Others hear of it when the page is gone, since somebody may stay.

@@ -8,9 +8,12 @@ const ROUNDS = 50;
 // The pixels of a plane [height × width] in a closed path of (row, column), those on the line among them, as ones.
 export function pixelsInside(path, [height, width]) {
   const inside = new Uint8Array(height * width), rows = path.map(([row]) => row);
-  const edges = path.map((from, i) => [from, path[(i + 1) % path.length]]).filter(([[a], [b]]) => a !== b);
+  const sides = path.map((from, i) => [from, path[(i + 1) % path.length]]);
+  const edges = sides.filter(([[a], [b]]) => a !== b);
   const first = rows.reduce((a, b) => Math.min(a, b)), last = rows.reduce((a, b) => Math.max(a, b));
   for (const [row, col] of path) inside[row * width + col] = 1;
+  for (const [[a, x], [b, y]] of sides)                   // such as the last row of a box
+    if (a === b) inside.fill(1, a * width + Math.min(x, y), a * width + Math.max(x, y) + 1);
   for (let row = first; row <= last; row++) {
     const crossed = edges.filter(([[a], [b]]) => Math.min(a, b) <= row && row < Math.max(a, b))
       .map(([[a, x], [b, y]]) => x + (row - a) / (b - a) * (y - x)).sort((x, y) => x - y);

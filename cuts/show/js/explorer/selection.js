@@ -2,6 +2,7 @@
 import { markedPixels, selectedLeaves } from "./marks.js";
 import { keptPieces } from "./pieces.js";
 import { meaningOf } from "./state.js";
+import { isVolume } from "./views.js";
 
 const CRUMB = 0.02;     // share of the largest marked piece, below which one without a mark is a crumb
 
@@ -12,7 +13,7 @@ export function select(session, index, map) {
   const leaves = selectedLeaves(image, marks, state.auto, loaded), any = leaves.some(inside => inside);
   const isBox = mark => mark.box && mark.sign > 0 && mark.image === index, boxes = marks.filter(isBox);
   const cleans = isCleaned(state, image);
-  if (!any || image.shape.length === 3 || !cleans && !boxes.length) return { leaves, any, mask: null };
+  if (!any || isVolume(image) || !cleans && !boxes.length) return { leaves, any, mask: null };
   const [H, W] = image.spatial, others = marks.filter(mark => !isBox(mark));
   const free = boxes.length && others.length ? selectedLeaves(image, others, state.auto, loaded) : null;
   const mask = pixelsOf(leaves, map, W, boxes.map(({ path }) => path), free);

@@ -1,6 +1,7 @@
 // What is selected, in numbers and in words.
 import { short, sum } from "./numbers.js";
 import { pieces } from "./pieces.js";
+import { isVolume } from "./views.js";
 
 const FEW = 2 ** 17;    // pixels, up to which connected pieces are counted
 
@@ -34,14 +35,15 @@ function bestDice({ classes, sizes }, pixels, shared) {
   return scores.length ? scores.reduce((a, b) => b[0] > a[0] ? b : a) : null;
 }
 
-function countParts({ depth, counts, spatial }, { map }, { leaves, mask }) {
-  if (depth > 1 || !counts.length || map.length > FEW) return 0;
+function countParts(image, { map }, { leaves, mask }) {
+  const { counts, spatial } = image;
+  if (isVolume(image) || !counts.length || map.length > FEW) return 0;
   return pieces(mask || Uint8Array.from(map, leaf => leaves[leaf]), spatial).size.length - 1;
 }
 
 // The line below the image.
 export function describe(session) {
-  const { image, selection } = session, flat = image.depth === 1;
+  const { image, selection } = session, flat = !isVolume(image);
   const marks = session.ownMarks();
   if (!selection.any && marks.some(mark => mark.sign > 0)) return "Nothing is left of the selection.";
   if (!selection.any && marks.length) return "Subtract takes away from what is selected: add something first.";

@@ -19,8 +19,8 @@ export class Viewport {
     this.#stale = true;
   }
 
-  // Gives the canvas its height, at most `room`, and shows all of the image where it was reset or the canvas has
-  // another size.
+  // Gives the canvas its height, at most `room`. Shows all of the image where it was reset; of another size of the
+  // canvas the middle and the zoom stay.
   fit([H, W], [sy, sx], factor, room) {
     this.nearest = NEAREST * (factor ?? 1);
     const width = this.canvas.clientWidth || 300, ratio = sy / sx;
@@ -28,9 +28,16 @@ export class Viewport {
     this.canvas.style.height = `${height}px`;
     const s = Math.min(width / W, height / (H * ratio)), x = (width - s * W) / 2, y = (height - s * ratio * H) / 2;
     this.#whole = { sx: s, sy: s * ratio, x, y, width, height };
-    if (this.#stale || width !== this.width || height !== this.height) Object.assign(this, this.#whole, { zoom: 1 });
+    if (this.#stale) Object.assign(this, this.#whole, { zoom: 1 });
+    else if (width !== this.width || height !== this.height) this.#resize(this.#whole);
     this.#stale = false;
     this.#hold(H, W);
+  }
+
+  #resize({ sx, sy, width, height }) {
+    const { zoom } = this, f = sx * zoom / this.sx, moved = (corner, from, to) => to / 2 - (from / 2 - corner) * f;
+    const x = moved(this.x, this.width, width), y = moved(this.y, this.height, height);
+    Object.assign(this, { sx: sx * zoom, sy: sy * zoom, x, y, width, height });
   }
 
   // The image stays in sight.

@@ -3,6 +3,9 @@
 const NAMES = { S: "axial", I: "axial", A: "coronal", P: "coronal", L: "sagittal", R: "sagittal" };
 const OPPOSITE = { L: "R", R: "L", A: "P", P: "A", S: "I", I: "S" };
 
+// A volume may have but one plane.
+export const isVolume = ({ shape }) => shape.length === 3;
+
 // The planes across an axis: their number, size and spacing, a name, and the letters at their sides, from the top
 // clockwise; none where nobody knows how the image lies. `orientation` tells what increases along each axis, such as
 // SPL. Where it is known the head is up: rows of planes across another axis than the first run the other way, which
