@@ -129,8 +129,8 @@ def export(
 # %% ../../nbs/41b_widget.ipynb #3e6d9b26
 def _meaning(state: dict) -> list:
     "What decides which pixels a state selects."
-    unused = {"level"} if state["auto"] else set()
-    marks = [{k: v for k, v in mark.items() if k not in unused} for mark in state["marks"]]
+    is_read = [not state["auto"] or mark.get("region") for mark in state["marks"]]  # its level
+    marks = [m | ({} if read else dict(level=None)) for m, read in zip(state["marks"], is_read, strict=True)]
     return [marks, *(state[k] for k in ("auto", "connected", "crumbs"))]
 
 
@@ -229,11 +229,17 @@ def make_widget(explorer):
         reply = _reply(explorer, message, buffers)
         widget.send(reply, buffers)
 
+    usual: list[str] = []  # what was said before the marks could not be kept
+
     def keep(_):
         try:
             explorer.keep()
         except (OSError, ValueError) as e:
+            usual[:] = usual or [widget.unkept]
             widget.unkept = str(e)
+        else:
+            if usual:
+                widget.unkept = usual.pop()
 
     widget.on_msg(asked)
     widget.observe(keep, "state")
