@@ -11,6 +11,8 @@ import json
 from collections import Counter
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import islice
+from os import PathLike
 from pathlib import Path
 
 import filelock
@@ -103,7 +105,7 @@ class MarkFile:
     ):
         self.path, self.gallery = Path(path), gallery
         self._looked: dict[int, tuple[str, int, tuple]] = {}  # identity, number of leaves and shape of images
-        self._keys: dict[int, str] = {}  # what the file calls them
+        self._keys: dict[int, str] = {}  # under which they are in the file
         self._base = self._form(STATE)  # what this session kept last
 
     def _look(self, i: int) -> tuple[str, int, tuple]:
@@ -112,9 +114,14 @@ class MarkFile:
             self._looked[i] = identity(seg), len(seg.tree), tuple(seg.spatial)
         return self._looked[i]
 
+    def _label(self, i: int) -> str:
+        "The name of an image, and of its file, since many a folder holds several of one name."
+        source, name = self.gallery.sources[i], self.gallery.names[i]
+        return f"{name} ({Path(source).name})" if isinstance(source, (str, PathLike)) else name
+
     def _key(self, i: int) -> str:
         if i not in self._keys:
-            key = f"{self._look(i)[0]} {self.gallery.names[i]}"
+            key = f"{self._look(i)[0]} {self._label(i)}"
             while key in self._keys.values():
                 key += "'"
             self._keys[i] = key
@@ -126,16 +133,19 @@ class MarkFile:
         return dict(marks=marks) | {k: state[k] for k in ("image", *_CHOICES)}
 
     def _find(self, images: dict[str, str]) -> None:
-        "Find images that the file names, name by key, in the gallery."
-        names, found = self.gallery.names, self._keys
+        "Find images that the file names, label by key, in the gallery."
+        labels, names, found = [self._label(i) for i in range(len(self.gallery))], self.gallery.names, self._keys
 
         def find(key, numbers):
             free = (i for i in numbers if i not in found and self._look(i)[0] == key[:64])
             if key not in found.values() and (i := next(free, None)) is not None:
                 found[i] = key
 
-        for key, name in images.items():
-            find(key, [i for i, other in enumerate(names) if other == name])
+        for key, label in images.items():
+            find(key, [i for i, other in enumerate(labels) if other == label])
+        for key, label in images.items():  # under another file name, of some at most
+            alike = (i for i, name in enumerate(names) if label == name or label.startswith(f"{name} ("))
+            find(key, list(islice(alike, self.gallery.keep)))
         known = [i for i, source in enumerate(self.gallery.sources) if i in self._looked or is_segmentation(source)]
         for key in images:
             find(key, known)
@@ -168,7 +178,7 @@ class MarkFile:
             marks = _without(there, base["marks"]) + _without(marks, _without(base["marks"], there))
             choices |= {k: x for k, x in content["choices"].items() if k in choices and now[k] == base[k]}
             shown = content["shown"] or shown if now["image"] == base["image"] else shown
-        images = images | {key: self.gallery.names[i] for i, key in self._keys.items()}
+        images = images | {key: self._label(i) for i, key in self._keys.items()}
         marks = [json.loads(mark) for mark in marks]
         used = sorted({mark["image"] for mark in marks})
         return dict(

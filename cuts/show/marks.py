@@ -101,7 +101,7 @@ def fits(
     are_there = all(leaf < n_leaves for leaf in leaves) and mark.get("node", 0) < 2 * n_leaves - 1
     are_there &= all(i < np.prod(spatial) for i in mark.get("pixels") or [])
     are_there &= all(len(place) == len(spatial) for place in mark.get("places") or [])
-    are_there &= not is_volume or plane < spatial[axis]
+    are_there &= plane < spatial[axis] if is_volume else plane == axis == 0
     shape = np.delete(spatial, axis) if is_volume else spatial
     is_outline = not mark.get("region") and ("node" in mark or bool(mark.get("whole")))
     path = [] if is_outline else mark.get("path") or []
