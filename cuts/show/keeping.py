@@ -111,7 +111,7 @@ class MarkFile:
     def _look(self, i: int) -> tuple[str, int, tuple]:
         if i not in self._looked:
             seg = self.gallery[i]
-            self._looked[i] = identity(seg), len(seg.tree), tuple(seg.spatial)
+            self._looked[i] = identity(seg), len(tree_and_map(seg)[0]), tuple(seg.spatial)
         return self._looked[i]
 
     def _label(self, i: int) -> str:
@@ -179,11 +179,9 @@ class MarkFile:
             choices |= {k: x for k, x in content["choices"].items() if k in choices and now[k] == base[k]}
             shown = content["shown"] or shown if now["image"] == base["image"] else shown
         images = images | {key: self._label(i) for i, key in self._keys.items()}
-        marks = [json.loads(mark) for mark in marks]
-        used = sorted({mark["image"] for mark in marks})
-        return dict(
-            images={key: images[key] for key in used}, marks=marks, choices=choices, shown=shown if marks else ""
-        )
+        kept = [json.loads(mark) for mark in marks]
+        used = sorted({mark["image"] for mark in kept})
+        return dict(images={key: images[key] for key in used}, marks=kept, choices=choices, shown=shown if kept else "")
 
     def write(self, state: dict) -> None:
         "Keep the marks of a state, if they changed. Raises `FileError`, and `ValueError` for a file of something else."

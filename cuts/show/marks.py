@@ -45,12 +45,12 @@ def _can_grow(mark) -> bool:
     return True
 
 
-def _is_int(x, start=0, end=1e9) -> bool:
-    return isinstance(x, (int, np.integer)) and not isinstance(x, bool) and start <= x < end
+def _is_int(x, start: float = 0, end: float = 1e9) -> bool:
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool) and bool(start <= x < end)
 
 
 def _is_number(x) -> bool:
-    return isinstance(x, (int, float, np.number)) and abs(x) < 1e9
+    return isinstance(x, (int, float, np.integer, np.floating)) and bool(-1e9 < x < 1e9)
 
 
 def _are(x, is_right, n=None) -> bool:

@@ -200,6 +200,22 @@ def _reply(explorer, message, buffers):
         return dict(id=message.get("id"), error=str(e) or type(e).__name__)
 
 # %% ../../nbs/41b_widget.ipynb #b1687484
+def _keeper(explorer, widget):
+    "What keeps the marks when they change; where that fails, the widget says so until it succeeds."
+    usual = []  # what was said before
+
+    def keep(_):
+        try:
+            explorer.keep()
+        except (OSError, ValueError) as e:
+            usual[:] = usual or [widget.unkept]
+            widget.unkept = str(e)
+        else:
+            widget.unkept = usual.pop() if usual else widget.unkept
+
+    return keep
+
+
 def make_widget(explorer):
     "An anywidget that asks `answer`; `ImportError` without the extra."
     try:
@@ -229,18 +245,6 @@ def make_widget(explorer):
         reply = _reply(explorer, message, buffers)
         widget.send(reply, buffers)
 
-    usual: list[str] = []  # what was said before the marks could not be kept
-
-    def keep(_):
-        try:
-            explorer.keep()
-        except (OSError, ValueError) as e:
-            usual[:] = usual or [widget.unkept]
-            widget.unkept = str(e)
-        else:
-            if usual:
-                widget.unkept = usual.pop()
-
     widget.on_msg(asked)
-    widget.observe(keep, "state")
+    widget.observe(_keeper(explorer, widget), "state")
     return widget
