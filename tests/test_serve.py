@@ -310,3 +310,11 @@ def test_a_large_image_shows_details(voila, page, tmp_path):
     assert seen.hit.any()
     seen.of("x.host.export(x, 'mask', 'png')")
     np.testing.assert_array_equal(zarr.open_array(tmp_path / "made.zarr/labels/mask/0")[:], seg.read(seen.hit))
+
+
+def test_a_mark_made_just_before_the_page_is_left_is_kept(voila, run, page, tmp_path):
+    served = voila(run / "images", "--run", run / "run", "--out", tmp_path / "out")
+    seen = shown_explorer(served.show(page))
+    # the page is left in the same turn, before the pause after which the kernel is told
+    seen.of("(x.session.mark({ sign: 1, level: 3, leaves: [[0, 1]] }), location.reload(), 0)")
+    wait_for_marks(tmp_path / "out/marks.json", 1)

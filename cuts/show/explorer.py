@@ -6,6 +6,7 @@
 __all__ = ['Explorer']
 
 # %% ../../nbs/41_explorer.ipynb #9a7d8d32
+import warnings
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import cached_property
@@ -61,14 +62,19 @@ class Explorer:
 
     @state.setter
     def state(self, new):
-        new = checked_state(self.state | new, len(self.gallery))
+        self._state = new = checked_state(self.state | new, len(self.gallery))
         if "widget" in vars(self):
-            self.widget.state = new
-        self._state = new
-        self.keep()
+            self.widget.state = new  # which keeps the marks, and tells the page if it cannot
+            return
+        try:
+            self.keep()
+        except (OSError, ValueError) as e:
+            warnings.warn(f"The marks are not kept. {e}", stacklevel=2)
 
     def keep(self) -> None:
-        "Write the marks to their file, if they have one; the widget does so whenever they change. Raises `FileError`."
+        """Write the marks to their file, if they have one; done whenever the state changes.
+
+        Raises `FileError`, and `ValueError` if the file holds something else by now."""
         if self._marks:
             self._marks.write(self.state)
 

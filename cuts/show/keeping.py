@@ -6,15 +6,24 @@
 __all__ = ['FORMAT', 'identity', 'MarkFile']
 
 # %% ../../nbs/41e_keeping.ipynb #108fe702
+import errno
 import json
+from collections import Counter
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import islice
+from os import PathLike
 from pathlib import Path
 
-from ..files.atomic import write_atomic
+import filelock
+import numpy as np
+
+from ..files.atomic import FileError, explained_errors, write_atomic
 from ..files.digests import digest
 from ..segmentation.picture import Segmentation
 from .facts import tree_and_map
-from .gallery import Gallery
-from .marks import STATE, checked_state
+from .gallery import Gallery, is_segmentation
+from .marks import STATE, checked_state, fits
 
 # %% ../../nbs/41e_keeping.ipynb #91693f75
 def identity(seg: Segmentation) -> str:  # 64 hexadecimal digits
@@ -25,19 +34,65 @@ def identity(seg: Segmentation) -> str:  # 64 hexadecimal digits
 # %% ../../nbs/41e_keeping.ipynb #0e9600ea
 FORMAT = "cuts marks 1"
 _CHOICES = ("auto", "connected", "crumbs")  # how marks are read
+_text = partial(json.dumps, sort_keys=True, default=np.generic.item)  # of a mark, by which it is known
 
 
-def _content(path: Path) -> dict:
-    "What a file of marks holds; `ValueError` for any other file."
+def _is_content(x) -> bool:
+    "Whether the parts of a file of marks are of their kinds."
+    kinds = dict(images=dict, marks=list, choices=dict, shown=str)
+    if not all(isinstance(x.get(name), kind) for name, kind in kinds.items()):
+        return False
+    if not all(isinstance(mark, dict) and isinstance(mark.get("image"), str) for mark in x["marks"]):
+        return False
+    return {mark["image"] for mark in x["marks"]} <= set(x["images"]) and all(map(_is_text, x["images"].values()))
+
+
+def _is_text(x) -> bool:
+    return isinstance(x, str)
+
+
+def _content(path: Path) -> dict | None:
+    "What a file of marks holds, None if there is none; `ValueError` for any other file."
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']!r}, expected {FORMAT!r}")
-        if not all(isinstance(mark["image"], str) for mark in content["marks"]):
-            raise ValueError("marks without an image")
-        return {k: content[k] for k in ("images", "marks", "choices", "shown")}
-    except (ValueError, KeyError, TypeError, RecursionError) as e:
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f"expected the format {FORMAT!r}")
+        if not _is_content(content):
+            raise ValueError("parts of it are missing, or of another kind")
+        return content
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, RecursionError) as e:
         raise ValueError(f"{path}: no marks of the explorer ({type(e).__name__}: {e}). Move it elsewhere") from None
+
+
+@contextmanager
+def _locked(path: Path):
+    "Keep others from writing a file, by a hidden one beside it that stays; its folder is made. Raises `FileError`."
+    lock = filelock.FileLock(path.parent / f".{path.name}.lock", timeout=20)
+    try:
+        with explained_errors(path, Path(lock.lock_file), *path.parents):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(NotImplementedError):  # a disk that knows no locks
+                lock.acquire()
+    except filelock.Timeout:
+        reason = "another process writes it and does not end. Close other pages that show these images"
+        raise FileError(errno.EAGAIN, f"{path}: not written: {reason}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _without(marks: list[str], gone: list[str]) -> list[str]:
+    "Marks less others, each as often as it is there."
+    left, kept = Counter(gone), []
+    for mark in marks:
+        if left[mark]:
+            left[mark] -= 1
+        else:
+            kept.append(mark)
+    return kept
 
 # %% ../../nbs/41e_keeping.ipynb #9cdd7dd8
 class MarkFile:
@@ -49,55 +104,91 @@ class MarkFile:
         gallery: Gallery,
     ):
         self.path, self.gallery = Path(path), gallery
-        self._identities: dict[int, str] = {}  # of the images that were looked at
-        self._written: dict | None = None  # content of the file
+        self._looked: dict[int, tuple[str, int, tuple]] = {}  # identity, number of leaves and shape of images
+        self._keys: dict[int, str] = {}  # under which they are in the file
+        self._base = self._form(STATE)  # what this session kept last
 
-    def _identity(self, i: int) -> str:
-        if i not in self._identities:
-            self._identities[i] = identity(self.gallery[i])
-        return self._identities[i]
+    def _look(self, i: int) -> tuple[str, int, tuple]:
+        if i not in self._looked:
+            seg = self.gallery[i]
+            self._looked[i] = identity(seg), len(tree_and_map(seg)[0]), tuple(seg.spatial)
+        return self._looked[i]
 
-    def _places(self, images: dict[str, str]) -> dict[str, int]:
-        "The numbers of those images, name by digest, that are in the gallery."
-        names, places = set(images.values()), dict[str, int]()
-        order = sorted(range(len(self.gallery)), key=lambda i: self.gallery.names[i] not in names)
-        for i in order:
-            if len(places) == len(images):
-                break
-            if self._identity(i) in images:
-                places.setdefault(self._identity(i), i)
-        return places
+    def _label(self, i: int) -> str:
+        "The name of an image, and of its file, since many a folder holds several of one name."
+        source, name = self.gallery.sources[i], self.gallery.names[i]
+        return f"{name} ({Path(source).name})" if isinstance(source, (str, PathLike)) else name
+
+    def _key(self, i: int) -> str:
+        if i not in self._keys:
+            key = f"{self._look(i)[0]} {self._label(i)}"
+            while key in self._keys.values():
+                key += "'"
+            self._keys[i] = key
+        return self._keys[i]
+
+    def _form(self, state: dict) -> dict:
+        "What is kept of a state."
+        marks = [_text(mark | dict(image=self._key(mark["image"]))) for mark in state["marks"]]
+        return dict(marks=marks) | {k: state[k] for k in ("image", *_CHOICES)}
+
+    def _find(self, images: dict[str, str]) -> None:
+        "Find images that the file names, label by key, in the gallery."
+        labels, names, found = [self._label(i) for i in range(len(self.gallery))], self.gallery.names, self._keys
+
+        def find(key, numbers):
+            free = (i for i in numbers if i not in found and self._look(i)[0] == key[:64])
+            if key not in found.values() and (i := next(free, None)) is not None:
+                found[i] = key
+
+        for key, label in images.items():
+            find(key, [i for i, other in enumerate(labels) if other == label])
+        for key, label in images.items():  # under another file name, of some at most
+            alike = (i for i, name in enumerate(names) if label == name or label.startswith(f"{name} ("))
+            find(key, list(islice(alike, self.gallery.keep)))
+        known = [i for i, source in enumerate(self.gallery.sources) if i in self._looked or is_segmentation(source)]
+        for key in images:
+            find(key, known)
 
     def read(self) -> dict:
         "The part of a state that was kept; nothing if there is no file. `ValueError` for a file that holds no marks."
-        if not self.path.exists():
+        if (content := _content(self.path)) is None:
             return {}
-        content = self._written = _content(self.path)
-        places = self._places(content["images"])
+        self._find(content["images"])
+        places = {key: i for i, key in self._keys.items()}
         marks = [m | dict(image=places[m["image"]]) for m in content["marks"] if m["image"] in places]
         choices = {k: bool(content["choices"].get(k, STATE[k])) for k in _CHOICES}
         state = dict(marks=marks, image=places.get(content["shown"], 0), **choices)
         try:
             checked_state(STATE | state, len(self.gallery))
+            for mark in marks:
+                if not fits(mark, *self._look(mark["image"])[1:]):
+                    raise ValueError(f"{_text(mark)[:80]} among the marks does not fit its image")
         except ValueError as e:
             raise ValueError(f"{self.path}: {e}. Move it elsewhere") from None
+        self._base = self._form(state)
         return state
 
+    def _merged(self, now: dict, content: dict | None) -> dict:
+        "What a file is to hold: its own content, in which is changed what changed in this session."
+        base, choices = self._base, {k: now[k] for k in _CHOICES}
+        shown, images, marks = self._key(now["image"]), dict[str, str](), now["marks"]
+        if content is not None:
+            there, images = [_text(mark) for mark in content["marks"]], content["images"]
+            marks = _without(there, base["marks"]) + _without(marks, _without(base["marks"], there))
+            choices |= {k: x for k, x in content["choices"].items() if k in choices and now[k] == base[k]}
+            shown = content["shown"] or shown if now["image"] == base["image"] else shown
+        images = images | {key: self._label(i) for i, key in self._keys.items()}
+        kept = [json.loads(mark) for mark in marks]
+        used = sorted({mark["image"] for mark in kept})
+        return dict(images={key: images[key] for key in used}, marks=kept, choices=choices, shown=shown if kept else "")
+
     def write(self, state: dict) -> None:
-        "Keep the marks of a state, if they changed. Raises `FileError`."
-        before = self._written or (_content(self.path) if self.path.exists() else dict(images={}, marks=[]))
-        here = {self._identity(i) for i in {mark["image"] for mark in state["marks"]} | set(self._identities)}
-        marks = [m for m in before["marks"] if m["image"] not in here]
-        marks += [m | dict(image=self._identity(m["image"])) for m in state["marks"]]
-        names = before["images"] | {self._identities[i]: self.gallery.names[i] for i in self._identities}
-        content = dict(
-            images={image: names[image] for image in sorted({m["image"] for m in marks})},
-            marks=marks,
-            choices={k: state[k] for k in _CHOICES},
-            shown=self._identity(state["image"]) if marks else "",
-        )
-        if content == self._written or not (marks or self.path.exists()):
+        "Keep the marks of a state, if they changed. Raises `FileError`, and `ValueError` for a file of something else."
+        now = self._form(state)
+        if now == self._base or not (now["marks"] or _content(self.path)):
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.path, json.dumps(dict(format=FORMAT) | content))
-        self._written = content
+        with _locked(self.path):
+            content = _content(self.path)
+            write_atomic(self.path, json.dumps(dict(format=FORMAT) | self._merged(now, content)))
+        self._base = now

@@ -129,8 +129,8 @@ def export(
 # %% ../../nbs/41b_widget.ipynb #3e6d9b26
 def _meaning(state: dict) -> list:
     "What decides which pixels a state selects."
-    unused = {"level"} if state["auto"] else set()
-    marks = [{k: v for k, v in mark.items() if k not in unused} for mark in state["marks"]]
+    is_read = [not state["auto"] or mark.get("region") for mark in state["marks"]]  # its level
+    marks = [m | ({} if read else dict(level=None)) for m, read in zip(state["marks"], is_read, strict=True)]
     return [marks, *(state[k] for k in ("auto", "connected", "crumbs"))]
 
 
@@ -200,6 +200,22 @@ def _reply(explorer, message, buffers):
         return dict(id=message.get("id"), error=str(e) or type(e).__name__)
 
 # %% ../../nbs/41b_widget.ipynb #b1687484
+def _keeper(explorer, widget):
+    "What keeps the marks when they change; where that fails, the widget says so until it succeeds."
+    usual = []  # what was said before
+
+    def keep(_):
+        try:
+            explorer.keep()
+        except (OSError, ValueError) as e:
+            usual[:] = usual or [widget.unkept]
+            widget.unkept = str(e)
+        else:
+            widget.unkept = usual.pop() if usual else widget.unkept
+
+    return keep
+
+
 def make_widget(explorer):
     "An anywidget that asks `answer`; `ImportError` without the extra."
     try:
@@ -229,12 +245,6 @@ def make_widget(explorer):
         reply = _reply(explorer, message, buffers)
         widget.send(reply, buffers)
 
-    def keep(_):
-        try:
-            explorer.keep()
-        except (OSError, ValueError) as e:
-            widget.unkept = str(e)
-
     widget.on_msg(asked)
-    widget.observe(keep, "state")
+    widget.observe(_keeper(explorer, widget), "state")
     return widget

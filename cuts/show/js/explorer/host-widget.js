@@ -1,5 +1,7 @@
 // The host of a notebook's widget: a kernel hands over each image when it is asked for, and writes the files.
 
+import { ASKED } from "./leaving.js";
+
 const PATIENCE = 120_000;           // milliseconds; PHATE and files may take longer
 const PAUSE = 60;                   // milliseconds of rest before the kernel is told a new state
 const KINDS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, int32: Int32Array, float32: Float32Array };
@@ -65,6 +67,7 @@ export class WidgetHost {
   #kernel;
   #palette;
   #timer = null;
+  #pending = null;        // the state that the kernel is told when the timer ends
   #sent;                  // the state that the kernel has, as JSON
 
   constructor(model) {
@@ -116,28 +119,37 @@ export class WidgetHost {
 
   store(state) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#sent = JSON.stringify(state);
-      this.#model.set("state", JSON.parse(this.#sent));
-      this.#model.save_changes();
-    }, PAUSE);
+    this.#pending = state;
+    this.#timer = setTimeout(() => this.#tell(), PAUSE);
+  }
+
+  // Tells the kernel now what it is not told yet.
+  #tell() {
+    clearTimeout(this.#timer);
+    if (!this.#pending) return;
+    this.#sent = JSON.stringify(this.#pending);
+    this.#pending = null;
+    this.#model.set("state", JSON.parse(this.#sent));
+    this.#model.save_changes();
   }
 
   async export({ session: { state } }, what, format) {
     clearTimeout(this.#timer);
+    this.#pending = null;
     this.#sent = JSON.stringify(state);
     return (await this.#kernel.ask("export", { kind: what, format, state })).text;
   }
 
   // Shows what Python sets from now on, and says when marks cannot be kept; a function that ends this, and the host.
   follow(explorer) {
-    const show = () => this.#show(explorer.session), rest = () => clearTimeout(this.#timer);
+    const show = () => this.#show(explorer.session), tell = () => this.#tell();
     const told = () => explorer.say(this.unkept(), true);
     this.#model.on("change:state", show);
     this.#model.on("change:unkept", told);
-    addEventListener("beforeunload", rest);                 // Voilà ends its kernel then
+    const leaving = [ASKED, "beforeunload"];                // at the second Voilà ends its kernel
+    for (const event of leaving) addEventListener(event, tell);
     return () => {
-      removeEventListener("beforeunload", rest);
+      for (const event of leaving) removeEventListener(event, tell);
       this.#kernel.close();
       this.#model.off("change:state", show);
       this.#model.off("change:unkept", told);

@@ -3,7 +3,7 @@
 // A page that has other things to do when it is left asks first, by this event with the browser's own as its
 // `detail`: listeners are called in their order, and that of Voilà, which ends the kernel, would be called before
 // that of this page.
-const ASKED = "cuts:leave";
+export const ASKED = "cuts:leave";
 
 export class Leaving {
   #session;
