@@ -252,7 +252,7 @@ def ends_its_worker(item, offset):
 
 def test_a_piece_that_kills_is_given_up(tmp_path):
     "It takes two workers with it, and the others are done."
-    with cluster(tmp_path / "dask", 3) as made, made.client(3) as client:
+    with cluster(tmp_path / "dask", 6) as made, made.client(6) as client:
         results = list(spread(ends_its_worker, range(6), 10, client=client))
     assert [r for r in results if not isinstance(r, Exception)] == [10, 11, 13, 14, 15]
     assert "the workers that had it died" in str(results[2])

@@ -317,4 +317,4 @@ def test_a_mark_made_just_before_the_page_is_left_is_kept(voila, run, page, tmp_
     seen = shown_explorer(served.show(page))
     # the page is left in the same turn, before the pause after which the kernel is told
     seen.of("(x.session.mark({ sign: 1, level: 3, leaves: [[0, 1]] }), location.reload(), 0)")
-    wait_for_marks(tmp_path / "out/marks.json", 1)
+    wait_for_marks(tmp_path, "out/marks.json", 1)
