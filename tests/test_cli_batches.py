@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 from command_line import MAIN, TINY, contents, cuts, picture, segmentations, snapshot
+
+from cuts.stage1.model import read_tensors
 
 
 # Batches -------------------------------------------------------------------------------------------------------------
@@ -175,4 +178,33 @@ def test_interrupt(empty_folder, two_images):
     assert "in run" in err
     assert "Traceback" not in err
     assert Path("run/checkpoint.safetensors").is_file()
+    assert not Path("run/model.safetensors").exists()
+
+
+TOLD_TO_END_IN_THE_FOURTH_EPOCH = """
+import os, signal
+from cuts.cli.command import main
+from cuts.stage1.training import Trainer
+
+run_epoch = Trainer.run_epoch
+
+def be_told(self, batches):  # as torchrun and clusters tell: the processes that read images too, and twice
+    if self.epoch == 3:
+        os.killpg(os.getpgid(0), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    run_epoch(self, batches)
+
+Trainer.run_epoch = be_told
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there SIGTERM ends a process on the spot")
+def test_told_to_end(empty_folder, two_images):
+    "A cluster's SIGTERM costs no whole epoch, though the last checkpoint is minutes old, and the process dies by it."
+    train = ["train", str(two_images), "--out", "run", *TINY, "--epochs", "6", "--set", "num_workers=1"]
+    command = [*MAIN[:-1], TOLD_TO_END_IN_THE_FOURTH_EPOCH, *train]
+    done = subprocess.run(command, capture_output=True, timeout=120, start_new_session=True)
+    assert done.returncode == -signal.SIGTERM, done.stderr.decode()
+    assert read_tensors("run/checkpoint.safetensors", "cuts checkpoint 1")[1]["epoch"] == 3
     assert not Path("run/model.safetensors").exists()

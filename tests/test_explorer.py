@@ -201,6 +201,9 @@ def test_boxes_and_lassos_are_outlines(one):
     seen.paint((70, 70), (70, 84), (84, 84), (84, 70), (71, 70))
     assert seen.agrees(explorer)
     assert seen.hit.any()
+    surrounded = np.zeros((SIDE, SIDE), bool)
+    surrounded[30:63, 30:59] = surrounded[70:85, 70:85] = True
+    assert not explorer.mask[~surrounded].any()
     seen.do("connected")
     assert seen.agrees(explorer)  # what hangs together with what they surround
     seen.do("connected")
@@ -229,7 +232,7 @@ def test_any_box_means_the_same_in_python(page, segmented, tmp_path):
     seen.key("b")
     for box in [*rng.integers(0, SIDE, (12, 2, 2)), ((50, 20), (50, 70)), ((60, 30), (20, SIDE - 1))]:
         seen.paint(*box)
-        assert seen.of("x.session.state.marks[0].box")
+        assert seen.of("x.session.state.marks[0].whole")
         assert seen.agrees(explorer), box
         assert explorer.mask.any()
         seen.of("x.session.change({marks: []})")

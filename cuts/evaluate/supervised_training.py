@@ -30,10 +30,10 @@ from cuts.evaluate.supervised import (
     network_of,
     supervised_settings,
 )
-from ..stage1.checkpoints import restore, run_epochs
+from ..stage1.checkpoints import leave_signals, restore, run_epochs
 from ..stage1.crops import crop_shape, draw_validation_places, plane_sizes
 from ..stage1.parallel import only_alone
-from ..stage1.training import learning_rate, leave_ctrl_c
+from ..stage1.training import learning_rate
 
 # %% ../../nbs/32b_supervised_training.ipynb #5293061c
 def _classes_of(
@@ -137,7 +137,7 @@ class SupervisedTrainer:
             self.data.training,
             batch_sampler=self.data.places(range(self.epoch, self.epoch + n_epochs)),
             num_workers=self.config.training.num_workers,
-            worker_init_fn=leave_ctrl_c,
+            worker_init_fn=leave_signals,
             generator=torch.Generator(),
         )
         return iter(loader)

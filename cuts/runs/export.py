@@ -22,8 +22,8 @@ from ..files.names import output_name
 from ..io.pixels import suffix
 from ..io.rasters import write_picture
 from ..io.reading import READERS
-from ..io.viewers import geojson, slicer_colors, snap_labels
-from ..io.writing import WRITERS, write_labels
+from ..io.viewers import slicer_colors, snap_labels
+from ..io.writing import WRITERS
 from .drawings import pick_images, shown_plane
 from .folder import Run
 from .large_maps import check_large_formats, find_large, large_maps, map_names
@@ -116,14 +116,6 @@ def _picture(seg: Segmentation, labels: np.ndarray, is_mask: bool) -> np.ndarray
     return overlay(image, regions, unpainted=True)
 
 # %% ../../nbs/54_export.ipynb #4dbcbcec
-def _write_map(path: Path, labels: np.ndarray, seg: Segmentation, ending: str) -> None:
-    "One map in one format."
-    if ending == ".geojson":
-        write_atomic(path, geojson(labels))
-    else:
-        write_labels(path, labels, seg.image)
-
-
 def _write_table(path: Path, labels: np.ndarray, table: Callable[[list[int]], str]) -> None:
     "The colours of a map's numbers, as a program reads them."
     write_atomic(path, table(np.unique(labels[labels > 0]).tolist()))
@@ -138,7 +130,7 @@ def _writings(
 ) -> Iterator[tuple[str, Callable[[Path], None]]]:
     "Of one map all that is asked for: how the file's name ends, and what writes it."
     for ending in choice.endings(seg):
-        yield f"{name}{ending}", partial(_write_map, labels=labels, seg=seg, ending=ending)
+        yield f"{name}{ending}", partial(seg.save, what=labels)
     if choice.tables:
         yield f"{name}.label.txt", partial(_write_table, labels=labels, table=snap_labels)
         yield f"{name}.ctbl", partial(_write_table, labels=labels, table=slicer_colors)

@@ -15,7 +15,7 @@ import numpy as np
 from ..files.atomic import write_atomic
 from ..io.image import Image
 from ..io.pixels import suffix
-from ..io.viewers import napari_layers
+from ..io.viewers import geojson, napari_layers
 from ..io.writing import WRITERS, write_labels
 from .hint_network import HintReader
 from .hint_checks import check_apart, check_options
@@ -338,7 +338,7 @@ class Segmentation(Pointed):
 
     def save(
         self,
-        path,  # .npz for everything, .html for a page, or an ending of `cuts.io.writing.WRITERS` for one label map
+        path,  # .npz for everything, .html for a page; of one label map .geojson, or one of `cuts.io.writing.WRITERS`
         what=None,  # which label map, see `map`; None: "persistent"
     ):
         """Write everything, a page to look at it, or one label map; the file appears whole or not at all.
@@ -349,6 +349,7 @@ class Segmentation(Pointed):
             seg.save("07.html")            # a page with the explorer
             seg.save("07.nii.gz", 8)       # the level of eight regions, on the image's grid
             seg.save("07.png", seg.mask((64, 50)))
+            seg.save("07.geojson", 8)      # outlines for QuPath
         """
         if what is None and suffix(path) == ".npz":
             write_atomic(path, to_bytes(self))
@@ -359,12 +360,14 @@ class Segmentation(Pointed):
                     f"one label map: {', '.join(WRITERS)}"
                 )
             self.explore().save(path)
+        elif suffix(path) == ".geojson":
+            write_atomic(path, geojson(self.map("persistent" if what is None else what)))
         elif suffix(path) in WRITERS:
             write_labels(path, self.map("persistent" if what is None else what), self.image)
         else:
             raise ValueError(
                 f"{path}: unknown ending {suffix(path)!r}, expected .npz for everything, .html for a page to look at, "
-                f"or for one label map {', '.join(WRITERS)}"
+                f"or for one label map .geojson, {', '.join(WRITERS)}"
             )
 
     @classmethod

@@ -1,6 +1,6 @@
 // What is drawn with a tool, or proposed, until it is a mark.
 import { touchedLeaves } from "./marks.js";
-import { ellipseInside, outlinedLeaves, pixelsInside } from "./outline.js";
+import { outlinedLeaves } from "./outline.js";
 import { propose } from "./proposal.js";
 import { select } from "./selection.js";
 
@@ -21,16 +21,15 @@ export function shapeOf({ path, sign, tool }) {
 
 // The mark that a draft becomes on the image and the plane that a session shows.
 export function markOf(draft, { image, view, plane: { map }, state, markLevel }) {
-  const { path, sign, tool } = draft, { shape, tree } = image, isPlane = shape.length === 3, { spatial } = view;
+  const { path, sign, tool } = draft, isPlane = image.shape.length === 3, isBox = tool === "box";
   const place = { plane: state.plane, ...(view.axis > 0 && { axis: view.axis }) };
   if (tool === "brush" || isClick(path)) {
     const line = tool === "brush" ? path : path.slice(0, 1);
     const touched = touchedLeaves(map, view, line, isPlane ? state.plane : null);
     return { sign, level: markLevel, ...place, path: line, ...touched };
   }
-  const pixels = (tool === "box" ? ellipseInside : pixelsInside)(path, spatial);
-  const told = outlinedLeaves(tree, map, pixels, { sign, isPlane });
-  return { ...shapeOf(draft), ...place, ...(tool === "box" && { box: true }), ...told };
+  const told = outlinedLeaves(image.reader.graph, map, view.spatial, { path, isBox, sign, isPlane });
+  return { ...shapeOf(draft), ...place, ...told };
 }
 
 // The mark that what is selected in other images, with trees of their own, suggests for the one that a session shows,

@@ -40,7 +40,8 @@ export class RegionGraph {
       for (let a = 0; a < axes; a++) square += (centre[i * axes + a] - here[a]) ** 2;
       return Math.sqrt(square);
     });
-    const ofPath = this.#ofPath(path, distance, toRim), ways = [0, 1].map(k => this.#way(leaf, k));
+    const ofPath = this.#ofPath(path, distance, toRim);
+    const ways = [0, 1].map(k => this.farFrom([leaf], k).map(x => Math.min(x, FARTHEST)));
     const numbers = new Float64Array(n * N_RELATIONS), atRim = Math.log2(toRim / scale * 16 + 0.3);
     for (let i = 0; i < n; i++) {
       const joined = path.joined[i], ofLeaf = [
@@ -96,12 +97,14 @@ export class RegionGraph {
     ];
   }
 
-  // How far every leaf is from one, over leaves that touch; k: by vectors (0) or by colours (1).
-  #way(leaf, k) {
+  // How far every leaf is from the nearest of some, over leaves that touch; k: by vectors (0) or by colours (1).
+  farFrom(leaves, k = 0) {
     const { n, links, ways, pairs } = this, far = new Float64Array(n).fill(Infinity), done = new Uint8Array(n);
     const half = pairs.length / 2, cost = ways.subarray(k * half, (k + 1) * half), queue = new Queue();
-    far[leaf] = 0;
-    queue.push(0, leaf);
+    for (const leaf of leaves) {
+      far[leaf] = 0;
+      queue.push(0, leaf);
+    }
     for (let i = queue.pop(); i !== undefined; i = queue.pop()) {
       if (done[i]) continue;
       done[i] = 1;
@@ -110,7 +113,7 @@ export class RegionGraph {
         if (reached < far[j]) queue.push(far[j] = reached, j);
       }
     }
-    return far.map(x => Math.min(x, FARTHEST));
+    return far;
   }
 }
 

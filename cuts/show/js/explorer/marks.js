@@ -1,7 +1,7 @@
 // Marks: what was clicked or painted, and what it selects. A mark has a `sign`, 1 or −1, and the number of its `image`.
 // It means `leaves`, pairs of a leaf and a number of pixels, at a `level`, a number of regions or "persistent"; or if
 // it is `whole`, such as an outline, exactly these leaves (of those in its plane, if it tells which are `beside` them),
-// and no pixel of them outside its path if it is a `box`; or `node`, a node of the tree. `places` tells where in the
+// and no pixel of them outside its path if it has one; or `node`, a node of the tree. `places` tells where in the
 // image each of its leaves is marked. Its pixels are a `path` of (row, column) in a `plane`, across the first axis of a
 // volume or across another `axis`, or where Python made it their indices, `pixels`; a mark made elsewhere than on an
 // image has none. What marks mean up to one is grown by its `growth`: how often the odds are doubled; or, where it is a

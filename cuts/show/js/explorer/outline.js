@@ -1,5 +1,6 @@
-// Outlines: which pixels lie in one, and which leaves it means. Python's `fit_outline` answers alike, which notebook
-// 41a checks.
+// Outlines: which pixels lie in one, and which leaves it means. Python's `outlined` answers alike, which notebook 41a
+// checks.
+import { leavesInBox } from "./box.js";
 import { sum } from "./numbers.js";
 
 const COST = 0.02;      // the gain in Dice that one more node must bring
@@ -11,21 +12,23 @@ export function pixelsInside(path, [height, width]) {
   const sides = path.map((from, i) => [from, path[(i + 1) % path.length]]);
   const edges = sides.filter(([[a], [b]]) => a !== b);
   const first = rows.reduce((a, b) => Math.min(a, b)), last = rows.reduce((a, b) => Math.max(a, b));
-  for (const [row, col] of path) inside[row * width + col] = 1;
-  for (const [[a, x], [b, y]] of sides)                   // such as the last row of a box
-    if (a === b) inside.fill(1, a * width + Math.min(x, y), a * width + Math.max(x, y) + 1);
-  for (let row = first; row <= last; row++) {
+  const fill = (row, from, to) => {
+    const [start, end] = [from, to + 1].map(col => row * width + Math.max(0, Math.min(col, width)));
+    if (row >= 0 && row < height && start < end) inside.fill(1, start, end);
+  };
+  for (const [row, col] of path) fill(row, col, col);
+  for (const [[a, x], [b, y]] of sides) if (a === b) fill(a, Math.min(x, y), Math.max(x, y));   // such as a box's last
+  for (let row = Math.max(first, 0); row <= Math.min(last, height - 1); row++) {
     const crossed = edges.filter(([[a], [b]]) => Math.min(a, b) <= row && row < Math.max(a, b))
       .map(([[a, x], [b, y]]) => x + (row - a) / (b - a) * (y - x)).sort((x, y) => x - y);
-    for (let k = 0; k + 1 < crossed.length; k += 2)
-      inside.fill(1, row * width + Math.ceil(crossed[k]), row * width + Math.floor(crossed[k + 1]) + 1);
+    for (let k = 0; k + 1 < crossed.length; k += 2) fill(row, Math.ceil(crossed[k]), Math.floor(crossed[k + 1]));
   }
   return inside;
 }
 
 // The pixels in the ellipse that touches the sides of a box, given by two opposite corners, as ones: what lies in a box
 // is rarely as large as the box.
-export function ellipseInside([[r0, c0], [r1, c1]], [height, width]) {
+function ellipseInside([[r0, c0], [r1, c1]], [height, width]) {
   const [top, left, bottom, right] = [Math.min(r0, r1), Math.min(c0, c1), Math.max(r0, r1), Math.max(c0, c1)];
   const place = (x, low, high) => (2 * x - low - high) / (high - low + 1), inside = new Uint8Array(height * width);
   for (let row = top; row <= bottom; row++)
@@ -66,14 +69,17 @@ function bestDisjoint(tree, worth) {
 }
 
 // What an outline says: `leaves` that it means, as pairs with their pixels in sight; of a plane of a volume also those
-// `beside` them, since nothing is said of leaves in other planes. `map`: the leaf of each pixel in sight.
-export function outlinedLeaves(tree, map, pixels, { sign, isPlane }) {
-  const hit = new Float64Array(tree.n), area = new Float64Array(tree.n);
+// `beside` them, since nothing is said of leaves in other planes. `map`: the leaf of each pixel [height × width] in
+// sight; `path`: of a box two opposite corners.
+export function outlinedLeaves(graph, map, spatial, { path, isBox, sign, isPlane }) {
+  const hit = new Float64Array(graph.n), area = new Float64Array(graph.n);
+  const pixels = (isBox ? ellipseInside : pixelsInside)(path, spatial), seen = leaf => area[leaf] > 0;
   for (let i = 0; i < map.length; i++) {
     area[map[i]]++;
     hit[map[i]] += pixels[i];
   }
-  const inside = sign > 0 ? fitOutline(tree, hit, area) : mostlyIn(hit, area), seen = leaf => area[leaf] > 0;
+  const fitted = () => isBox ? leavesInBox(graph, map, area, path, spatial) : fitOutline(graph.tree, hit, area);
+  const inside = sign > 0 ? fitted() : mostlyIn(hit, area);
   const all = Array.from(inside.keys()), leaves = all.filter(leaf => inside[leaf] && (seen(leaf) || !isPlane));
   const told = leaves.map(leaf => [leaf, area[leaf]]);
   return isPlane ? { leaves: told, beside: all.filter(leaf => seen(leaf) && !inside[leaf]) } : { leaves: told };

@@ -36,7 +36,7 @@ function numbered(piece, parent, root) {
 }
 
 // The connected pieces of a mask that hold a marked pixel (the largest piece if none does), and those that are as large
-// as this share of the largest of these. All of the mask where nothing is marked. Python's `kept_pieces` answers alike.
+// as this share of the largest of these. All of the mask where nothing is marked. Python's `touched` answers alike.
 export function keptPieces(mask, shape, marked, share) {
   if (!marked.length) return mask;
   const { piece, size } = pieces(mask, shape), kept = new Uint8Array(size.length);

@@ -1,5 +1,6 @@
-// Which pixels of a plane are selected: those of the selected leaves, less what lies outside boxes or apart from marks.
+// Which pixels of a plane are selected: those of the selected leaves, less what lies outside lines or apart from marks.
 import { markedPixels, selectedLeaves } from "./marks.js";
+import { pixelsInside } from "./outline.js";
 import { keptPieces } from "./pieces.js";
 import { meaningOf } from "./state.js";
 import { isVolume } from "./views.js";
@@ -11,12 +12,12 @@ const CRUMB = 0.02;     // share of the largest marked piece, below which one wi
 export function select(session, index, map) {
   const { state, images: { loaded } } = session, image = loaded[index], marks = session.ownMarks(index);
   const leaves = selectedLeaves(image, marks, state.auto, loaded), any = leaves.some(inside => inside);
-  const isBox = mark => mark.box && mark.sign > 0 && mark.image === index, boxes = marks.filter(isBox);
+  const holds = mark => mark.whole && mark.path && mark.sign > 0 && mark.image === index, lined = marks.filter(holds);
   const cleans = isCleaned(state, image);
-  if (!any || isVolume(image) || !cleans && !boxes.length) return { leaves, any, mask: null };
-  const [H, W] = image.spatial, others = marks.filter(mark => !isBox(mark));
-  const free = boxes.length && others.length ? selectedLeaves(image, others, state.auto, loaded) : null;
-  const mask = pixelsOf(leaves, map, W, boxes.map(({ path }) => path), free);
+  if (!any || isVolume(image) || !cleans && !lined.length) return { leaves, any, mask: null };
+  const others = marks.filter(mark => !holds(mark));
+  const free = lined.length && others.length ? selectedLeaves(image, others, state.auto, loaded) : null;
+  const mask = pixelsOf(leaves, map, lined.map(({ path }) => pixelsInside(path, image.spatial)), free);
   return { leaves, any, mask: cleans ? cleaned(session, index, map, mask) : mask };
 }
 
@@ -57,21 +58,9 @@ export function cleanedVolume(session, index, map) {
   return cleaned(session, index, map, Uint8Array.from(map, leaf => leaves[leaf]));
 }
 
-// The pixels of some leaves. Where there are boxes, given by their corners, those in one of them or of leaves that are
-// `free`, which other marks mean without the boxes.
-function pixelsOf(leaves, map, width, boxes, free) {
-  const mask = new Uint8Array(map.length);
-  for (let i = 0, row = 0, col = 0; i < map.length; i++) {
-    const leaf = map[i];
-    if (leaves[leaf] && (!boxes.length || free?.[leaf] || isInside(row, col, boxes))) mask[i] = 1;
-    if (++col === width) [row, col] = [row + 1, 0];
-  }
-  return mask;
-}
-
-function isInside(row, col, boxes) {
-  for (const [[r0, c0], , [r1, c1]] of boxes)
-    if (row >= Math.min(r0, r1) && row <= Math.max(r0, r1) && col >= Math.min(c0, c1) && col <= Math.max(c0, c1))
-      return true;
-  return false;
+// The pixels of some leaves. Where there are lines, those inside of one, given as ones, or of leaves that are `free`,
+// which other marks mean without the lines.
+function pixelsOf(leaves, map, lines, free) {
+  return Uint8Array.from(map, (leaf, i) =>
+    leaves[leaf] && (!lines.length || free?.[leaf] || lines.some(inside => inside[i])));
 }
