@@ -3,7 +3,9 @@
 import http.client
 import json
 import signal
+import time
 
+import filelock
 import numpy as np
 import pytest
 import zarr
@@ -312,9 +314,16 @@ def test_a_large_image_shows_details(voila, page, tmp_path):
     np.testing.assert_array_equal(zarr.open_array(tmp_path / "made.zarr/labels/mask/0")[:], seg.read(seen.hit))
 
 
-def test_a_mark_made_just_before_the_page_is_left_is_kept(voila, run, page, tmp_path):
+def test_marks_made_just_before_the_page_is_left_are_kept(voila, run, page, tmp_path):
     served = voila(run / "images", "--run", run / "run", "--out", tmp_path / "out")
     seen = shown_explorer(served.show(page))
-    # the page is left in the same turn, before the pause after which the kernel is told
-    seen.of("(x.session.mark({ sign: 1, level: 3, leaves: [[0, 1]] }), location.reload(), 0)")
-    wait_for_marks(tmp_path, "out/marks.json", 1)
+    mark = "x.session.mark({{ sign: 1, level: 3, leaves: [[{}, 1]] }})"
+    with filelock.FileLock(tmp_path / "out/.marks.json.lock"):
+        # the kernel waits here, in the middle of writing one mark, when it is told the next and to end
+        seen.of(f"({mark.format(0)}, 0)")
+        page.wait_for_timeout(500)
+        # the page is left in the same turn, before the pause after which the kernel is told
+        seen.of(f"({mark.format(1)}, location.reload(), 0)")
+        time.sleep(1)
+        assert not (tmp_path / "out/marks.json").exists()
+    wait_for_marks(tmp_path, "out/marks.json", 2)

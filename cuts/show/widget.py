@@ -189,6 +189,8 @@ def answer(explorer, message: dict) -> dict | np.ndarray:
     if kind == "phate":
         return phate_coordinates(explorer.gallery[message["image"]])
     explorer.state = message["state"]
+    if kind == "state":
+        return {}
     return dict(text=export(explorer, message["kind"], message["format"]))
 
 # %% ../../nbs/41b_widget.ipynb #6c7ab976

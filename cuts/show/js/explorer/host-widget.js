@@ -68,6 +68,7 @@ export class WidgetHost {
   #palette;
   #timer = null;
   #pending = null;        // the state that the kernel is told when the timer ends
+  #last = null;           // the last state of this page, until it is left
   #sent;                  // the state that the kernel has, as JSON
 
   constructor(model) {
@@ -119,7 +120,7 @@ export class WidgetHost {
 
   store(state) {
     clearTimeout(this.#timer);
-    this.#pending = state;
+    this.#pending = this.#last = state;
     this.#timer = setTimeout(() => this.#tell(), PAUSE);
   }
 
@@ -133,6 +134,15 @@ export class WidgetHost {
     this.#model.save_changes();
   }
 
+  // What is told waits until the kernel has answered to what it was told before; who leaves the page can't wait.
+  #leave() {
+    const state = this.#last;
+    if (!state) return;
+    this.#tell();
+    this.#last = null;
+    this.#kernel.ask("state", { state }).catch(() => {});   // it is gone by then
+  }
+
   async export({ session: { state } }, what, format) {
     clearTimeout(this.#timer);
     this.#pending = null;
@@ -142,14 +152,14 @@ export class WidgetHost {
 
   // Shows what Python sets from now on, and says when marks cannot be kept; a function that ends this, and the host.
   follow(explorer) {
-    const show = () => this.#show(explorer.session), tell = () => this.#tell();
+    const show = () => this.#show(explorer.session), leave = () => this.#leave();
     const told = () => explorer.say(this.unkept(), true);
     this.#model.on("change:state", show);
     this.#model.on("change:unkept", told);
     const leaving = [ASKED, "beforeunload"];                // at the second Voilà ends its kernel
-    for (const event of leaving) addEventListener(event, tell);
+    for (const event of leaving) addEventListener(event, leave);
     return () => {
-      for (const event of leaving) removeEventListener(event, tell);
+      for (const event of leaving) removeEventListener(event, leave);
       this.#kernel.close();
       this.#model.off("change:state", show);
       this.#model.off("change:unkept", told);
