@@ -57,6 +57,12 @@ def _check_settings(settings: dict) -> None:
         raise TypeError(f"{wrong[0]}: belongs to an image, and is no setting. {remedy}")
 
 
+def _check_out(out) -> None:
+    "`TypeError` for what names no folder."
+    if out is not None and not isinstance(out, (str, os.PathLike)):
+        raise TypeError(f"out: a {type(out).__name__}, expected the path of a folder, or None to write nothing")
+
+
 def fit(
     source,  # a folder, a file, a pattern, the name of a data set, an array, an `Image`, or a list of these
     config=None,  # a `Config`, a dict of settings, the name of a preset, the path of a YAML file
@@ -80,6 +86,7 @@ def fit(
         model.save("model.safetensors")
     """
     _check_settings(settings)
+    _check_out(out)
     config = with_channels(make_config(config, **settings), channels)
     if out is not None:
         return train_run(source, out, config, root=root, labels=labels, resume=True, progress=progress)[0]
@@ -183,6 +190,7 @@ def segment(
         for seg in cuts.segment("images/", model): seg.save(f"out/{seg.name}.npz")
     """
     check_jobs(n_jobs)
+    _check_out(out)
     model, config, seen = _prepared(model, config, channels, settings)
     if out is not None:
         if together or labels is not None or root is not None or n_jobs != 1:
@@ -193,5 +201,5 @@ def segment(
         return segment_all(dataset, model, config)
     if _is_one(source, dataset):
         return segment_sample(dataset[0], model, config)
-    dataset.check(progress=False)
+    dataset = (dataset if model else dataset.of_any_kind()).check(progress=False)
     return map_samples(segment_sample, dataset, model, config, n_jobs=n_jobs, client=client)

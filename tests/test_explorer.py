@@ -376,7 +376,9 @@ def test_a_nifti_lies_as_its_source(page, segmented, tmp_path, codes):
     seen = ExplorerPage(page, image.spatial[-2:])
     seen.of("x.session.setLevel(8)")
     page.locator('[data-set="what"]').select_option("labels")
-    page.locator('[data-set="format"]').select_option("nii.gz")
+    formats = page.locator('[data-set="format"]')
+    assert formats.locator("option:disabled").all_text_contents() == ["png"]  # holds no volume
+    formats.select_option("nii.gz")
     with page.expect_download() as d:
         seen.do("export")
     d.value.save_as(tmp_path / "page.nii.gz")
@@ -916,7 +918,9 @@ def test_in_jupyterlab(jupyter_lab, page, segmented):
     seen.key("ArrowRight")
     notebook.wait("explorer.level", 4)
     seen.click(*AT)
-    page.locator('[data-set="format"]').select_option("nrrd")
+    formats = page.locator('[data-set="format"]')
+    assert formats.locator("option:disabled").all_text_contents() == ["dcm"]  # for images that came from DICOM
+    formats.select_option("nrrd")
     seen.do("export")
     page.get_by_text("fundus_1_mask.nrrd").wait_for()
     assert read_labels(jupyter_lab.folder / "made/fundus_1_mask.nrrd").sum() == seen.pixels

@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import os
 import signal
+import textwrap
 import time
 
 import filelock
@@ -314,6 +316,32 @@ def test_a_large_image_shows_details(voila, page, tmp_path):
     np.testing.assert_array_equal(zarr.open_array(tmp_path / "made.zarr/labels/mask/0")[:], seg.read(seen.hit))
 
 
+def test_a_kernel_of_a_page_ends_by_itself(tmp_path):
+    "Nobody has to kill it, so it can finish what it does at its end."
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(shutdown_wait_time=2 * SECONDS)
+    manager.start_kernel(env=os.environ | {"IPYTHONDIR": str(tmp_path)})
+    try:
+        client = manager.client()
+        client.start_channels()
+        client.wait_for_ready(SECONDS)
+        code = f"""
+            import atexit, signal
+            from pathlib import Path
+            from cuts.show.serve import finish_first
+            finish_first(get_ipython().kernel)
+            atexit.register(Path({str(tmp_path / "ended")!r}).touch)"""
+        interrupt = "signal.raise_signal(signal.SIGINT)"  # in another cell: a kernel lets it in anew for each
+        for source in (textwrap.dedent(code), interrupt):
+            reply = client.execute_interactive(source, timeout=SECONDS)
+            assert reply["content"]["status"] == "ok", reply
+        client.stop_channels()
+    finally:
+        manager.shutdown_kernel()
+    assert (tmp_path / "ended").exists()
+
+
 def test_marks_made_just_before_the_page_is_left_are_kept(voila, run, page, tmp_path):
     served = voila(run / "images", "--run", run / "run", "--out", tmp_path / "out")
     seen = shown_explorer(served.show(page))
@@ -321,7 +349,8 @@ def test_marks_made_just_before_the_page_is_left_are_kept(voila, run, page, tmp_
     with filelock.FileLock(tmp_path / "out/.marks.json.lock"):
         # the kernel waits here, in the middle of writing one mark, when it is told the next and to end
         seen.of(f"({mark.format(0)}, 0)")
-        page.wait_for_timeout(500)
+        page.wait_for_function("x => x.host.state().marks.length === 1", arg=seen.handle)
+        page.wait_for_timeout(500)  # it is on its way
         # the page is left in the same turn, before the pause after which the kernel is told
         seen.of(f"({mark.format(1)}, location.reload(), 0)")
         time.sleep(1)

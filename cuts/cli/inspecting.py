@@ -194,7 +194,7 @@ def describe_images(
     if len({(len(facts["size"]), facts["channels"]) for facts in images}) > len(n_axes):
         remarks.append("A model takes one number of channels: --channels gray or rgb converts.")
     if len(n_axes) > 1:
-        remarks.append("Pictures and volumes need runs of their own.")
+        remarks.append("Train on pictures and on volumes apart.")
     return "\n".join([*lines, *[""][: len(remarks)], *remarks])
 
 # %% ../../nbs/59i_inspecting.ipynb #4ab8152e

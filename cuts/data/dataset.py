@@ -159,13 +159,14 @@ class _Findings:
     first: tuple[str, int, int] | None = None  # name, channels and axes of the image that was read first
     survived: set[str] = field(default_factory=set)  # items that another process has read and lives
     deadly: set[str] = field(default_factory=set)  # items that killed it
+    any_kind: bool = False  # whether images may differ in kind
 
     def check_kind(self, image: Image, name: str, set_name: str) -> None:
         "Raise ChannelMismatch for an image of another kind than the first."
         if self.first is None:
             self.first = name, image.n_channels, image.ndim
         first_name, *kind = self.first
-        if [image.n_channels, image.ndim] != kind:
+        if [image.n_channels, image.ndim] != kind and not self.any_kind:
             remedy = 'Pass channels="gray" or "rgb", or separate them.'
             if image.ndim != kind[1]:
                 remedy = "Put volumes and pictures into folders of their own."
@@ -180,7 +181,7 @@ class ImageDataset(NamedItems):
 
     `names` are the items in order; `ds[i]`, `ds[name]` and iteration give `Sample`s, `ds[2:5]` a subset. Raises
     ValueError when two names are equal or, while reading, when two images differ in their number of channels or one is
-    a volume and the other a picture (both are named)."""
+    a volume and the other a picture (both are named); `of_any_kind` is for those that do."""
 
     def __init__(
         self,
@@ -245,6 +246,13 @@ class ImageDataset(NamedItems):
             if labels.size and (labels.max() > 1 or labels.min() < 0) and self.is_binary:
                 labels = np.not_equal(labels, 0).astype(np.int32)
         return Sample(name, image, labels)
+
+    def of_any_kind(self) -> Self:
+        "The same images, which may differ in channels and axes: for work that takes each of them alone."
+        mixed = self.subset(self.names)
+        mixed.failures, mixed._findings = dict(self.failures), replace(self._findings, any_kind=True)
+        mixed._cache = SampleCache()  # what is in the other one has been found to be of its kind
+        return mixed
 
     @property
     def n_channels(self) -> int:

@@ -9,6 +9,7 @@ __all__ = ['check_installed', 'show_files', 'finish_first', 'write_page', 'work_
 import asyncio
 import errno
 import html
+import inspect
 import json
 import logging
 import os
@@ -87,12 +88,13 @@ def finish_first(
     end, loop = kernel.do_shutdown, asyncio.get_running_loop()
 
     async def listen():
-        for _ in range(20):  # between these all that has arrived is done
+        for _ in range(50):  # half a second for what is on its way; in between is done what has arrived
             await asyncio.sleep(0.01)
 
     async def do_shutdown(restart):  # in the thread of another loop
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(listen(), loop))
-        return await end(restart)
+        reply = end(restart)
+        return await reply if inspect.isawaitable(reply) else reply  # as its version has it
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernel.pre_handler_hook = kernel.post_handler_hook = lambda: None  # they let interrupts in
@@ -235,7 +237,7 @@ def _settings(folder: Path, port: int, token: str):
         VoilaConfiguration=page,
         VoilaExecutor=dict(cell_error_instruction=fault),
         MappingKernelManager=culling,
-        KernelManager=dict(shutdown_wait_time=30),  # seconds; after half of them a kernel is ended by SIGTERM
+        KernelManager=dict(shutdown_wait_time=50),  # seconds; half of them, longer than a file may be locked
     )
 
 # %% ../../nbs/43_serve.ipynb #a2aeece6

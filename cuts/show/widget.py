@@ -23,8 +23,8 @@ from ..io.writing import WRITERS, label_suffix
 from ..segmentation.large import LargeSegmentation
 from ..segmentation.picture import Segmentation
 from .elements import Element, sendable
-from .facts import image_facts, network_facts, plane_facts, plane_of, true_classes
-from .marks import STATE, palette, selected_leaves, selected_pixels
+from .facts import image_facts, label_format, network_facts, plane_facts, plane_of, true_classes
+from .marks import STATE, checked_state, palette, selected_leaves, selected_pixels
 
 # %% ../../nbs/41b_widget.ipynb #68efca8f
 def to_buffers(data, buffers: list[bytes]):  # buffers: filled
@@ -68,15 +68,23 @@ def _mask_row(name: str, file: str, mask: np.ndarray, seg) -> list:
     return [name, file, int(mask.sum()), measure, unit + power if power else "", label(mask)[1]]
 
 
+def _suited(ending: str, seg) -> str:
+    "The ending; where no labels of an image can be written so, that of the image's own file."
+    usual = "nii.gz" if seg.image is None else label_format(seg.image)
+    is_suited = len(seg.spatial) == 2 if ending == "png" else ending != "dcm" or usual == "dcm"
+    return ending if is_suited else usual
+
+
 def _export_masks(explorer, ending):
     "Write the masks of all images in which something is selected, and a table of them; how many."
     rows = []
     for i, name in enumerate(explorer.gallery.names):
         mask = selected_pixels(explorer.gallery, explorer.state, i)
         if mask.any():
-            path = free_path(explorer.folder / f"{file_stem(name)}_mask.{ending}")
-            explorer.gallery[i].save(path, mask)
-            rows.append(_mask_row(name, path.name, mask, explorer.gallery[i]))
+            seg = explorer.gallery[i]
+            path = free_path(explorer.folder / f"{file_stem(name)}_mask.{_suited(ending, seg)}")
+            seg.save(path, mask)
+            rows.append(_mask_row(name, path.name, mask, seg))
     if not rows:
         raise ValueError("nothing is selected in any image. Click a structure first")
     text = io.StringIO()
@@ -188,9 +196,10 @@ def answer(explorer, message: dict) -> dict | np.ndarray:
         return network_facts()
     if kind == "phate":
         return phate_coordinates(explorer.gallery[message["image"]])
-    explorer.state = message["state"]
-    if kind == "state":
+    if kind == "state":  # the page knows it, so it is not told
+        explorer.widget.set_state(dict(state=checked_state(STATE | message["state"], len(explorer.gallery))))
         return {}
+    explorer.state = message["state"]
     return dict(text=export(explorer, message["kind"], message["format"]))
 
 # %% ../../nbs/41b_widget.ipynb #6c7ab976

@@ -83,17 +83,24 @@ export class Controls {
     this.#fillTicks(image);
     this.button("phate").hidden = !phate || image.tree.n < 10 || !image.coordinates;
     this.button("phate").setAttribute("aria-pressed", !!image.spread);
+    for (const option of this.choice("format").options) option.disabled = !this.#fits(option.value, image);
     this.choice("format").value = this.#formatFor(image);
     const size = `${image.shape.join(" × ")} pixels`, help = "Alt and arrows move the cursor, Enter marks.";
     this.find(".picture").setAttribute("aria-label", `${image.name || "image"}: ${size}. ${help}`);
   }
 
+  // Whether labels of an image can be written so.
+  #fits(ending, image) {
+    if (ending === "png" && isVolume(image) || ending === "dcm" && image.format !== "dcm") return false;
+    return this.explorer.host.formats.includes(ending);
+  }
+
   // That of the image's own file where it can be written, else one that keeps its millimetres, until somebody chooses
   // another.
   #formatFor(image) {
-    const { formats } = this.explorer.host, { format, unit } = image, isDeep = isVolume(image);
-    const fits = ending => formats.includes(ending) && !(isDeep && ending === "png");
-    return [this.#format, format, isDeep || unit === "mm" ? "nii.gz" : "png"].find(fits) ?? formats[0];
+    const usual = isVolume(image) || image.unit === "mm" ? "nii.gz" : "png";
+    const fits = ending => this.#fits(ending, image);
+    return [this.#format, image.format, usual].find(fits) ?? this.explorer.host.formats[0];
   }
 
   #fillTicks({ levels, tree }) {

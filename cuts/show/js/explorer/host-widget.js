@@ -134,7 +134,8 @@ export class WidgetHost {
     this.#model.save_changes();
   }
 
-  // What is told waits until the kernel has answered to what it was told before; who leaves the page can't wait.
+  // What is told waits until the kernel has answered to what it was told before. A page that ends its kernel when it is
+  // left can't wait for that; elsewhere the kernel goes on, and may know better by then.
   #leave() {
     const state = this.#last;
     if (!state) return;
@@ -152,14 +153,15 @@ export class WidgetHost {
 
   // Shows what Python sets from now on, and says when marks cannot be kept; a function that ends this, and the host.
   follow(explorer) {
-    const show = () => this.#show(explorer.session), leave = () => this.#leave();
-    const told = () => explorer.say(this.unkept(), true);
+    const show = () => this.#show(explorer.session), told = () => explorer.say(this.unkept(), true);
+    const leave = () => this.#leave(), tell = () => this.#tell();
     this.#model.on("change:state", show);
     this.#model.on("change:unkept", told);
-    const leaving = [ASKED, "beforeunload"];                // at the second Voilà ends its kernel
-    for (const event of leaving) addEventListener(event, leave);
+    addEventListener(ASKED, leave);                         // after it Voilà ends its kernel
+    addEventListener("beforeunload", tell);
     return () => {
-      for (const event of leaving) removeEventListener(event, leave);
+      removeEventListener(ASKED, leave);
+      removeEventListener("beforeunload", tell);
       this.#kernel.close();
       this.#model.off("change:state", show);
       this.#model.off("change:unkept", told);

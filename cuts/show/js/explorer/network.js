@@ -3,6 +3,7 @@
 import { asNumbers } from "./numbers.js";
 
 const ROUNDS = 3;
+const FOUR = 4;
 export const N_RELATIONS = 18;
 export const N_KNOWN = 8;
 
@@ -26,27 +27,54 @@ function beside(rows, parts) {
   return joined;
 }
 
+// Where the first weight of an output stands among those of a layer with m inputs.
+const fourth = (j, m) => (j - j % FOUR) * m + j % FOUR;
+
+// A layer as `#layer` reads it: four outputs at a time, since one sum would have to wait for its last addition.
+function pack(weight, bias) {
+  const n = bias.length, m = weight.length / n, packed = new Float64Array(Math.ceil(n / FOUR) * FOUR * m);
+  for (let j = 0; j < n; j++)
+    for (let k = 0, b = fourth(j, m); k < m; k++, b += FOUR) packed[b] = weight[j * m + k];
+  return { packed, m, bias };
+}
+
 export class HintNetwork {
-  #weights;
+  #layers = {};
+  #none;                  // what is thought of negative marks where there are none
 
   // `weights`: arrays with their shapes, by their names.
   constructor(weights) {
-    this.#weights = Object.fromEntries(Object.entries(weights).map(([name, x]) => [name, asNumbers(x)]));
-    this.width = this.#weights.none.length;
+    const ends = ".weight", names = Object.keys(weights).filter(name => name.endsWith(ends));
+    for (const name of names.map(name => name.slice(0, -ends.length)))
+      this.#layers[name] = pack(asNumbers(weights[name + ends]), asNumbers(weights[`${name}.bias`]));
+    this.#none = asNumbers(weights.none);
+    this.width = this.#none.length;
   }
 
   // A linear layer, with nothing below zero if `positive`. `shared`: the last inputs, where all rows have the same.
   #layer(name, x, rows, { positive = false, shared = [] } = {}) {
-    const weight = this.#weights[`${name}.weight`], bias = this.#weights[`${name}.bias`];
-    const n = bias.length, m = weight.length / n, own = m - shared.length, made = new Float64Array(rows * n);
-    const start = bias.map((x, j) => shared.reduce((total, y, k) => total + y * weight[j * m + own + k], x));
+    const { packed, m, bias } = this.#layers[name], n = bias.length, own = m - shared.length;
+    const made = new Float64Array(rows * n), start = new Float64Array(packed.length / m);
+    start.set(bias);
+    for (let j = 0; j < n; j++)
+      for (let k = own, b = fourth(j, m) + FOUR * own; k < m; k++, b += FOUR) start[j] += shared[k - own] * packed[b];
     for (let i = 0; i < rows; i++)
-      for (let j = 0; j < n; j++) {
-        let total = start[j];
-        for (let k = 0, a = i * own, b = j * m; k < own; k++) total += x[a + k] * weight[b + k];
-        made[i * n + j] = positive && total < 0 ? 0 : total;
+      for (let j = 0; j < n; j += FOUR) {
+        let s = start[j], t = start[j + 1], u = start[j + 2], v = start[j + 3];
+        for (let k = 0, a = i * own, b = j * m; k < own; k++, a++, b += FOUR) {
+          const y = x[a];
+          s += y * packed[b];
+          t += y * packed[b + 1];
+          u += y * packed[b + 2];
+          v += y * packed[b + 3];
+        }
+        const at = i * n + j;
+        made[at] = s;
+        if (j + 1 < n) made[at + 1] = t;
+        if (j + 2 < n) made[at + 2] = u;
+        if (j + 3 < n) made[at + 3] = v;
       }
-    return made;
+    return positive ? made.map(y => y < 0 ? 0 : y) : made;
   }
 
   #twoLayers(name, x, rows, positive = false) {
@@ -56,7 +84,7 @@ export class HintNetwork {
   // What is thought of every leaf before it has heard of others. `positive`, `negative`, `last`: relations to marks,
   // [n, 18] each; `known`: [n, 8], whose last two columns are the sign of the last stroke and the answer before it.
   leaves({ positive, negative, last, known }) {
-    const n = known.length / N_KNOWN, none = this.#weights.none;
+    const n = known.length / N_KNOWN, none = this.#none;
     const signed = new Float64Array(2 * n);
     for (let i = 0; i < n; i++) signed.set(known.subarray(i * N_KNOWN + N_KNOWN - 2, (i + 1) * N_KNOWN), 2 * i);
     const against = negative.length
