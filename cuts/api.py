@@ -14,7 +14,7 @@ import numpy as np
 
 from .config.sections import TrainingConfig
 from .config.settings import Config
-from .data.dataset import ImageDataset
+from .data.dataset import ImageDataset, of_any_kind
 from .data.items import Sample
 from .data.paper_sets import expand_path
 from .device import choose_device
@@ -201,5 +201,5 @@ def segment(
         return segment_all(dataset, model, config)
     if _is_one(source, dataset):
         return segment_sample(dataset[0], model, config)
-    dataset = (dataset if model else dataset.of_any_kind()).check(progress=False)
+    dataset = (dataset if model else of_any_kind(dataset)).check(progress=False)
     return map_samples(segment_sample, dataset, model, config, n_jobs=n_jobs, client=client)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..config.settings import Config
-from ..data.dataset import ImageDataset
+from ..data.dataset import ImageDataset, of_any_kind
 from ..data.items import Sample
 from ..files.atomic import write_atomic
 from ..files.digests import digest, file_digest
@@ -271,13 +271,13 @@ def segment_run(
     seen = as_seen_by(config, model)
     dataset = open_configured(source, seen, root=root, labels=labels, channels=channels)
     if stored:
-        report = read_through(dataset := dataset.of_any_kind(), progress)
+        report = read_through(dataset := of_any_kind(dataset), progress)
         return report + segment_stored_dataset(dataset, out, config, n_jobs=n_jobs, progress=progress)
     dataset, large = (dataset, {}) if together else apart(dataset, channel_axis=seen.data.channel_axis)
     report = segment_large_files(large, out, model, seen, progress=progress)
     if large and not len(dataset):
         return report
-    dataset = dataset if together else dataset.of_any_kind()
+    dataset = dataset if together else of_any_kind(dataset)
     report += read_through(dataset, progress)
     return report + segment_dataset(dataset, out, config, model, together=together, n_jobs=n_jobs, progress=progress)
 
